@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Named misbehaviours, so that the bench can prove that it sees them. Compiled into test builds only: in a release
+ * build fault_active() is the constant false and no name of a fault is in the image.
+ *
+ * A board is started with the parameter "fault" = comma-separated names. To add one: a line here.
+ */
+#ifndef FIRMWARE_FAULTS_FAULT_H
+#define FIRMWARE_FAULTS_FAULT_H
+
+#include <stdbool.h>
+
+/* X(symbol, name): what it does */
+#define FAULT_LIST(X)                                                                                                                      \
+	X(FAULT_ACTIVATION_CODE, "activation-code")         /* routing activation answers 0x11 instead of 0x10 */                          \
+	X(FAULT_ACCEPT_EXPIRED, "accept-expired")           /* an expired peer certificate is accepted */                                  \
+	X(FAULT_ACCEPT_ANY_CA, "accept-any-ca")             /* a peer certificate of any issuer is accepted */                             \
+	X(FAULT_ACCEPT_ANY_NAME, "accept-any-name")         /* the server's name is not checked */                                         \
+	X(FAULT_NO_CLIENT_CERTIFICATE, "no-client-auth")    /* a client without certificate is accepted */                                 \
+	X(FAULT_SLOW_HANDSHAKE, "slow-handshake")           /* every handshake starts 300 ms late */                                       \
+	X(FAULT_HEADER_NACK_MISSING, "header-nack-missing") /* unknown payload types are dropped silently */                               \
+	X(FAULT_ALIVE_CHECK_MISSING, "alive-check-missing") /* a second tester with a registered address is accepted at once */            \
+	X(FAULT_ACK_AFTER_RESPONSE, "ack-after-response")   /* 0x8001 is sent before 0x8002 */                                             \
+	X(FAULT_SUPPRESS_IGNORED, "suppress-ignored")       /* suppressPosRspMsgIndicationBit has no effect */                             \
+	X(FAULT_BOOT_HANG, "boot-hang")                     /* hangs after the application stage */                                        \
+	X(FAULT_NO_BOOT, "no-boot")                         /* nothing after the SSW */                                                    \
+	X(FAULT_CONSOLE_FLOOD, "console-flood")             /* writes binary rubbish to the console without end */
+
+#define FAULT_ENUM(symbol, name) symbol,
+enum fault { FAULT_LIST(FAULT_ENUM) FAULT_COUNT };
+#undef FAULT_ENUM
+
+#ifdef FIRMWARE_TEST_BUILD
+/* Reads the parameter "fault"; unknown names are reported on the console and make the program stop. */
+void fault_load(void);
+bool fault_active(enum fault);
+#else
+static inline void fault_load(void) {}
+#define fault_active(fault) false
+#endif
+
+#endif

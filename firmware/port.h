@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The port contract: everything that portable firmware (core/, boot/, app/) may ask of the chip below it.
+ *
+ * Rules for a port
+ *  - One thread. No call blocks, but for port_wait() and port_delay_until_us().
+ *  - No call allocates on behalf of the caller; handles are small indices into the port's static tables.
+ *  - Every output parameter is left untouched unless PORT_OK is returned.
+ *  - Times are microseconds since the CPU left reset (a restart begins again at the port's reset time).
+ */
+#ifndef FIRMWARE_PORT_H
+#define FIRMWARE_PORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum port_status {
+	PORT_OK = 0,
+	PORT_WOULD_BLOCK, /* nothing to do now; ask again after port_wait() */
+	PORT_CLOSED,      /* the peer ended the stream in an orderly way */
+	PORT_FAILED,      /* reset by the peer, unreachable, or a fault of the port */
+	PORT_FULL,        /* the port's static table is full */
+	PORT_INVALID,     /* bad argument */
+	PORT_ABSENT,      /* no such parameter or object */
+};
+
+/* ---- time ------------------------------------------------------------------------------------------------ */
+
+/* Microseconds since the CPU left reset; never goes back. */
+uint64_t port_time_us(void);
+
+/* Sleeps until a socket may have something to do, console input came, or deadline_us is reached.
+ * UINT64_MAX: no deadline. Spurious returns are allowed. Kicks the watchdog. */
+void port_wait(uint64_t deadline_us);
+
+/* Blocks until deadline_us: only for boot stages, where nothing else runs yet. */
+void port_delay_until_us(uint64_t deadline_us);
+
+/* ---- console --------------------------------------------------------------------------------------------- */
+
+/* Writes to the board's console (best effort, a full UART drops nothing but may wait one character time). */
+void port_console_write(const char *text, size_t length);
+
+/* Entropy from the chip's TRNG. Never fails (a port without entropy must not start). */
+void port_random(uint8_t *buffer, size_t length);
+
+/* ---- parameters (calibration data, read only) ------------------------------------------------------------ */
+
+/* A board parameter by name ("doip.logical_address"). Names: docs/reference/virtual-board.md.
+ * u32: decimal or 0x hexadecimal. text: NUL terminated into buffer[size], PORT_INVALID if it does not fit.
+ * PORT_ABSENT when it is not set; *ret_value is then untouched, so a caller presets its default. */
+enum port_status port_param_u32(const char *name, uint32_t *ret_value);
+enum port_status port_param_text(const char *name, char *buffer, size_t size);
+
+/* A read-only object by name ("tls.ca", "tls.certificate", "tls.key"), in DER or PEM, held by the port for the
+ * life of the program (PEM objects include the terminating NUL in *ret_length, as mbedTLS asks). */
+enum port_status port_object(const char *name, const uint8_t **ret_data, size_t *ret_length);
+
+/* ---- non-volatile memory (survives power off) ------------------------------------------------------------- */
+
+#define PORT_NVM_SIZE 4096u
+enum port_status port_nvm_read(uint32_t offset, uint8_t *buffer, size_t length);
+enum port_status port_nvm_write(uint32_t offset, const uint8_t *data, size_t length);
+
+/* ---- reset ------------------------------------------------------------------------------------------------ */
+
+enum port_reset { PORT_RESET_SYSTEM, PORT_RESET_APPLICATION };
+enum port_reset_reason { PORT_REASON_POWER_ON, PORT_REASON_SYSTEM, PORT_REASON_APPLICATION, PORT_REASON_WATCHDOG, PORT_REASON_EXTERNAL };
+_Noreturn void port_reset(enum port_reset kind);
+enum port_reset_reason port_reset_reason(void);
+
+/* Bootloader only: hands the CPU to the application image. Returns only when there is none that can be run. */
+enum port_status port_start_application(void);
+
+/* ---- network ---------------------------------------------------------------------------------------------- */
+
+typedef int16_t port_socket; /* index into the port's table */
+#define PORT_NO_SOCKET ((port_socket)-1)
+#define PORT_MAX_SOCKETS 24
+
+struct port_endpoint {
+	uint8_t family;      /* 4 or 6 */
+	uint8_t address[16]; /* IPv4 in the first four bytes; network order */
+	uint16_t port;       /* host order */
+	uint32_t scope_id;   /* IPv6 link-local only */
+};
+
+/* "192.168.1.1:13400" or "[fe80::1%2]:13400"; PORT_INVALID otherwise. */
+enum port_status port_endpoint_parse(const char *text, struct port_endpoint *ret_endpoint);
+
+enum port_status port_tcp_listen(const struct port_endpoint *local, uint8_t backlog, port_socket *ret_socket);
+enum port_status port_tcp_accept(port_socket listener, port_socket *ret_socket, struct port_endpoint *ret_peer);
+/* Starts a connection; local may be NULL. The end is asked for with port_tcp_connected(). */
+enum port_status port_tcp_connect(const struct port_endpoint *local, const struct port_endpoint *remote, port_socket *ret_socket);
+/* PORT_OK connected, PORT_WOULD_BLOCK under way, PORT_FAILED refused, reset or unreachable. */
+enum port_status port_tcp_connected(port_socket socket);
+/* Sends or receives what it can; PORT_OK means at least one byte. Nagle is off. */
+enum port_status port_tcp_send(port_socket socket, const uint8_t *data, size_t length, size_t *ret_sent);
+enum port_status port_tcp_receive(port_socket socket, uint8_t *buffer, size_t size, size_t *ret_received);
+/* Orderly close of the sending direction, then the handle is freed (the stack finishes what was queued). */
+void port_tcp_close(port_socket socket);
+/* RST at once, then the handle is freed. */
+void port_tcp_abort(port_socket socket);
+
+/* broadcast: may send to broadcast addresses. Several sockets may share an address and port. */
+enum port_status port_udp_open(const struct port_endpoint *local, bool broadcast, port_socket *ret_socket);
+/* Joins an IPv6 or IPv4 multicast group on the socket's interface. */
+enum port_status port_udp_join(port_socket socket, const struct port_endpoint *group);
+enum port_status port_udp_send(port_socket socket, const struct port_endpoint *remote, const uint8_t *data, size_t length);
+enum port_status port_udp_receive(port_socket socket, uint8_t *buffer, size_t size, size_t *ret_received, struct port_endpoint *ret_remote);
+void port_udp_close(port_socket socket);
+
+/* True while the physical link is up; a change ends port_wait(). */
+bool port_link_up(void);
+
+/* ---- trace (test builds only; a release port does nothing) ------------------------------------------------ */
+
+/* One line of the TLS key log (NSS format) to the debug trace port. Never to the console. */
+void port_trace_secret(const char *line);
+
+#endif

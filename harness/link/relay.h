@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The network tap of the virtual rack: forwards TCP connections of one link between two nodes, stamps every segment
+ * (kernel receive stamps), watches TLS and DoIP in it (link/watch.h), and can be told to misbehave as a cable would.
+ */
+#ifndef HARNESS_LINK_RELAY_H
+#define HARNESS_LINK_RELAY_H
+
+#include "capture.h"
+#include "watch.h"
+
+struct relay;
+/* channel "link:zgw-vmg"; listen = the address the client connects to, target = the server's real one;
+ * source (may be NULL) = address the forwarded connection comes from. */
+int relay_new(struct relay **ret, struct loop *, struct timeline *, struct capture *, const char *channel, const char *listen, const char *target, const char *source, struct error *) WARN_UNUSED;
+void relay_free(struct relay *);
+
+/* Faults. All take effect on present and future connections until relay_restore(). */
+void relay_cut(struct relay *);                         /* RST on both sides now; new connections still work */
+void relay_down(struct relay *);                        /* cable unplugged: nothing passes, nobody is told (no FIN, no RST); new connections hang */
+void relay_stall(struct relay *, bool from_client);     /* one direction stops passing bytes */
+void relay_delay(struct relay *, int64_t ns);           /* each segment, both directions */
+void relay_split(struct relay *, unsigned bytes, int64_t gap_ns); /* forwards in pieces of n bytes with pauses */
+/* Cuts (RST both sides) the next connection after n bytes from the client / from the server passed. */
+void relay_cut_after(struct relay *, bool from_client, uint64_t bytes);
+/* Cuts at a TLS event of the next connection: "client_hello", "server_hello", "client_finished". */
+int relay_cut_at(struct relay *, const char *event, struct error *) WARN_UNUSED;
+/* The server's board lost power or its connections: drop what stands without telling the client (silent), or with FIN. */
+void relay_restore(struct relay *);                     /* undo all; connections that hung are reset */
+/* Replace the server: new connections go to another target (the harness's own listener). NULL restores. */
+int relay_retarget(struct relay *, const char *target, struct error *) WARN_UNUSED;
+unsigned relay_connections(const struct relay *);       /* open now */
+/* A key log line of one of the two ends, so that the watch can decrypt. */
+void relay_secret(struct relay *, const char *line);
+
+#endif

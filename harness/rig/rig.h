@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A rig: what a rig file describes, and the rack once it is brought up. Test cases name roles and links; the rig
+ * file binds them to drivers. A driver is one file of rig/drivers/ plus one line in rig/drivers.c.
+ */
+#ifndef HARNESS_RIG_RIG_H
+#define HARNESS_RIG_RIG_H
+
+#include "../base/loop.h"
+#include "../base/timeline.h"
+#include "../base/value.h"
+#include "../link/capture.h"
+#include "../link/relay.h"
+#include "../link/stream.h"
+
+/* One role: a board with its power, console, parameters and addresses. */
+struct rig_board;
+struct rig_link;
+
+struct rig_file; /* parsed and checked, nothing started */
+int rig_file_load(const char *path, struct rig_file **ret, struct error *err) WARN_UNUSED; /* every error with file:line:column */
+void rig_file_free(struct rig_file *);
+bool rig_file_has_role(const struct rig_file *, const char *role);
+bool rig_file_has_link(const struct rig_file *, const char *link);
+bool rig_file_has_capability(const struct rig_file *, const char *capability); /* "virtual", "netns", "tls", "relay", "power", … */
+bool rig_file_is_virtual(const struct rig_file *);
+const char *rig_file_name(const struct rig_file *);
+json_t *schema_rig(void); /* New reference */
+
+struct rig;
+struct rig_options { const char *run_directory; uint64_t seed; };
+/* Reserves what the rig needs (rack number, namespaces), starts drivers with every board powered off, relays, capture. */
+int rig_start(const struct rig_file *, struct loop *, struct timeline *, const struct rig_options *, struct rig **ret, struct error *err) WARN_UNUSED;
+/* Powers off, stops drivers, waits for every child. Always succeeds in leaving nothing behind. */
+void rig_stop(struct rig *);
+
+struct rig_board *rig_board_find(struct rig *, const char *role); /* NULL: no such role */
+struct rig_link *rig_link_find(struct rig *, const char *link);
+struct capture *rig_capture(struct rig *);
+
+/* Values for ${rig.ROLE.KEY}: address, plain, tls, logical_address, vin, eid, gid and everything under the role's
+ * `profile:`; ${rig.tester.address} … NULL when absent. */
+const struct value *rig_value(const struct rig *, const char *role, const char *key);
+/* TLS identity by name ("tester", "vmg", "expired", "wrong-ca", "wrong-name", "none", …) from the rig's `identities:`. */
+int rig_identity(const struct rig *, const char *name, struct tls_identity *ret, struct error *err) WARN_UNUSED;
+
+/* Power, reset, parameters: asynchronous requests acknowledged by the driver; these pump the loop until done or deadline. */
+int rig_board_power(struct rig_board *, bool on, int64_t deadline_ns, struct error *err) WARN_UNUSED; /* emits power.on / power.off with the driver's stamp */
+int rig_board_reset(struct rig_board *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+int rig_board_hold(struct rig_board *, bool on, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+int rig_board_set_param(struct rig_board *, const char *name, const char *value_or_null, struct error *err) WARN_UNUSED;
+int rig_board_restore_params(struct rig_board *, struct error *err) WARN_UNUSED; /* back to the rig file's */
+int rig_board_input(struct rig_board *, const void *data, size_t length, struct error *err) WARN_UNUSED;
+bool rig_board_powered(const struct rig_board *);
+/* Fails (ERROR_BENCH) when the board's driver or vboard died. */
+int rig_board_check(const struct rig_board *, struct error *err) WARN_UNUSED;
+struct relay *rig_link_relay(struct rig_link *); /* NULL on rigs without a tap */
+/* Physical link up/down where the rig can (netns); else by the relay. */
+int rig_link_set(struct rig_link *, bool up, struct error *err) WARN_UNUSED;
+const char *rig_link_address(const struct rig_link *); /* where the client connects to */
+
+#endif
