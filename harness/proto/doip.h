@@ -23,6 +23,7 @@ enum doip_type { /* ISO 13400-2:2019 Table 17 */
 const char *doip_type_name(uint16_t type);
 /* Names as used in test cases: "header_nack", "activation_request", "diagnostic", …; 0 or -EINVAL. */
 int doip_type_parse(const char *name, uint16_t *ret_type);
+/* What a code means (ISO 13400-2:2019 Tables 19, 49 and 30); NULL when it is reserved. */
 const char *doip_activation_code_name(uint8_t code);
 const char *doip_header_nack_name(uint8_t code);
 const char *doip_diagnostic_nack_name(uint8_t code);
@@ -49,7 +50,10 @@ struct doip_message {
 /* Returns the bytes of one whole message at the front (> 0, *ret filled), 0 when more are needed, -EBADMSG when the
  * version pattern is wrong or the length is over limit (ret->version…length are filled all the same). */
 ssize_t doip_decode(const uint8_t *data, size_t length, uint32_t limit, struct doip_message *ret);
-/* The fields of docs/reference/journal.md for kinds doip, doip.tx, doip.rx. New reference. */
+/* The fields of docs/reference/journal.md for kinds doip, doip.tx, doip.rx. New reference, NULL when out of memory.
+ * `hex` is the payload alone, absent when there is none; `name` is absent for unknown types; `inverse` is there only when
+ * it is wrong, `malformed` only when true. Codes come as `code` and, when known, `code_name`. The caller adds what it
+ * knows of the connection (`conn`, `side`, `transport`, `peer`). */
 json_t *doip_to_json(const struct doip_message *);
 
 #endif

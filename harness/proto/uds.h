@@ -9,7 +9,7 @@
 
 #include "../base/bytes.h"
 
-const char *uds_service_name(uint8_t sid);     /* "ReadDataByIdentifier"; NULL unknown */
+const char *uds_service_name(uint8_t sid);     /* of a request: "ReadDataByIdentifier"; NULL unknown */
 const char *uds_nrc_name(uint8_t nrc);         /* "requestOutOfRange"; NULL unknown */
 
 /* One request and its answer. */
@@ -23,12 +23,16 @@ struct uds_exchange {
 	unsigned pending;          /* 0x78 seen */
 	enum uds_outcome outcome;
 	uint8_t nrc;
-	struct bytes response;     /* owned: uds_exchange_clear() */
+	struct bytes response;     /* owned: uds_exchange_clear(); empty after an answer for which no memory was left */
 	unsigned stray;            /* answers that were not ours (wrong SID or echo) */
 };
+/* timing NULL, or a field of it 0: the default. exchange must not own a response (clear it first). */
 void uds_exchange_begin(struct uds_exchange *, const uint8_t *request, size_t length, const struct uds_timing *, bool expect_silence, int64_t now_ns);
-/* A message from the server came. Returns true when the exchange ended. */
+/* A message from the server came. Returns true when the exchange ended. A 0x78 moves the deadline to now + P2* and
+ * means that an answer is due even if silence was wanted; one more than max_pending of them is UDS_TIMEOUT. Whatever is
+ * not the answer to this request, or comes after its end, counts as stray. */
 bool uds_exchange_receive(struct uds_exchange *, const uint8_t *data, size_t length, int64_t now_ns);
+/* The time may have come. Returns true when the exchange ended, now or before. */
 bool uds_exchange_expire(struct uds_exchange *, int64_t now_ns);
 void uds_exchange_clear(struct uds_exchange *);
 
