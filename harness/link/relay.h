@@ -27,6 +27,10 @@ void relay_cut_after(struct relay *, bool from_client, uint64_t bytes);
 int relay_cut_at(struct relay *, const char *event, struct error *) WARN_UNUSED;
 /* The server's board lost power or its connections: drop what stands without telling the client (silent), or with FIN. */
 void relay_restore(struct relay *);                     /* undo all; connections that hung are reset */
+/* Power of one node was cut: the connections that stand now go silent for good. Nothing passes, nobody is told (what the
+ * dead node's kernel says, FIN or RST, is swallowed), they no longer count as open; NEW connections work as before.
+ * relay_cut() and relay_restore() end the silent ones with RST; otherwise each lives until its living end gives up. */
+void relay_silence(struct relay *);
 /* Replace the server: new connections go to another target (the harness's own listener). NULL restores. */
 int relay_retarget(struct relay *, const char *target, struct error *) WARN_UNUSED;
 unsigned relay_connections(const struct relay *);       /* open now */
