@@ -17,6 +17,7 @@ struct value {
 	enum value_type type;
 	struct place place;
 	bool quoted; /* a quoted scalar is text, whatever it looks like */
+	bool hex;    /* an integer that was written as 0x…: shown so again */
 	union {
 		bool boolean;
 		int64_t integer;     /* VALUE_INTEGER; VALUE_DURATION in ns; VALUE_SIZE in bytes */
@@ -42,6 +43,11 @@ struct value *value_new_text(const char *);
 struct value *value_new_bytes(const void *, size_t);
 struct value *value_new_bool(bool);
 struct value *value_new_duration(int64_t ns);
+struct value *value_new_list(void);
+struct value *value_new_map(void);
+/* Both take `stolen` in any case (it may be NULL: -ENOMEM, so that makers can be nested). 0 or -ENOMEM. */
+int value_list_add(struct value *list, struct value *stolen) WARN_UNUSED;
+int value_map_set(struct value *map, const char *key, struct value *stolen) WARN_UNUSED; /* replaces a key that is there */
 
 const struct value *value_get(const struct value *map, const char *key); /* NULL when absent or not a map */
 const char *value_type_name(enum value_type);                            /* "a duration", "a map", … for messages */
@@ -49,8 +55,10 @@ const char *value_type_name(enum value_type);                            /* "a d
 char *value_describe(const struct value *);
 json_t *value_to_json(const struct value *);
 
-/* Converts a scalar to the asked type ("250ms" -> VALUE_DURATION; "02 10 03" -> VALUE_BYTES; …) into a new value.
- * A missing or wrong unit is an error that names the units. */
+/* Converts a scalar to the asked type ("250ms" -> VALUE_DURATION; "02 10 03" -> VALUE_BYTES; …) into a new value with
+ * the same place. Durations: ns, us, ms, s, min, h; sizes: B, KiB, MiB, GiB and kB, MB, GB (thousands); both take a
+ * decimal fraction when the whole is exact ("1.5s"). A missing or wrong unit is an error that names the units.
+ * -EINVAL (ERROR_USAGE at the value's place) or -ENOMEM. */
 int value_convert(const struct value *, enum value_type, struct value **ret, struct error *err) WARN_UNUSED;
 
 #endif
