@@ -30,6 +30,8 @@ command -v debootstrap >/dev/null || fail 'debootstrap is not installed'
 mirror=$("$tools/apt-sources.sh" mirror) || fail "this machine's apt sources name no Debian archive"
 
 target=$(mktemp -d "${TMPDIR:-/tmp}/fresh-debian.XXXXXX")
+# mktemp gives 0700, and a user without rights must be able to enter.
+chmod 755 "$target"
 child=''
 # What runs inside is ended first, because it keeps the mounts busy; only processes whose root is ours are touched.
 # shellcheck disable=SC2329
