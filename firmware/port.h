@@ -7,6 +7,9 @@
  *  - No call allocates on behalf of the caller; handles are small indices into the port's static tables.
  *  - Every output parameter is left untouched unless PORT_OK is returned.
  *  - Times are microseconds since the CPU left reset (a restart begins again at the port's reset time).
+ *  - A stream that has something to read ends port_wait() until it has been asked once; a layer that leaves bytes
+ *    unread (because it has no room) is not woken for them again until it next asks. So: read until PORT_WOULD_BLOCK,
+ *    or come back when the room is there.
  */
 #ifndef FIRMWARE_PORT_H
 #define FIRMWARE_PORT_H
@@ -34,6 +37,10 @@ uint64_t port_time_us(void);
  * UINT64_MAX: no deadline. Spurious returns are allowed. Kicks the watchdog. */
 void port_wait(uint64_t deadline_us);
 
+/* The next port_wait() returns at deadline_us at the latest, whatever its caller asks for. For layers that have no say
+ * in their caller's deadline; forgotten once that time is reached. The earliest of several requests counts. */
+void port_wake_at(uint64_t deadline_us);
+
 /* Blocks until deadline_us: only for boot stages, where nothing else runs yet. */
 void port_delay_until_us(uint64_t deadline_us);
 
@@ -41,6 +48,9 @@ void port_delay_until_us(uint64_t deadline_us);
 
 /* Writes to the board's console (best effort, a full UART drops nothing but may wait one character time). */
 void port_console_write(const char *text, size_t length);
+
+/* Takes what was typed into the console: number of bytes, 0 when there is nothing. */
+size_t port_console_read(char *buffer, size_t size);
 
 /* Entropy from the chip's TRNG. Never fails (a port without entropy must not start). */
 void port_random(uint8_t *buffer, size_t length);
@@ -118,5 +128,10 @@ bool port_link_up(void);
 
 /* One line of the TLS key log (NSS format) to the debug trace port. Never to the console. */
 void port_trace_secret(const char *line);
+
+/* ---- the program ------------------------------------------------------------------------------------------- */
+
+/* The entry of a program (bootloader or application), called by the port once it is ready. Its return ends the CPU. */
+int application_main(void);
 
 #endif
