@@ -17,6 +17,7 @@ struct uds_server_config {
 	uint32_t s3_ms;        /* 5000 */
 	uint32_t security_delay_ms;  /* 10000, after security_attempts wrong keys */
 	uint8_t security_attempts;   /* 3 */
+	bool programming_from_extended; /* false; true: programmingSession only from extended, otherwise 0x22 */
 };
 void uds_server_config_load(struct uds_server_config *config); /* parameters "uds.*" */
 
@@ -34,6 +35,15 @@ struct uds_did {
 	/* Returns 0 or an NRC. */
 	uint8_t (*write)(void *context, const uint8_t *data, size_t length);
 	void *context;
+	uint8_t read_security; /* level needed to read, 0 none */
+};
+
+/* What the built-in identification DIDs answer. The texts are the caller's, for the life of the program. */
+struct uds_identity {
+	uint8_t vin[17]; /* F190 until one is written; all 0xFF = not programmed */
+	const char *serial_number;    /* F18C */
+	const char *software_version; /* F195 */
+	const char *part_number;      /* F187 */
 };
 
 struct uds_application {
@@ -43,6 +53,9 @@ struct uds_application {
 	void *context;
 	/* Asked at ECUReset, after the positive response went out. */
 	void (*reset)(void *context, uint8_t type);
+	const struct uds_identity *identity; /* may be NULL: identification DIDs other than F186 are unknown */
+	uint16_t max_response;               /* bytes that the transport takes, 0 = UDS_MAX_RESPONSE; longer -> 0x14 */
+	uint16_t subnode;                    /* node number that CommunicationControl 04/05 may name, 0 = none */
 };
 
 void uds_server_start(const struct uds_server_config *, const struct uds_application *);
