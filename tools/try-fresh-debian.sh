@@ -89,13 +89,13 @@ apt-config dump 2>/dev/null | grep -E '^Acquire::(http|https)::Proxy ' >"$target
 
 # A path with a blank, because somebody has one.
 clone="/srv/a checkout/hilbench"
-clone_of_user="/home/tester/hilbench"
+clone_of_user="/srv/tester/hilbench"
 for place in "$clone" "$clone_of_user"; do
 	mkdir -p "$(dirname "$target$place")"
 	git -c safe.directory='*' clone -q --no-hardlinks "$tools/.." "$target$place"
 done
 inside useradd --no-create-home --uid 4711 tester
-chown -R 4711:4711 "$target/home/tester"
+chown -R 4711:4711 "$target/srv/tester"
 
 say "./bench $* as root"
 began=$SECONDS
@@ -110,7 +110,7 @@ inside "$clone/tools/packages.sh" build >"$target/tmp/second" 2>&1 || fail 'the 
 
 say "./bench $* as a user"
 began=$SECONDS
-inside setpriv --reuid 4711 --regid 4711 --clear-groups env HOME=/home/tester "$clone_of_user/bench" "$@" || status=$?
+inside setpriv --reuid 4711 --regid 4711 --clear-groups env HOME=/srv/tester "$clone_of_user/bench" "$@" || status=$?
 say "status $status after $((SECONDS - began)) s"
 [ "$status" -eq 0 ] || fail "./bench $* as a user on a fresh $suite: status $status"
 say 'works'
