@@ -8,6 +8,9 @@
 
 #define SLOW_HANDSHAKE_US 300000u
 
+/* A port in memory may do without: then the delayed handshake begins with the next poll that comes. */
+#pragma weak port_wake_at
+
 static struct tls_session sessions[TLS_MAX_SESSIONS];
 
 static bool retry(int r)
@@ -44,7 +47,8 @@ static enum port_status connect_step(struct tls_session *session)
 static enum port_status delay_step(struct tls_session *session)
 {
 	if (port_time_us() < session->start_us) {
-		port_wake_at(session->start_us);
+		if (port_wake_at)
+			port_wake_at(session->start_us);
 		return PORT_WOULD_BLOCK;
 	}
 	session->state = TLS_HANDSHAKING;
