@@ -10,8 +10,8 @@
 
 #define HEADER_ARGS                                                                                                                        \
 	{"version", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "Protocol version of the header (default: the connection's)."},                  \
-	{"inverse", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "Inverse protocol version (default: the right one)."},                           \
-	{"length", VALUE_INTEGER, 0, NULL, NULL, 0, 4294967295, "Payload length that the header claims (default: the true one)."}
+	        {"inverse", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "Inverse protocol version (default: the right one)."},                   \
+	        {"length", VALUE_INTEGER, 0, NULL, NULL, 0, 4294967295, "Payload length that the header claims (default: the true one)."}
 
 static int out_of_memory(struct error *err)
 {
@@ -23,16 +23,17 @@ int header_options_of_call(struct step_context *context, const struct step_call 
 	int64_t version, inverse, length;
 	int r;
 
-	if ((r = step_arg_integer(context, call, "version", 0, &version, err)) < 0 || (r = step_arg_integer(context, call, "inverse", 0, &inverse, err)) < 0 ||
+	if ((r = step_arg_integer(context, call, "version", 0, &version, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "inverse", 0, &inverse, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "length", 0, &length, err)) < 0)
 		return r;
 	*ret = (struct doip_header_options){
-		.has_version = step_has_arg(call, "version"),
-		.has_inverse = step_has_arg(call, "inverse"),
-		.has_length = step_has_arg(call, "length"),
-		.version = (uint8_t)version,
-		.inverse = (uint8_t)inverse,
-		.length = (uint32_t)length,
+	        .has_version = step_has_arg(call, "version"),
+	        .has_inverse = step_has_arg(call, "inverse"),
+	        .has_length = step_has_arg(call, "length"),
+	        .version = (uint8_t)version,
+	        .inverse = (uint8_t)inverse,
+	        .length = (uint32_t)length,
 	};
 	return 0;
 }
@@ -50,7 +51,8 @@ int doip_type_of_call(struct step_context *context, const struct step_call *call
 		return 0;
 	number = strtoul(text, &end, 0);
 	if (*end || end == text || number > 0xffff)
-		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "\"%s\" is no payload type: a name such as activation_request, or 0x0000..0xFFFF", text);
+		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place,
+		                       "\"%s\" is no payload type: a name such as activation_request, or 0x0000..0xFFFF", text);
 	*ret = (uint16_t)number;
 	return 0;
 }
@@ -58,19 +60,20 @@ int doip_type_of_call(struct step_context *context, const struct step_call *call
 /* ---- doip.send --------------------------------------------------------------------------------------------- */
 
 static const struct arg_def send_args[] = {
-	ARG_CONNECTION,
-	{"type", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "Payload type, by name or number."},
-	{"payload", VALUE_BYTES, 0, NULL, NULL, 0, 0, "Payload bytes (default: none)."},
-	{"fill", VALUE_INTEGER, 0, NULL, NULL, 0, 16777216, "Append this many zero bytes to the payload."},
-	HEADER_ARGS,
-	{"times", VALUE_INTEGER, ARG_POSITIVE, "1", NULL, 1, 1000, "Send it so often, back to back in one piece."},
-	{"chunk", VALUE_INTEGER, ARG_POSITIVE, NULL, NULL, 1, 65536, "Send in pieces of so many bytes."},
-	{"gap", VALUE_DURATION, 0, "2ms", NULL, 0, 0, "Pause between the pieces."},
-	{"cut", VALUE_INTEGER, 0, NULL, NULL, 0, 65536, "Send only so many bytes of the message."},
-	{NULL},
+        ARG_CONNECTION,
+        {"type", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "Payload type, by name or number."},
+        {"payload", VALUE_BYTES, 0, NULL, NULL, 0, 0, "Payload bytes (default: none)."},
+        {"fill", VALUE_INTEGER, 0, NULL, NULL, 0, 16777216, "Append this many zero bytes to the payload."},
+        HEADER_ARGS,
+        {"times", VALUE_INTEGER, ARG_POSITIVE, "1", NULL, 1, 1000, "Send it so often, back to back in one piece."},
+        {"chunk", VALUE_INTEGER, ARG_POSITIVE, NULL, NULL, 1, 65536, "Send in pieces of so many bytes."},
+        {"gap", VALUE_DURATION, 0, "2ms", NULL, 0, 0, "Pause between the pieces."},
+        {"cut", VALUE_INTEGER, 0, NULL, NULL, 0, 65536, "Send only so many bytes of the message."},
+        {NULL},
 };
 
-static int build_message(struct step_context *context, const struct step_call *call, const struct tester *t, struct bytes *message, struct error *err)
+static int build_message(struct step_context *context, const struct step_call *call, const struct tester *t, struct bytes *message,
+                         struct error *err)
 {
 	struct doip_header_options header;
 	const struct bytes *payload;
@@ -80,7 +83,8 @@ static int build_message(struct step_context *context, const struct step_call *c
 	int r;
 
 	if ((r = doip_type_of_call(context, call, &type, err)) < 0 || (r = header_options_of_call(context, call, &header, err)) < 0 ||
-	    (r = step_arg_bytes(context, call, "payload", &payload, err)) < 0 || (r = step_arg_integer(context, call, "fill", 0, &fill, err)) < 0 ||
+	    (r = step_arg_bytes(context, call, "payload", &payload, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "fill", 0, &fill, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "times", 1, &times, err)) < 0)
 		return r;
 	if (!header.has_version) {
@@ -97,7 +101,8 @@ static int build_message(struct step_context *context, const struct step_call *c
 	return r < 0 ? out_of_memory(err) : 0;
 }
 
-static int send_in_chunks(struct step_context *context, struct tester *t, const struct bytes *message, int64_t chunk, int64_t gap_ns, struct error *err)
+static int send_in_chunks(struct step_context *context, struct tester *t, const struct bytes *message, int64_t chunk, int64_t gap_ns,
+                          struct error *err)
 {
 	for (size_t sent = 0; sent < message->length;) {
 		size_t piece = message->length - sent < (size_t)chunk ? message->length - sent : (size_t)chunk;
@@ -122,8 +127,10 @@ static int doip_send_run(struct step_context *context, const struct step_call *c
 	int64_t chunk, gap, cut;
 	int r;
 
-	if ((r = tester_of_call(context, call, &t, err)) < 0 || (r = step_arg_integer(context, call, "chunk", INT64_MAX, &chunk, err)) < 0 ||
-	    (r = step_arg_integer(context, call, "gap", 2000000, &gap, err)) < 0 || (r = step_arg_integer(context, call, "cut", INT64_MAX, &cut, err)) < 0)
+	if ((r = tester_of_call(context, call, &t, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "chunk", INT64_MAX, &chunk, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "gap", 2000000, &gap, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "cut", INT64_MAX, &cut, err)) < 0)
 		return r;
 	r = build_message(context, call, t, &message, err);
 	if (r == 0) {
@@ -138,23 +145,24 @@ static int doip_send_run(struct step_context *context, const struct step_call *c
 }
 
 const struct step_def step_doip_send = {
-	.name = "doip.send",
-	.doc = "Sends one DoIP message over a connection. Header fields can be forged, the message can be repeated, cut short, or sent in pieces.",
-	.example = "- doip.send: {type: activation_request, payload: \"0e 80 00 00 00 00 00\", inverse: 0xfd}",
-	.flags = STEP_ACTION,
-	.args = send_args,
-	.run = doip_send_run,
+        .name = "doip.send",
+        .doc = "Sends one DoIP message over a connection. Header fields can be forged, the message can be repeated, cut short, or sent in "
+               "pieces.",
+        .example = "- doip.send: {type: activation_request, payload: \"0e 80 00 00 00 00 00\", inverse: 0xfd}",
+        .flags = STEP_ACTION,
+        .args = send_args,
+        .run = doip_send_run,
 };
 
 /* ---- doip.send_raw ----------------------------------------------------------------------------------------- */
 
 static const struct arg_def raw_args[] = {
-	ARG_CONNECTION,
-	{"bytes", VALUE_BYTES, ARG_REQUIRED, NULL, NULL, 0, 0, "What to send."},
-	{"beneath_tls", VALUE_BOOL, 0, "false", NULL, 0, 0, "Write the bytes to TCP itself, past TLS."},
-	{"chunk", VALUE_INTEGER, ARG_POSITIVE, NULL, NULL, 1, 65536, "Send in pieces of so many bytes."},
-	{"gap", VALUE_DURATION, 0, "2ms", NULL, 0, 0, "Pause between the pieces."},
-	{NULL},
+        ARG_CONNECTION,
+        {"bytes", VALUE_BYTES, ARG_REQUIRED, NULL, NULL, 0, 0, "What to send."},
+        {"beneath_tls", VALUE_BOOL, 0, "false", NULL, 0, 0, "Write the bytes to TCP itself, past TLS."},
+        {"chunk", VALUE_INTEGER, ARG_POSITIVE, NULL, NULL, 1, 65536, "Send in pieces of so many bytes."},
+        {"gap", VALUE_DURATION, 0, "2ms", NULL, 0, 0, "Pause between the pieces."},
+        {NULL},
 };
 
 static int doip_send_raw_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -166,7 +174,8 @@ static int doip_send_raw_run(struct step_context *context, const struct step_cal
 	int r;
 
 	if ((r = tester_of_call(context, call, &t, err)) < 0 || (r = step_arg_bytes(context, call, "bytes", &bytes, err)) < 0 ||
-	    (r = step_arg_bool(context, call, "beneath_tls", false, &beneath, err)) < 0 || (r = step_arg_integer(context, call, "chunk", INT64_MAX, &chunk, err)) < 0 ||
+	    (r = step_arg_bool(context, call, "beneath_tls", false, &beneath, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "chunk", INT64_MAX, &chunk, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "gap", 2000000, &gap, err)) < 0)
 		return r;
 	tester_note_raw(t, bytes->data, bytes->length);
@@ -176,22 +185,22 @@ static int doip_send_raw_run(struct step_context *context, const struct step_cal
 }
 
 const struct step_def step_doip_send_raw = {
-	.name = "doip.send_raw",
-	.doc = "Sends bytes as they are.",
-	.example = "- doip.send_raw: {bytes: \"03 fc 00 05\"}",
-	.flags = STEP_ACTION,
-	.args = raw_args,
-	.run = doip_send_raw_run,
+        .name = "doip.send_raw",
+        .doc = "Sends bytes as they are.",
+        .example = "- doip.send_raw: {bytes: \"03 fc 00 05\"}",
+        .flags = STEP_ACTION,
+        .args = raw_args,
+        .run = doip_send_raw_run,
 };
 
 /* ---- doip.expect ------------------------------------------------------------------------------------------- */
 
 static const struct arg_def expect_args[] = {
-	ARG_CONNECTION,
-	{"type", VALUE_TEXT, ARG_REQUIRED | ARG_SCALAR, NULL, NULL, 0, 0, "Payload type that must come next."},
-	{"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait."},
-	{"skip_others", VALUE_BOOL, 0, "false", NULL, 0, 0, "Pass over messages of other types."},
-	{NULL},
+        ARG_CONNECTION,
+        {"type", VALUE_TEXT, ARG_REQUIRED | ARG_SCALAR, NULL, NULL, 0, 0, "Payload type that must come next."},
+        {"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait."},
+        {"skip_others", VALUE_BOOL, 0, "false", NULL, 0, 0, "Pass over messages of other types."},
+        {NULL},
 };
 static const struct result_def expect_results[] = {DOIP_RESULTS, {NULL}};
 
@@ -200,11 +209,13 @@ static int wrong_type(struct step_context *context, struct error *err, uint16_t 
 	char a[8], b[8], actual[64];
 
 	snprintf(actual, sizeof actual, "%s (code 0x%02x)", doip_type_word(got->decoded.type, b), got->decoded.code);
-	return step_check_failed(context, err, doip_type_word(wanted, a), actual, "another message came than %s", doip_type_word(wanted, a));
+	return step_check_failed(context, err, doip_type_word(wanted, a), actual, "another message came than %s",
+	                         doip_type_word(wanted, a));
 }
 
 /* Receives the next message of the type; *ret is the caller's on 0. */
-static int expect_type(struct step_context *context, struct tester *t, uint16_t type, bool skip_others, int64_t within_ns, struct tester_message *ret, struct error *err)
+static int expect_type(struct step_context *context, struct tester *t, uint16_t type, bool skip_others, int64_t within_ns,
+                       struct tester_message *ret, struct error *err)
 {
 	int64_t deadline = loop_now_ns() + within_ns;
 
@@ -217,7 +228,8 @@ static int expect_type(struct step_context *context, struct tester *t, uint16_t 
 			char wanted[8], actual[96];
 
 			tester_describe_absence(t, r, within_ns, actual, sizeof actual);
-			return step_check_failed(context, err, doip_type_word(type, wanted), actual, "no %s came", doip_type_word(type, wanted));
+			return step_check_failed(context, err, doip_type_word(type, wanted), actual, "no %s came",
+			                         doip_type_word(type, wanted));
 		}
 		if (r < 0)
 			return r;
@@ -232,7 +244,8 @@ static int expect_type(struct step_context *context, struct tester *t, uint16_t 
 	}
 }
 
-static int expect_and_set(struct step_context *context, struct tester *t, uint16_t type, bool skip_others, int64_t within_ns, struct instant reference, struct error *err)
+static int expect_and_set(struct step_context *context, struct tester *t, uint16_t type, bool skip_others, int64_t within_ns,
+                          struct instant reference, struct error *err)
 {
 	struct tester_message message;
 	int r = expect_type(context, t, type, skip_others, within_ns, &message, err);
@@ -253,26 +266,27 @@ static int doip_expect_run(struct step_context *context, const struct step_call 
 	int r;
 
 	if ((r = tester_of_call(context, call, &t, err)) < 0 || (r = doip_type_of_call(context, call, &type, err)) < 0 ||
-	    (r = step_arg_integer(context, call, "within", 2000000000, &within, err)) < 0 || (r = step_arg_bool(context, call, "skip_others", false, &skip, err)) < 0)
+	    (r = step_arg_integer(context, call, "within", 2000000000, &within, err)) < 0 ||
+	    (r = step_arg_bool(context, call, "skip_others", false, &skip, err)) < 0)
 		return r;
 	return expect_and_set(context, t, type, skip, within, t->sent_at, err);
 }
 
 const struct step_def step_doip_expect = {
-	.name = "doip.expect",
-	.doc = "The next message on a connection must be of this type.",
-	.example = "- doip.expect: {type: header_nack, expect: {code: 0x01}}",
-	.args = expect_args,
-	.results = expect_results,
-	.run = doip_expect_run,
+        .name = "doip.expect",
+        .doc = "The next message on a connection must be of this type.",
+        .example = "- doip.expect: {type: header_nack, expect: {code: 0x01}}",
+        .args = expect_args,
+        .results = expect_results,
+        .run = doip_expect_run,
 };
 
 /* ---- doip.absent ------------------------------------------------------------------------------------------- */
 
 static const struct arg_def absent_args[] = {
-	ARG_CONNECTION,
-	{"for", VALUE_DURATION, ARG_POSITIVE | ARG_SCALAR, "100ms", NULL, 0, 0, "How long nothing may come."},
-	{NULL},
+        ARG_CONNECTION,
+        {"for", VALUE_DURATION, ARG_POSITIVE | ARG_SCALAR, "100ms", NULL, 0, 0, "How long nothing may come."},
+        {NULL},
 };
 
 static int doip_absent_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -296,34 +310,37 @@ static int doip_absent_run(struct step_context *context, const struct step_call 
 }
 
 const struct step_def step_doip_absent = {
-	.name = "doip.absent",
-	.doc = "No DoIP message may come on a connection for a time (its end is not an error here: see tester.expect_open).",
-	.example = "- doip.absent: 300ms",
-	.args = absent_args,
-	.run = doip_absent_run,
+        .name = "doip.absent",
+        .doc = "No DoIP message may come on a connection for a time (its end is not an error here: see tester.expect_open).",
+        .example = "- doip.absent: 300ms",
+        .args = absent_args,
+        .run = doip_absent_run,
 };
 
 /* ---- doip.activate ----------------------------------------------------------------------------------------- */
 
 static const struct arg_def activate_args[] = {
-	ARG_CONNECTION,
-	{"source", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Source address (default: the connection's)."},
-	{"activation_type", VALUE_INTEGER, 0, "0", NULL, 0, 255, "Activation type."},
-	{"reserved", VALUE_BYTES, 0, NULL, NULL, 0, 0, "The four reserved bytes (default: zero)."},
-	{"oem", VALUE_BYTES, 0, NULL, NULL, 0, 0, "The four OEM bytes (default: not sent)."},
-	HEADER_ARGS,
-	{"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for the answer."},
-	{NULL},
+        ARG_CONNECTION,
+        {"source", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Source address (default: the connection's)."},
+        {"activation_type", VALUE_INTEGER, 0, "0", NULL, 0, 255, "Activation type."},
+        {"reserved", VALUE_BYTES, 0, NULL, NULL, 0, 0, "The four reserved bytes (default: zero)."},
+        {"oem", VALUE_BYTES, 0, NULL, NULL, 0, 0, "The four OEM bytes (default: not sent)."},
+        HEADER_ARGS,
+        {"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for the answer."},
+        {NULL},
 };
 
-static int activation_payload(struct step_context *context, const struct step_call *call, struct tester *t, struct bytes *payload, struct error *err)
+static int activation_payload(struct step_context *context, const struct step_call *call, struct tester *t, struct bytes *payload,
+                              struct error *err)
 {
 	const struct bytes *oem, *reserved;
 	int64_t source, type;
 	int r;
 
-	if ((r = step_arg_integer(context, call, "source", t->source, &source, err)) < 0 || (r = step_arg_integer(context, call, "activation_type", 0, &type, err)) < 0 ||
-	    (r = step_arg_bytes(context, call, "oem", &oem, err)) < 0 || (r = step_arg_bytes(context, call, "reserved", &reserved, err)) < 0)
+	if ((r = step_arg_integer(context, call, "source", t->source, &source, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "activation_type", 0, &type, err)) < 0 ||
+	    (r = step_arg_bytes(context, call, "oem", &oem, err)) < 0 ||
+	    (r = step_arg_bytes(context, call, "reserved", &reserved, err)) < 0)
 		return r;
 	t->source = (uint16_t)source;
 	if (doip_encode_activation(payload, t->source, (uint8_t)type, oem ? oem->data : NULL, oem ? oem->length : 0) < 0)
@@ -367,36 +384,38 @@ static int doip_activate_run(struct step_context *context, const struct step_cal
 }
 
 const struct step_def step_doip_activate = {
-	.name = "doip.activate",
-	.doc = "Sends a routing activation request and waits for the response. Without `expect` the code must be 0x10.",
-	.example = "- doip.activate: {source: 0x0e80, expect: {code: 0x10, length: 9}}",
-	.flags = STEP_ACTION,
-	.args = activate_args,
-	.results = expect_results,
-	.run = doip_activate_run,
+        .name = "doip.activate",
+        .doc = "Sends a routing activation request and waits for the response. Without `expect` the code must be 0x10.",
+        .example = "- doip.activate: {source: 0x0e80, expect: {code: 0x10, length: 9}}",
+        .flags = STEP_ACTION,
+        .args = activate_args,
+        .results = expect_results,
+        .run = doip_activate_run,
 };
 
 /* ---- doip.diagnostic --------------------------------------------------------------------------------------- */
 
 static const struct arg_def diagnostic_args[] = {
-	ARG_CONNECTION,
-	{"source", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Source address (default: the connection's)."},
-	{"target", VALUE_INTEGER, ARG_REQUIRED, NULL, NULL, 0, 0xffff, "Target address."},
-	{"data", VALUE_BYTES, 0, NULL, NULL, 0, 0, "User data (default: none)."},
-	{"fill", VALUE_INTEGER, 0, NULL, NULL, 0, 1048576, "Append this many zero bytes to the data."},
-	HEADER_ARGS,
-	{"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for the acknowledgement (A_DoIP_Diagnostic_Message)."},
-	{NULL},
+        ARG_CONNECTION,
+        {"source", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Source address (default: the connection's)."},
+        {"target", VALUE_INTEGER, ARG_REQUIRED, NULL, NULL, 0, 0xffff, "Target address."},
+        {"data", VALUE_BYTES, 0, NULL, NULL, 0, 0, "User data (default: none)."},
+        {"fill", VALUE_INTEGER, 0, NULL, NULL, 0, 1048576, "Append this many zero bytes to the data."},
+        HEADER_ARGS,
+        {"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for the acknowledgement (A_DoIP_Diagnostic_Message)."},
+        {NULL},
 };
 static const struct result_def diagnostic_results[] = {{"acknowledged", VALUE_BOOL, "0x8002 came (false: 0x8003)."}, DOIP_RESULTS, {NULL}};
 
-static int diagnostic_payload(struct step_context *context, const struct step_call *call, const struct tester *t, struct bytes *payload, struct error *err)
+static int diagnostic_payload(struct step_context *context, const struct step_call *call, const struct tester *t, struct bytes *payload,
+                              struct error *err)
 {
 	const struct bytes *data;
 	int64_t source, target, fill;
 	int r;
 
-	if ((r = step_arg_integer(context, call, "source", t->source, &source, err)) < 0 || (r = step_arg_integer(context, call, "target", 0, &target, err)) < 0 ||
+	if ((r = step_arg_integer(context, call, "source", t->source, &source, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "target", 0, &target, err)) < 0 ||
 	    (r = step_arg_bytes(context, call, "data", &data, err)) < 0 || (r = step_arg_integer(context, call, "fill", 0, &fill, err)) < 0)
 		return r;
 	if (doip_encode_diagnostic(payload, (uint16_t)source, (uint16_t)target, data ? data->data : NULL, data ? data->length : 0) < 0)
@@ -416,7 +435,8 @@ static int acknowledgement(struct step_context *context, const struct step_call 
 
 	if (r == -ETIMEDOUT || r == -EPIPE) {
 		tester_describe_absence(t, r, within, actual, sizeof actual);
-		return step_check_failed(context, err, "an acknowledgement (0x8002 or 0x8003)", actual, "the diagnostic message was not acknowledged");
+		return step_check_failed(context, err, "an acknowledgement (0x8002 or 0x8003)", actual,
+		                         "the diagnostic message was not acknowledged");
 	}
 	if (r < 0)
 		return r;
@@ -454,12 +474,13 @@ static int doip_diagnostic_run(struct step_context *context, const struct step_c
 }
 
 const struct step_def step_doip_diagnostic = {
-	.name = "doip.diagnostic",
-	.doc = "Sends a diagnostic message and waits for its acknowledgement, positive or negative; the UDS response, if any, stays in the queue. "
-	       "Without `expect` the acknowledgement must be positive.",
-	.example = "- doip.diagnostic: {target: 0x4711, data: \"3e 00\", expect: {acknowledged: false, code: 0x03}}",
-	.flags = STEP_ACTION,
-	.args = diagnostic_args,
-	.results = diagnostic_results,
-	.run = doip_diagnostic_run,
+        .name = "doip.diagnostic",
+        .doc = "Sends a diagnostic message and waits for its acknowledgement, positive or negative; the UDS response, if any, stays in the "
+               "queue. "
+               "Without `expect` the acknowledgement must be positive.",
+        .example = "- doip.diagnostic: {target: 0x4711, data: \"3e 00\", expect: {acknowledged: false, code: 0x03}}",
+        .flags = STEP_ACTION,
+        .args = diagnostic_args,
+        .results = diagnostic_results,
+        .run = doip_diagnostic_run,
 };

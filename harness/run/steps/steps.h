@@ -10,7 +10,8 @@ extern const struct step_def step_tester_connect, step_tester_close, step_tester
 /* server.c */
 extern const struct step_def step_server_start, step_server_stop, step_server_accept;
 /* doip.c */
-extern const struct step_def step_doip_send, step_doip_send_raw, step_doip_expect, step_doip_absent, step_doip_activate, step_doip_diagnostic;
+extern const struct step_def step_doip_send, step_doip_send_raw, step_doip_expect, step_doip_absent, step_doip_activate,
+        step_doip_diagnostic;
 /* discovery.c */
 extern const struct step_def step_doip_udp, step_doip_listen, step_doip_announcements;
 /* uds.c */

@@ -9,14 +9,26 @@
 #include "steps.h"
 
 /* A peer that sends without end must not fill our memory: what no step has asked for is bounded. */
-#define QUEUE_LIMIT 4096
+#define QUEUE_LIMIT   4096
 #define MESSAGE_LIMIT (16u << 20)
 
 static const char *const type_words[] = {
-	"header_nack",      "identification_request", "identification_request_eid", "identification_request_vin", "announcement",
-	"activation_request", "activation_response",  "alive_request",              "alive_response",             "status_request",
-	"status_response",  "power_mode_request",     "power_mode_response",        "diagnostic",                 "diagnostic_ack",
-	"diagnostic_nack",
+        "header_nack",
+        "identification_request",
+        "identification_request_eid",
+        "identification_request_vin",
+        "announcement",
+        "activation_request",
+        "activation_response",
+        "alive_request",
+        "alive_response",
+        "status_request",
+        "status_response",
+        "power_mode_request",
+        "power_mode_response",
+        "diagnostic",
+        "diagnostic_ack",
+        "diagnostic_nack",
 };
 
 const char *doip_type_word(uint16_t type, char buffer[8])
@@ -33,7 +45,8 @@ const char *doip_type_word(uint16_t type, char buffer[8])
 
 /* ---- timeline ---------------------------------------------------------------------------------------------- */
 
-static void note_message(struct tester *t, const char *kind, struct instant at, const struct doip_message *message, const void *raw, size_t length)
+static void note_message(struct tester *t, const char *kind, struct instant at, const struct doip_message *message, const void *raw,
+                         size_t length)
 {
 	json_t *data = doip_to_json(message);
 	char *hex = bytes_to_hex(raw, length, 4096);
@@ -53,7 +66,8 @@ void tester_note_raw(struct tester *t, const void *data, size_t length)
 
 	t->sent_at = instant_now();
 	timeline_emit(t->timeline, t->sent_at, t->channel, "doip.tx",
-		      json_pack("{s:s, s:I, s:s, s:b}", "transport", t->transport, "length", (json_int_t)length, "hex", hex ? hex : "", "raw", 1));
+	              json_pack("{s:s, s:I, s:s, s:b}", "transport", t->transport, "length", (json_int_t)length, "hex", hex ? hex : "",
+	                        "raw", 1));
 	free(hex);
 }
 
@@ -124,7 +138,7 @@ static void on_received(struct stream *stream, const uint8_t *data, size_t lengt
 
 			t->framing_lost = true;
 			timeline_emit(t->timeline, at, t->channel, "note",
-				      json_pack("{s:s, s:s}", "text", "received bytes that are no DoIP message", "hex", hex ? hex : ""));
+			              json_pack("{s:s, s:s}", "text", "received bytes that are no DoIP message", "hex", hex ? hex : ""));
 			free(hex);
 			return;
 		}
@@ -205,13 +219,15 @@ int tester_of_call(struct step_context *context, const struct step_call *call, s
 		return r;
 	*ret = step_object_find(context, TESTER_KIND, name);
 	if (!*ret)
-		return error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "there is no connection \"%s\": open it with tester.connect or server.accept", name);
+		return error_set_place(err, ERROR_TESTCASE, ENOENT, call->place,
+		                       "there is no connection \"%s\": open it with tester.connect or server.accept", name);
 	return 0;
 }
 
 /* ---- sending and waiting ----------------------------------------------------------------------------------- */
 
-int tester_send(struct tester *t, uint16_t type, const void *payload, size_t length, const struct doip_header_options *options, struct error *err)
+int tester_send(struct tester *t, uint16_t type, const void *payload, size_t length, const struct doip_header_options *options,
+                struct error *err)
 {
 	struct doip_header_options header = options ? *options : (struct doip_header_options){0};
 	struct doip_message decoded;
@@ -268,10 +284,11 @@ int doip_results_set(struct step_context *context, const struct tester_message *
 	const struct doip_message *m = &message->decoded;
 	char buffer[8];
 
-	if (step_result_text(context, "type", doip_type_word(m->type, buffer)) < 0 || step_result_integer(context, "version", m->version) < 0 ||
-	    step_result_integer(context, "length", m->length) < 0 || step_result_bytes(context, "payload", m->payload, m->length) < 0 ||
-	    step_result_integer(context, "code", m->code) < 0 || step_result_integer(context, "source", m->source) < 0 ||
-	    step_result_integer(context, "target", m->target) < 0 || step_result_bytes(context, "data", m->data, m->data_length) < 0)
+	if (step_result_text(context, "type", doip_type_word(m->type, buffer)) < 0 ||
+	    step_result_integer(context, "version", m->version) < 0 || step_result_integer(context, "length", m->length) < 0 ||
+	    step_result_bytes(context, "payload", m->payload, m->length) < 0 || step_result_integer(context, "code", m->code) < 0 ||
+	    step_result_integer(context, "source", m->source) < 0 || step_result_integer(context, "target", m->target) < 0 ||
+	    step_result_bytes(context, "data", m->data, m->data_length) < 0)
 		return -ENOMEM;
 	return step_result_duration(context, "after", message->at.ns - reference.ns);
 }
@@ -281,32 +298,34 @@ int doip_results_set(struct step_context *context, const struct tester_message *
 static const char *const transports[] = {"plain", "tls", NULL};
 
 static const struct arg_def connect_args[] = {
-	{"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE | ARG_SCALAR, NULL, NULL, 0, 0, "The entity to connect to."},
-	ARG_CONNECTION,
-	{"transport", VALUE_TEXT, 0, "plain", transports, 0, 0, "Plain TCP_DATA or TLS."},
-	{"identity", VALUE_TEXT, 0, "tester", NULL, 0, 0, "TLS: which of the rig's identities to show; \"none\" shows no certificate."},
-	{"maximum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: highest version offered."},
-	{"minimum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: lowest version offered."},
-	{"port", VALUE_INTEGER, 0, NULL, NULL, 1, 65535, "Another TCP port than the role's own for this transport."},
-	{"source", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Our logical address (default: the rig's tester)."},
-	{"protocol_version", VALUE_INTEGER, 0, "3", NULL, 0, 255, "DoIP protocol version of what is sent."},
-	{"answer_alive", VALUE_BOOL, 0, "true", NULL, 0, 0, "Answer alive check requests at once."},
-	{"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for TCP and TLS."},
-	{NULL},
+        {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE | ARG_SCALAR, NULL, NULL, 0, 0, "The entity to connect to."},
+        ARG_CONNECTION,
+        {"transport", VALUE_TEXT, 0, "plain", transports, 0, 0, "Plain TCP_DATA or TLS."},
+        {"identity", VALUE_TEXT, 0, "tester", NULL, 0, 0, "TLS: which of the rig's identities to show; \"none\" shows no certificate."},
+        {"maximum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: highest version offered."},
+        {"minimum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: lowest version offered."},
+        {"port", VALUE_INTEGER, 0, NULL, NULL, 1, 65535, "Another TCP port than the role's own for this transport."},
+        {"source", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Our logical address (default: the rig's tester)."},
+        {"protocol_version", VALUE_INTEGER, 0, "3", NULL, 0, 255, "DoIP protocol version of what is sent."},
+        {"answer_alive", VALUE_BOOL, 0, "true", NULL, 0, 0, "Answer alive check requests at once."},
+        {"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for TCP and TLS."},
+        {NULL},
 };
 static const struct result_def connect_results[] = {
-	{"state", VALUE_TEXT, "\"open\", or how it ended: fin, reset, refused, tls, truncated, timeout."},
-	{"tls_version", VALUE_TEXT, "Negotiated TLS version."},
-	{"cipher", VALUE_TEXT, "Negotiated cipher suite."},
-	{"alert", VALUE_TEXT, "TLS alert that was received or sent, by name."},
-	{"reason", VALUE_TEXT, "Why TLS failed, in OpenSSL's words."},
-	{"duration", VALUE_DURATION, "From the call to open or failed."},
-	{NULL},
+        {"state", VALUE_TEXT, "\"open\", or how it ended: fin, reset, refused, tls, truncated, timeout."},
+        {"tls_version", VALUE_TEXT, "Negotiated TLS version."},
+        {"cipher", VALUE_TEXT, "Negotiated cipher suite."},
+        {"alert", VALUE_TEXT, "TLS alert that was received or sent, by name."},
+        {"reason", VALUE_TEXT, "Why TLS failed, in OpenSSL's words."},
+        {"duration", VALUE_DURATION, "From the call to open or failed."},
+        {NULL},
 };
 
 int tls_results_set(struct step_context *context, const struct stream *stream)
 {
-	static const struct { const char *from, *to; } fields[] = {{"version", "tls_version"}, {"cipher", "cipher"}, {"alert", "alert"}, {"reason", "reason"}};
+	static const struct {
+		const char *from, *to;
+	} fields[] = {{"version", "tls_version"}, {"cipher", "cipher"}, {"alert", "alert"}, {"reason", "reason"}};
 	json_t *info = stream_tls_info(stream);
 	int r = 0;
 
@@ -327,14 +346,17 @@ static uint16_t tls_version_of(const char *text, uint16_t fallback)
 }
 
 /* Fills identity from the call; *ret_identity is NULL for a plain connection. */
-static int identity_of_call(struct step_context *context, const struct step_call *call, struct tls_identity *storage, const struct tls_identity **ret_identity, struct error *err)
+static int identity_of_call(struct step_context *context, const struct step_call *call, struct tls_identity *storage,
+                            const struct tls_identity **ret_identity, struct error *err)
 {
 	const char *transport, *name, *minimum, *maximum, *role = NULL;
 	const struct value *peer;
 	int r;
 
-	if ((r = step_arg_text(context, call, "transport", &transport, err)) < 0 || (r = step_arg_text(context, call, "identity", &name, err)) < 0 ||
-	    (r = step_arg_text(context, call, "minimum_version", &minimum, err)) < 0 || (r = step_arg_text(context, call, "maximum_version", &maximum, err)) < 0 ||
+	if ((r = step_arg_text(context, call, "transport", &transport, err)) < 0 ||
+	    (r = step_arg_text(context, call, "identity", &name, err)) < 0 ||
+	    (r = step_arg_text(context, call, "minimum_version", &minimum, err)) < 0 ||
+	    (r = step_arg_text(context, call, "maximum_version", &maximum, err)) < 0 ||
 	    (r = step_arg_text(context, call, "role", &role, err)) < 0)
 		return r;
 	*ret_identity = NULL;
@@ -352,7 +374,8 @@ static int identity_of_call(struct step_context *context, const struct step_call
 	return 0;
 }
 
-static int address_of_call(struct step_context *context, const struct step_call *call, bool tls, char *buffer, size_t size, struct error *err)
+static int address_of_call(struct step_context *context, const struct step_call *call, bool tls, char *buffer, size_t size,
+                           struct error *err)
 {
 	const struct value *address;
 	const char *role, *colon;
@@ -363,13 +386,15 @@ static int address_of_call(struct step_context *context, const struct step_call 
 		return r;
 	address = rig_value(context->rig, role, tls ? "tls" : "plain");
 	if (!address || address->type != VALUE_TEXT)
-		return error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "the rig gives role \"%s\" no %s address", role, tls ? "TLS" : "plain");
+		return error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "the rig gives role \"%s\" no %s address", role,
+		                       tls ? "TLS" : "plain");
 	if (port == 0) {
 		snprintf(buffer, size, "%s", address->text);
 		return 0;
 	}
 	colon = strrchr(address->text, ':');
-	snprintf(buffer, size, "%.*s:%lld", (int)(colon ? colon - address->text : (ptrdiff_t)strlen(address->text)), address->text, (long long)port);
+	snprintf(buffer, size, "%.*s:%lld", (int)(colon ? colon - address->text : (ptrdiff_t)strlen(address->text)), address->text,
+	         (long long)port);
 	return 0;
 }
 
@@ -399,14 +424,17 @@ static int tester_open(struct step_context *context, const struct step_call *cal
 	int64_t source, version;
 	int r;
 
-	if ((r = identity_of_call(context, call, &storage, &identity, err)) < 0 || (r = address_of_call(context, call, identity != NULL, address, sizeof address, err)) < 0 ||
-	    (r = step_arg_integer(context, call, "source", t->source, &source, err)) < 0 || (r = step_arg_integer(context, call, "protocol_version", 3, &version, err)) < 0 ||
+	if ((r = identity_of_call(context, call, &storage, &identity, err)) < 0 ||
+	    (r = address_of_call(context, call, identity != NULL, address, sizeof address, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "source", t->source, &source, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "protocol_version", 3, &version, err)) < 0 ||
 	    (r = step_arg_bool(context, call, "answer_alive", true, &t->answer_alive, err)) < 0)
 		return r;
 	t->source = (uint16_t)source;
 	t->version = (uint8_t)version;
 	t->transport = identity ? "tls" : "tcp";
-	return stream_connect(&t->stream, &environment, local && local->type == VALUE_TEXT ? local->text : NULL, address, identity, &handlers, err);
+	return stream_connect(&t->stream, &environment, local && local->type == VALUE_TEXT ? local->text : NULL, address, identity,
+	                      &handlers, err);
 }
 
 static int tester_connect_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -416,7 +444,8 @@ static int tester_connect_run(struct step_context *context, const struct step_ca
 	int64_t within;
 	int r;
 
-	if ((r = step_arg_text(context, call, "connection", &name, err)) < 0 || (r = step_arg_integer(context, call, "within", 2000000000, &within, err)) < 0)
+	if ((r = step_arg_text(context, call, "connection", &name, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "within", 2000000000, &within, err)) < 0)
 		return r;
 	if (step_object_find(context, TESTER_KIND, name))
 		step_object_remove(context, TESTER_KIND, name);
@@ -440,8 +469,8 @@ static int tester_connect_run(struct step_context *context, const struct step_ca
 		json_t *info = stream_tls_info(t->stream);
 
 		reason = json_string_value(json_object_get(info, "reason"));
-		r = step_check_failed(context, err, "connection open", t->ended ? stream_end_name(t->end) : "timeout", "the connection did not open%s%s", reason && *reason ? ": " : "",
-				      reason ? reason : "");
+		r = step_check_failed(context, err, "connection open", t->ended ? stream_end_name(t->end) : "timeout",
+		                      "the connection did not open%s%s", reason && *reason ? ": " : "", reason ? reason : "");
 		json_decref(info);
 		return r;
 	}
@@ -449,22 +478,22 @@ static int tester_connect_run(struct step_context *context, const struct step_ca
 }
 
 const struct step_def step_tester_connect = {
-	.name = "tester.connect",
-	.doc = "Connects to an entity's TCP_DATA port, plain or over TLS, and keeps the connection under a name for the following steps. "
-	       "Without `expect` the connection must open.",
-	.example = "- tester.connect: {role: zgw, transport: tls, identity: tester}",
-	.flags = STEP_ACTION | STEP_ALWAYS_OK,
-	.args = connect_args,
-	.results = connect_results,
-	.run = tester_connect_run,
+        .name = "tester.connect",
+        .doc = "Connects to an entity's TCP_DATA port, plain or over TLS, and keeps the connection under a name for the following steps. "
+               "Without `expect` the connection must open.",
+        .example = "- tester.connect: {role: zgw, transport: tls, identity: tester}",
+        .flags = STEP_ACTION | STEP_ALWAYS_OK,
+        .args = connect_args,
+        .results = connect_results,
+        .run = tester_connect_run,
 };
 
 /* ---- tester.close ------------------------------------------------------------------------------------------ */
 
 static const struct arg_def close_args[] = {
-	ARG_CONNECTION,
-	{"how", VALUE_TEXT, 0, "fin", (const char *const[]){"fin", "reset", NULL}, 0, 0, "Orderly, or by TCP RST."},
-	{NULL},
+        ARG_CONNECTION,
+        {"how", VALUE_TEXT, 0, "fin", (const char *const[]){"fin", "reset", NULL}, 0, 0, "Orderly, or by TCP RST."},
+        {NULL},
 };
 
 static int tester_close_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -484,22 +513,22 @@ static int tester_close_run(struct step_context *context, const struct step_call
 }
 
 const struct step_def step_tester_close = {
-	.name = "tester.close",
-	.doc = "Closes our side of a connection. What the other side sends afterwards can still be received.",
-	.example = "- tester.close: {connection: second, how: reset}",
-	.flags = STEP_ACTION | STEP_ALWAYS_OK,
-	.args = close_args,
-	.run = tester_close_run,
+        .name = "tester.close",
+        .doc = "Closes our side of a connection. What the other side sends afterwards can still be received.",
+        .example = "- tester.close: {connection: second, how: reset}",
+        .flags = STEP_ACTION | STEP_ALWAYS_OK,
+        .args = close_args,
+        .run = tester_close_run,
 };
 
 /* ---- tester.set -------------------------------------------------------------------------------------------- */
 
 static const struct arg_def set_args[] = {
-	ARG_CONNECTION,
-	{"answer_alive", VALUE_BOOL, 0, NULL, NULL, 0, 0, "Answer alive check requests at once."},
-	{"read", VALUE_BOOL, 0, NULL, NULL, 0, 0, "false: stop reading, so that the peer's window closes."},
-	{"protocol_version", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "DoIP protocol version of what is sent."},
-	{NULL},
+        ARG_CONNECTION,
+        {"answer_alive", VALUE_BOOL, 0, NULL, NULL, 0, 0, "Answer alive check requests at once."},
+        {"read", VALUE_BOOL, 0, NULL, NULL, 0, 0, "false: stop reading, so that the peer's window closes."},
+        {"protocol_version", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "DoIP protocol version of what is sent."},
+        {NULL},
 };
 
 static int tester_set_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -509,8 +538,10 @@ static int tester_set_run(struct step_context *context, const struct step_call *
 	int64_t version;
 	int r;
 
-	if ((r = tester_of_call(context, call, &t, err)) < 0 || (r = step_arg_bool(context, call, "answer_alive", t->answer_alive, &t->answer_alive, err)) < 0 ||
-	    (r = step_arg_bool(context, call, "read", true, &read, err)) < 0 || (r = step_arg_integer(context, call, "protocol_version", t->version, &version, err)) < 0)
+	if ((r = tester_of_call(context, call, &t, err)) < 0 ||
+	    (r = step_arg_bool(context, call, "answer_alive", t->answer_alive, &t->answer_alive, err)) < 0 ||
+	    (r = step_arg_bool(context, call, "read", true, &read, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "protocol_version", t->version, &version, err)) < 0)
 		return r;
 	t->version = (uint8_t)version;
 	if (step_has_arg(call, "read"))
@@ -519,27 +550,32 @@ static int tester_set_run(struct step_context *context, const struct step_call *
 }
 
 const struct step_def step_tester_set = {
-	.name = "tester.set",
-	.doc = "Changes how an open connection of ours behaves.",
-	.example = "- tester.set: {answer_alive: false}",
-	.flags = STEP_ALWAYS_OK,
-	.args = set_args,
-	.run = tester_set_run,
+        .name = "tester.set",
+        .doc = "Changes how an open connection of ours behaves.",
+        .example = "- tester.set: {answer_alive: false}",
+        .flags = STEP_ALWAYS_OK,
+        .args = set_args,
+        .run = tester_set_run,
 };
 
 /* ---- tester.expect_closed / expect_open -------------------------------------------------------------------- */
 
 static const struct arg_def closed_args[] = {
-	ARG_CONNECTION,
-	{"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait."},
-	{"since", VALUE_TEXT, 0, "sent", (const char *const[]){"sent", "opened", NULL}, 0, 0, "What `after` counts from: our last message, or the opening."},
-	{NULL},
+        ARG_CONNECTION,
+        {"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait."},
+        {"since", VALUE_TEXT, 0, "sent", (const char *const[]){"sent", "opened", NULL}, 0, 0,
+         "What `after` counts from: our last message, or the opening."},
+        {NULL},
 };
 static const struct result_def closed_results[] = {
-	{"how", VALUE_TEXT, "fin, reset, tls or truncated."},
-	{"after", VALUE_DURATION, "Time until the connection ended."},
-	{"unread", VALUE_INTEGER, "Messages that came and were not asked for."},
-	{NULL},
+        {"how", VALUE_TEXT, "fin, reset, tls or truncated."},
+        {"after", VALUE_DURATION, "Time until the connection ended."},
+        {"unread", VALUE_INTEGER, "Messages that came and were not asked for."},
+        {"tls_version", VALUE_TEXT, "Negotiated TLS version."},
+        {"cipher", VALUE_TEXT, "Negotiated cipher suite."},
+        {"alert", VALUE_TEXT, "TLS alert that was received or sent, by name."},
+        {"reason", VALUE_TEXT, "Why TLS failed, in OpenSSL's words."},
+        {NULL},
 };
 
 static bool connection_ended(void *context)
@@ -554,33 +590,36 @@ static int tester_expect_closed_run(struct step_context *context, const struct s
 	int64_t within;
 	int r;
 
-	if ((r = tester_of_call(context, call, &t, err)) < 0 || (r = step_arg_integer(context, call, "within", 2000000000, &within, err)) < 0 ||
+	if ((r = tester_of_call(context, call, &t, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "within", 2000000000, &within, err)) < 0 ||
 	    (r = step_arg_text(context, call, "since", &since, err)) < 0)
 		return r;
 	r = step_wait(context, connection_ended, t, within, err);
 	if (r == -ETIMEDOUT)
-		return step_check_failed(context, err, "connection closed", "still open", "the peer did not close the connection within %lld ms", (long long)(within / 1000000));
+		return step_check_failed(context, err, "connection closed", "still open",
+		                         "the peer did not close the connection within %lld ms", (long long)(within / 1000000));
 	if (r < 0)
 		return r;
 	if (step_result_text(context, "how", stream_end_name(t->end)) < 0 || step_result_integer(context, "unread", t->queued) < 0 ||
+	    tls_results_set(context, t->stream) < 0 ||
 	    step_result_duration(context, "after", t->ended_at.ns - (strcmp(since, "opened") == 0 ? t->opened_at.ns : t->sent_at.ns)) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	return 0;
 }
 
 const struct step_def step_tester_expect_closed = {
-	.name = "tester.expect_closed",
-	.doc = "The peer must end the connection.",
-	.example = "- tester.expect_closed: {within: 2500ms, since: opened, expect: {after: {in_range: [1900ms, 2200ms]}}}",
-	.args = closed_args,
-	.results = closed_results,
-	.run = tester_expect_closed_run,
+        .name = "tester.expect_closed",
+        .doc = "The peer must end the connection.",
+        .example = "- tester.expect_closed: {within: 2500ms, since: opened, expect: {after: {in_range: [1900ms, 2200ms]}}}",
+        .args = closed_args,
+        .results = closed_results,
+        .run = tester_expect_closed_run,
 };
 
 static const struct arg_def open_args[] = {
-	ARG_CONNECTION,
-	{"for", VALUE_DURATION, ARG_POSITIVE, "100ms", NULL, 0, 0, "How long it must stay open."},
-	{NULL},
+        ARG_CONNECTION,
+        {"for", VALUE_DURATION, ARG_POSITIVE, "100ms", NULL, 0, 0, "How long it must stay open."},
+        {NULL},
 };
 
 static int tester_expect_open_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -596,13 +635,14 @@ static int tester_expect_open_run(struct step_context *context, const struct ste
 		return 0;
 	if (r < 0)
 		return r;
-	return step_check_failed(context, err, "connection open", stream_end_name(t->end), "the connection was closed (%s), though it must stay open", stream_end_name(t->end));
+	return step_check_failed(context, err, "connection open", stream_end_name(t->end),
+	                         "the connection was closed (%s), though it must stay open", stream_end_name(t->end));
 }
 
 const struct step_def step_tester_expect_open = {
-	.name = "tester.expect_open",
-	.doc = "The connection must stay open for a time.",
-	.example = "- tester.expect_open: {for: 300ms}",
-	.args = open_args,
-	.run = tester_expect_open_run,
+        .name = "tester.expect_open",
+        .doc = "The connection must stay open for a time.",
+        .example = "- tester.expect_open: {for: 300ms}",
+        .args = open_args,
+        .run = tester_expect_open_run,
 };

@@ -9,7 +9,7 @@
 #include "../../proto/doip.h"
 #include "../step_context.h"
 
-#define TESTER_KIND "tester"
+#define TESTER_KIND         "tester"
 #define TESTER_DEFAULT_NAME "main"
 
 struct tester_message {
@@ -22,15 +22,15 @@ struct tester {
 	struct loop *loop;
 	struct timeline *timeline;
 	struct stream *stream;
-	char channel[64];        /* "tester:main" */
-	const char *transport;   /* "tcp" or "tls" */
-	uint16_t source;         /* our logical address; the destination's when standing in for a server */
-	uint8_t version;         /* protocol version of what we send */
-	bool answer_alive;       /* answer alive check requests at once, without queueing them */
-	bool settled;            /* opened, or closed before it ever opened */
+	char channel[64];      /* "tester:main" */
+	const char *transport; /* "tcp" or "tls" */
+	uint16_t source;       /* our logical address; the destination's when standing in for a server */
+	uint8_t version;       /* protocol version of what we send */
+	bool answer_alive;     /* answer alive check requests at once, without queueing them */
+	bool settled;          /* opened, or closed before it ever opened */
 	bool opened, ended;
 	enum stream_end end;
-	bool framing_lost;       /* a header with a wrong pattern came: no further decoding */
+	bool framing_lost; /* a header with a wrong pattern came: no further decoding */
 	struct instant opened_at, sent_at, ended_at;
 	int64_t started_ns;
 	struct bytes inbound;
@@ -49,7 +49,8 @@ void tester_free(void *tester);
 int tester_of_call(struct step_context *, const struct step_call *, struct tester **ret, struct error *) WARN_UNUSED;
 
 /* Sends one message with its header and notes it on the timeline. */
-int tester_send(struct tester *, uint16_t type, const void *payload, size_t length, const struct doip_header_options *, struct error *) WARN_UNUSED;
+int tester_send(struct tester *, uint16_t type, const void *payload, size_t length, const struct doip_header_options *,
+                struct error *) WARN_UNUSED;
 /* Notes raw bytes that a step sent itself. */
 void tester_note_raw(struct tester *, const void *data, size_t length);
 
@@ -74,16 +75,14 @@ void tester_describe_absence(const struct tester *, int result, int64_t within_n
 
 #define DOIP_RESULTS                                                                                                                       \
 	{"type", VALUE_TEXT, "Payload type by name (activation_response, …), or 0xNNNN."},                                                 \
-	{"version", VALUE_INTEGER, "Protocol version of the header."},                                                                     \
-	{"length", VALUE_INTEGER, "Payload length in bytes."},                                                                             \
-	{"payload", VALUE_BYTES, "The whole payload."},                                                                                    \
-	{"code", VALUE_INTEGER, "NACK, ACK, routing activation or power mode code."},                                                      \
-	{"source", VALUE_INTEGER, "Source address (in an activation response: the tester's)."},                                            \
-	{"target", VALUE_INTEGER, "Target address (in an activation response: the entity's)."},                                            \
-	{"data", VALUE_BYTES, "User data of a diagnostic message, or the repeated part in an acknowledgement."},                           \
-	{"after", VALUE_DURATION, "Time from what was sent to this message."}
+	        {"version", VALUE_INTEGER, "Protocol version of the header."}, {"length", VALUE_INTEGER, "Payload length in bytes."},      \
+	        {"payload", VALUE_BYTES, "The whole payload."},                                                                            \
+	        {"code", VALUE_INTEGER, "NACK, ACK, routing activation or power mode code."},                                              \
+	        {"source", VALUE_INTEGER, "Source address (in an activation response: the tester's)."},                                    \
+	        {"target", VALUE_INTEGER, "Target address (in an activation response: the entity's)."},                                    \
+	        {"data", VALUE_BYTES, "User data of a diagnostic message, or the repeated part in an acknowledgement."},                   \
+	        {"after", VALUE_DURATION, "Time from what was sent to this message."}
 
-#define ARG_CONNECTION                                                                                                                     \
-	{"connection", VALUE_TEXT, ARG_NAME, TESTER_DEFAULT_NAME, NULL, 0, 0, "Name of the connection."}
+#define ARG_CONNECTION {"connection", VALUE_TEXT, ARG_NAME, TESTER_DEFAULT_NAME, NULL, 0, 0, "Name of the connection."}
 
 #endif

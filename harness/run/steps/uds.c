@@ -17,11 +17,13 @@ static int out_of_memory(struct error *err)
 	return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 }
 
-static void note_uds(const struct tester *t, const char *kind, struct instant at, uint16_t source, uint16_t target, const uint8_t *data, size_t length)
+static void note_uds(const struct tester *t, const char *kind, struct instant at, uint16_t source, uint16_t target, const uint8_t *data,
+                     size_t length)
 {
 	const char *service = length ? uds_service_name(data[0] == 0x7f && length > 1 ? data[1] : data[0] & (uint8_t)~0x40) : NULL;
 	char *hex = bytes_to_hex(data, length, 4096);
-	json_t *object = json_pack("{s:i, s:i, s:s, s:s}", "source", source, "target", target, "service", service ? service : "?", "hex", hex ? hex : "");
+	json_t *object = json_pack("{s:i, s:i, s:s, s:s}", "source", source, "target", target, "service", service ? service : "?", "hex",
+	                           hex ? hex : "");
 
 	if (object && length > 2 && data[0] == 0x7f)
 		json_object_set_new(object, "nrc", json_integer(data[2]));
@@ -64,7 +66,8 @@ static int wait_ack(struct step_context *context, struct tester *t, struct reque
 }
 
 /* Feeds one message into the exchange; a message that is no diagnostic one is a failed check. */
-static int take_answer(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange, const struct tester_message *message, struct error *err)
+static int take_answer(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange,
+                       const struct tester_message *message, struct error *err)
 {
 	const struct doip_message *m = &message->decoded;
 	char actual[64], word[8];
@@ -80,7 +83,8 @@ static int take_answer(struct step_context *context, struct tester *t, struct re
 	return 0;
 }
 
-static int wait_answer(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange, struct error *err)
+static int wait_answer(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange,
+                       struct error *err)
 {
 	while (exchange->outcome == UDS_WAITING) {
 		struct tester_message message;
@@ -111,7 +115,8 @@ static int wait_answer(struct step_context *context, struct tester *t, struct re
 }
 
 /* Sends, waits for ACK and answer. The exchange is the caller's to clear, also on failure. */
-static int exchange_run(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange, struct error *err)
+static int exchange_run(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange,
+                        struct error *err)
 {
 	struct bytes payload = {0};
 	int r;
@@ -134,25 +139,25 @@ static int exchange_run(struct step_context *context, struct tester *t, struct r
 /* ---- uds.request ------------------------------------------------------------------------------------------- */
 
 static const struct arg_def request_args[] = {
-	ARG_CONNECTION,
-	{"role", VALUE_TEXT, ARG_ROLE, NULL, NULL, 0, 0, "The node whose logical address is the target."},
-	{"target", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Target address, in place of `role` (a functional one too)."},
-	{"data", VALUE_BYTES, ARG_REQUIRED, NULL, NULL, 0, 0, "The request."},
-	{"p2", VALUE_DURATION, ARG_POSITIVE, "50ms", NULL, 0, 0, "P2server_max from acknowledgement to first answer."},
-	{"p2_star", VALUE_DURATION, ARG_POSITIVE, "5s", NULL, 0, 0, "P2*server_max after each 0x78."},
-	{"margin", VALUE_DURATION, 0, "150ms", NULL, 0, 0, "Allowance for the links between; the measured time is in `after`."},
-	{"silent", VALUE_BOOL, 0, "false", NULL, 0, 0, "No answer is expected (suppressed, or functional): an answer fails the step."},
-	{NULL},
+        ARG_CONNECTION,
+        {"role", VALUE_TEXT, ARG_ROLE, NULL, NULL, 0, 0, "The node whose logical address is the target."},
+        {"target", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Target address, in place of `role` (a functional one too)."},
+        {"data", VALUE_BYTES, ARG_REQUIRED, NULL, NULL, 0, 0, "The request."},
+        {"p2", VALUE_DURATION, ARG_POSITIVE, "50ms", NULL, 0, 0, "P2server_max from acknowledgement to first answer."},
+        {"p2_star", VALUE_DURATION, ARG_POSITIVE, "5s", NULL, 0, 0, "P2*server_max after each 0x78."},
+        {"margin", VALUE_DURATION, 0, "150ms", NULL, 0, 0, "Allowance for the links between; the measured time is in `after`."},
+        {"silent", VALUE_BOOL, 0, "false", NULL, 0, 0, "No answer is expected (suppressed, or functional): an answer fails the step."},
+        {NULL},
 };
 static const struct result_def request_results[] = {
-	{"positive", VALUE_BOOL, "A positive response came."},
-	{"nrc", VALUE_INTEGER, "Negative response code; 0 when positive or silent."},
-	{"response", VALUE_BYTES, "The whole response."},
-	{"data", VALUE_BYTES, "The response without its service id."},
-	{"source", VALUE_INTEGER, "Logical address that answered."},
-	{"pending", VALUE_INTEGER, "How many 0x78 came first."},
-	{"after", VALUE_DURATION, "From acknowledgement to the final answer."},
-	{NULL},
+        {"positive", VALUE_BOOL, "A positive response came."},
+        {"nrc", VALUE_INTEGER, "Negative response code; 0 when positive or silent."},
+        {"response", VALUE_BYTES, "The whole response."},
+        {"data", VALUE_BYTES, "The response without its service id."},
+        {"source", VALUE_INTEGER, "Logical address that answered."},
+        {"pending", VALUE_INTEGER, "How many 0x78 came first."},
+        {"after", VALUE_DURATION, "From acknowledgement to the final answer."},
+        {NULL},
 };
 
 static int target_of_call(struct step_context *context, const struct step_call *call, uint16_t *ret, struct error *err)
@@ -162,7 +167,8 @@ static int target_of_call(struct step_context *context, const struct step_call *
 	int64_t target;
 	int r;
 
-	if ((r = step_arg_text(context, call, "role", &role, err)) < 0 || (r = step_arg_integer(context, call, "target", 0, &target, err)) < 0)
+	if ((r = step_arg_text(context, call, "role", &role, err)) < 0 ||
+	    (r = step_arg_integer(context, call, "target", 0, &target, err)) < 0)
 		return r;
 	if (step_has_arg(call, "target")) {
 		*ret = (uint16_t)target;
@@ -170,7 +176,8 @@ static int target_of_call(struct step_context *context, const struct step_call *
 	}
 	address = role ? rig_value(context->rig, role, "logical_address") : NULL;
 	if (!address || address->type != VALUE_INTEGER)
-		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "the step needs `target`, or a `role` that has a logical address");
+		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place,
+		                       "the step needs `target`, or a `role` that has a logical address");
 	*ret = (uint16_t)address->integer;
 	return 0;
 }
@@ -196,30 +203,37 @@ static int exchange_results_set(struct step_context *context, const struct reque
 {
 	const struct bytes *response = &exchange->response;
 
-	if (step_result_bool(context, "positive", exchange->outcome == UDS_POSITIVE) < 0 || step_result_integer(context, "nrc", exchange->nrc) < 0 ||
+	if (step_result_bool(context, "positive", exchange->outcome == UDS_POSITIVE) < 0 ||
+	    step_result_integer(context, "nrc", exchange->nrc) < 0 ||
 	    step_result_bytes(context, "response", response->data, response->length) < 0 ||
-	    step_result_bytes(context, "data", response->length ? response->data + 1 : NULL, response->length ? response->length - 1 : 0) < 0 ||
-	    step_result_integer(context, "source", request->responder) < 0 || step_result_integer(context, "pending", exchange->pending) < 0)
+	    step_result_bytes(context, "data", response->length ? response->data + 1 : NULL, response->length ? response->length - 1 : 0) <
+	            0 ||
+	    step_result_integer(context, "source", request->responder) < 0 ||
+	    step_result_integer(context, "pending", exchange->pending) < 0)
 		return -ENOMEM;
 	return step_result_duration(context, "after", request->answered_ns - request->ack_ns);
 }
 
 /* What must hold without any `expect`: an answer where one is due, a positive one; none where none is due. */
-static int default_check(struct step_context *context, const struct step_call *call, const struct request *request, const struct uds_exchange *exchange, struct error *err)
+static int default_check(struct step_context *context, const struct step_call *call, const struct request *request,
+                         const struct uds_exchange *exchange, struct error *err)
 {
 	const char *name;
 	char actual[96];
 
 	switch (exchange->outcome) {
 	case UDS_TIMEOUT:
-		snprintf(actual, sizeof actual, "nothing within %lld ms", (long long)((request->timing.p2_ns + request->timing.margin_ns) / 1000000));
-		return step_check_failed(context, err, "a response", actual, exchange->pending ? "the server stopped answering after 0x78" : "the server did not answer");
+		snprintf(actual, sizeof actual, "nothing within %lld ms",
+		         (long long)((request->timing.p2_ns + request->timing.margin_ns) / 1000000));
+		return step_check_failed(context, err, "a response", actual,
+		                         exchange->pending ? "the server stopped answering after 0x78" : "the server did not answer");
 	case UDS_NEGATIVE:
 		if (call->expect && !request->expect_silence)
 			return 0;
 		name = uds_nrc_name(exchange->nrc);
 		snprintf(actual, sizeof actual, "NRC 0x%02x (%s)", exchange->nrc, name ? name : "unknown");
-		return step_check_failed(context, err, request->expect_silence ? "silence" : "a positive response", actual, "a negative response came");
+		return step_check_failed(context, err, request->expect_silence ? "silence" : "a positive response", actual,
+		                         "a negative response came");
 	case UDS_POSITIVE:
 		if (!request->expect_silence)
 			return 0;
@@ -248,24 +262,24 @@ static int uds_request_run(struct step_context *context, const struct step_call 
 }
 
 const struct step_def step_uds_request = {
-	.name = "uds.request",
-	.doc = "Sends a UDS request over an activated connection, waits for the DoIP acknowledgement and for the answer, 0x78 included. "
-	       "Without `expect` the answer must be positive; with it, negative answers are results to be judged.",
-	.example = "- uds.request: {role: zgw, data: \"22 f1 90\", expect: {response: \"62 f1 90 ..\"}}",
-	.flags = STEP_ACTION,
-	.args = request_args,
-	.results = request_results,
-	.run = uds_request_run,
+        .name = "uds.request",
+        .doc = "Sends a UDS request over an activated connection, waits for the DoIP acknowledgement and for the answer, 0x78 included. "
+               "Without `expect` the answer must be positive; with it, negative answers are results to be judged.",
+        .example = "- uds.request: {role: zgw, data: \"22 f1 90\", expect: {response: \"62 f1 90 ..\"}}",
+        .flags = STEP_ACTION,
+        .args = request_args,
+        .results = request_results,
+        .run = uds_request_run,
 };
 
 /* ---- uds.unlock -------------------------------------------------------------------------------------------- */
 
 static const struct arg_def unlock_args[] = {
-	ARG_CONNECTION,
-	{"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE | ARG_SCALAR, NULL, NULL, 0, 0, "The node to unlock."},
-	{"target", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Target address, in place of the role's own."},
-	{"level", VALUE_INTEGER, 0, "1", NULL, 1, 0x41, "Security level (odd: the requestSeed sub-function)."},
-	{NULL},
+        ARG_CONNECTION,
+        {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE | ARG_SCALAR, NULL, NULL, 0, 0, "The node to unlock."},
+        {"target", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffff, "Target address, in place of the role's own."},
+        {"level", VALUE_INTEGER, 0, "1", NULL, 1, 0x41, "Security level (odd: the requestSeed sub-function)."},
+        {NULL},
 };
 
 /* key = first four bytes of AES-CMAC(secret, seed): the reference firmware's rule. */
@@ -275,7 +289,8 @@ static int key_of_seed(const struct value *secret_hex, const uint8_t *seed, size
 	uint8_t tag[16];
 	size_t tag_length = 0;
 	bool ok = secret_hex && secret_hex->type == VALUE_TEXT && bytes_parse_hex(secret_hex->text, &secret) == 0 && secret.length == 16 &&
-		  EVP_Q_mac(NULL, "CMAC", NULL, "AES-128-CBC", NULL, secret.data, secret.length, seed, length, tag, sizeof tag, &tag_length) != NULL;
+	          EVP_Q_mac(NULL, "CMAC", NULL, "AES-128-CBC", NULL, secret.data, secret.length, seed, length, tag, sizeof tag,
+	                    &tag_length) != NULL;
 
 	bytes_free(&secret);
 	if (!ok)
@@ -284,7 +299,8 @@ static int key_of_seed(const struct value *secret_hex, const uint8_t *seed, size
 	return 0;
 }
 
-static int unlock_exchange(struct step_context *context, struct tester *t, uint16_t target, const uint8_t *data, size_t length, struct uds_exchange *exchange, struct error *err)
+static int unlock_exchange(struct step_context *context, struct tester *t, uint16_t target, const uint8_t *data, size_t length,
+                           struct uds_exchange *exchange, struct error *err)
 {
 	struct request request = {.target = target, .data = data, .length = length, .timing = {50000000, 5000000000, 150000000, 50}};
 	int r = exchange_run(context, t, &request, exchange, err);
@@ -296,7 +312,8 @@ static int unlock_exchange(struct step_context *context, struct tester *t, uint1
 	return step_check_failed(context, err, "a positive response", actual, "SecurityAccess 27 %02x was refused", data[1]);
 }
 
-static int unlock_with_key(struct step_context *context, struct tester *t, uint16_t target, const char *role, int64_t level, const struct bytes *seed, struct error *err)
+static int unlock_with_key(struct step_context *context, struct tester *t, uint16_t target, const char *role, int64_t level,
+                           const struct bytes *seed, struct error *err)
 {
 	uint8_t request[6] = {0x27, (uint8_t)(level + 1)};
 	struct uds_exchange exchange = {0};
@@ -336,10 +353,11 @@ static int uds_unlock_run(struct step_context *context, const struct step_call *
 }
 
 const struct step_def step_uds_unlock = {
-	.name = "uds.unlock",
-	.doc = "SecurityAccess: requests a seed, computes the key with the role's `security_key`, and sends it. An all-zero seed means already unlocked.",
-	.example = "- uds.unlock: {role: zgw, level: 1}",
-	.flags = STEP_ACTION,
-	.args = unlock_args,
-	.run = uds_unlock_run,
+        .name = "uds.unlock",
+        .doc = "SecurityAccess: requests a seed, computes the key with the role's `security_key`, and sends it. An all-zero seed means "
+               "already unlocked.",
+        .example = "- uds.unlock: {role: zgw, level: 1}",
+        .flags = STEP_ACTION,
+        .args = unlock_args,
+        .run = uds_unlock_run,
 };
