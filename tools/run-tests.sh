@@ -84,7 +84,7 @@ build_part()
 		printf 'ok build %s\n' "$1" | record
 		return 0
 	fi
-	tail -n 40 "$out/build-$1.log"
+	sed -n '/^FAILED:/,$p' "$root/build/$1.log" | head -n 30
 	printf 'not ok build %s - see %s\n' "$1" "$root/build/$1.log" | record
 	return 1
 }
@@ -138,9 +138,14 @@ fuzz_one()
 	corpus=$root/build/fuzz/corpus/$name
 	mkdir -p "$corpus" "$out/fuzz"
 	local arguments=("-max_total_time=$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
-		"-artifact_prefix=$out/fuzz/$name-" "$corpus") seeds
-	for seeds in "$root/harness/fuzz/corpus/${name#fuzz[-_]}" "$root/firmware/tests/fuzz/corpus/${name#fuzz[-_]}"; do
-		[ ! -d "$seeds" ] || arguments+=("$seeds")
+		"-artifact_prefix=$out/fuzz/$name-" "$corpus") sources seeds
+	# The corpus lies beside the fuzzer's source: corpus/NAME where there are several, else corpus.
+	sources=$root/$(dirname "${program#"$root/build/fuzz/"}")
+	for seeds in "$sources/corpus/$name" "$sources/corpus/${name#fuzz[-_]}" "$sources/corpus-${name#fuzz[-_]}" "$sources/corpus"; do
+		if [ -d "$seeds" ]; then
+			arguments+=("$seeds")
+			break
+		fi
 	done
 	if ASAN_OPTIONS=detect_leaks=0 supervised "fuzz $name" $((seconds + 60)) "$out/fuzz/$name.log" "$program" "${arguments[@]}"; then
 		printf 'ok fuzz %s\n' "$name" | record
