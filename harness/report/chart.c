@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chart.h"
+
+#include <inttypes.h>
+
+#define BINS_LIMIT 24
+#define BINS_LEAST 6
+#define COLOURS    10 /* .k0 … .k9 of reports/templates/report.css */
+/* Plot area in user units; the drawing scales with the page. */
+#define WIDTH  460
+#define HEIGHT 190
+#define LEFT   8
+#define RIGHT  452
+#define TOP    34
+#define BOTTOM 164
+
+struct scale {
+	int64_t low_ns, high_ns;
+	unsigned bins;
+	unsigned counts[BINS_LIMIT], highest;
+};
+
+/* A position in hundredths of a unit: integers need no locale. */
+static int64_t x_of(const struct scale *s, int64_t ns)
+{
+	double share = (double)(ns - s->low_ns) / (double)(s->high_ns - s->low_ns);
+	return (int64_t)((LEFT + share * (RIGHT - LEFT)) * 100);
+}
+
+static void put_hundredths(struct text *out, const char *name, int64_t value)
+{
+	text_printf(out, " %s=\"%" PRId64 ".%02" PRId64 "\"", name, value / 100, value % 100);
+}
+
+static void put_label(struct text *out, int64_t x, int y, const char *class)
+{
+	const char *anchor = x<(LEFT + 60) * 100 ? "start" : x>(RIGHT - 60) * 100 ? "end" : "middle";
+	text_printf(out, "<text y=\"%d\" text-anchor=\"%s\"", y, anchor);
+	put_hundredths(out, "x", x);
+	if (class)
+		text_printf(out, " class=\"%s\"", class);
+	text_put(out, ">");
+}
+
+static void put_line(struct text *out, int64_t x, int top, const char *class)
+{
+	text_printf(out, "<line class=\"%s\" y1=\"%d\" y2=\"%d\"", class, top, BOTTOM);
+	put_hundredths(out, "x1", x);
+	put_hundredths(out, "x2", x);
+	text_put(out, "/>");
+}
+
+/* A limit is drawn to scale as long as it leaves the samples at least a third of the width. */
+static bool limit_fits(int64_t low, int64_t high, int64_t limit)
+{
+	return limit >= low - (high - low) && limit <= high + 2 * (high - low);
+}
+
+static void scale_samples(struct scale *s, const struct report_measurement *m)
+{
+	s->low_ns = s->high_ns = m->samples[0].value_ns;
+	for (size_t i = 1; i < m->sample_count; i++) {
+		int64_t value = m->samples[i].value_ns;
+		s->low_ns = value < s->low_ns ? value : s->low_ns;
+		s->high_ns = value > s->high_ns ? value : s->high_ns;
+	}
+	if (s->low_ns == s->high_ns) { /* one bar needs some width: +-1 us */
+		s->low_ns -= 1000;
+		s->high_ns += 1000;
+	}
+	int64_t low = s->low_ns, high = s->high_ns;
+	for (size_t i = 0; i < m->limit_count; i++) {
+		int64_t limit = m->limits[i].value_ns;
+		if (!limit_fits(low, high, limit))
+			continue;
+		s->low_ns = limit < s->low_ns ? limit : s->low_ns;
+		s->high_ns = limit > s->high_ns ? limit : s->high_ns;
+	}
+	int64_t margin = (s->high_ns - s->low_ns) / 40 + 1;
+	s->low_ns -= margin;
+	s->high_ns += margin;
+}
+
+static void scale_count(struct scale *s, const struct report_measurement *m)
+{
+	s->bins = BINS_LEAST;
+	while (s->bins < BINS_LIMIT && (size_t)s->bins * s->bins < m->sample_count * 9) /* about 3 sqrt(n): shows clusters */
+		s->bins++;
+	for (size_t i = 0; i < m->sample_count; i++) {
+		double share = (double)(m->samples[i].value_ns - s->low_ns) / (double)(s->high_ns - s->low_ns);
+		unsigned bin = (unsigned)(share * s->bins);
+		bin = bin < s->bins ? bin : s->bins - 1;
+		s->counts[bin]++;
+		if (s->counts[bin] > s->highest)
+			s->highest = s->counts[bin];
+	}
+}
+
+static void put_bins(struct text *out, const struct scale *s)
+{
+	int64_t width = (RIGHT - LEFT) * 100 / s->bins;
+	for (unsigned i = 0; i < s->bins; i++) {
+		if (s->counts[i] == 0)
+			continue;
+		int64_t height = (int64_t)(BOTTOM - TOP) * 100 * s->counts[i] / s->highest;
+		text_put(out, "<rect class=\"bin\"");
+		put_hundredths(out, "x", LEFT * 100 + width * i + 50);
+		put_hundredths(out, "y", BOTTOM * 100 - height);
+		put_hundredths(out, "width", width - 100);
+		put_hundredths(out, "height", height);
+		text_printf(out, "><title>%u samples</title></rect>", s->counts[i]);
+	}
+}
+
+static void put_limits(struct text *out, const struct scale *s, const struct report_measurement *m)
+{
+	for (size_t i = 0; i < m->limit_count; i++) {
+		const struct report_limit *limit = &m->limits[i];
+		bool left = limit->value_ns<s->low_ns, right = limit->value_ns> s->high_ns;
+		int64_t x = left ? LEFT * 100 : right ? RIGHT * 100 : x_of(s, limit->value_ns);
+		if (!left && !right)
+			put_line(out, x, TOP - 8, "limit");
+		put_label(out, x, 12 + 14 * (int)(i % 2), "limit-text");
+		text_put(out, left ? "← limit " : "limit ");
+		text_put_html(out, limit->statistic);
+		text_put(out, " ");
+		text_put_ms(out, limit->value_ns);
+		text_put(out, right ? " ms →" : " ms");
+		text_put(out, "</text>");
+	}
+}
+
+static void put_quantile(struct text *out, const struct scale *s, int64_t ns, const char *name)
+{
+	if (ns < s->low_ns || ns > s->high_ns)
+		return;
+	put_line(out, x_of(s, ns), TOP + 6, "quantile");
+	text_printf(out, "<text y=\"%d\" text-anchor=\"%s\"", TOP + 2, name[1] == '5' ? "end" : "start");
+	put_hundredths(out, "x", x_of(s, ns) + (name[1] == '5' ? 300 : -300));
+	text_printf(out, ">%s</text>", name);
+}
+
+static void put_ends(struct text *out, const struct scale *s)
+{
+	text_printf(out, "<line class=\"axis\" x1=\"%d\" x2=\"%d\" y1=\"%d\" y2=\"%d\"/>", LEFT, RIGHT, BOTTOM, BOTTOM);
+	text_printf(out, "<text x=\"%d\" y=\"%d\">", LEFT, HEIGHT - 9);
+	text_put_ms(out, s->low_ns);
+	text_printf(out, " ms</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">", RIGHT, HEIGHT - 9);
+	text_put_ms(out, s->high_ns);
+	text_put(out, " ms</text>");
+}
+
+void chart_put_histogram(struct text *out, const struct report_measurement *m)
+{
+	if (m->sample_count == 0)
+		return;
+	struct scale scale = {0};
+	scale_samples(&scale, m);
+	scale_count(&scale, m);
+	text_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Histogram of %zu samples\">", WIDTH, HEIGHT,
+	            m->sample_count);
+	put_bins(out, &scale);
+	put_ends(out, &scale);
+	if (m->complete) {
+		put_quantile(out, &scale, m->p50_ns, "p50");
+		put_quantile(out, &scale, m->p95_ns, "p95");
+	}
+	put_limits(out, &scale, m);
+	text_put(out, "</svg>");
+}
+
+static void put_segment(struct text *out, int64_t from, int64_t to, int64_t total, size_t i)
+{
+	int64_t x = (int64_t)((double)from / (double)total * WIDTH * 100), end = (int64_t)((double)to / (double)total * WIDTH * 100);
+	text_printf(out, "<rect class=\"k%zu gap\" y=\"0\" height=\"34\"", i % COLOURS);
+	put_hundredths(out, "x", x);
+	put_hundredths(out, "width", end - x);
+	text_put(out, "/>");
+}
+
+static void put_legend(struct text *out, struct report_measurement *m, int64_t total)
+{
+	text_put(out, "<ul class=\"legend\">");
+	for (size_t i = 0; i < m->stage_count; i++) {
+		int64_t median = report_stage_median(&m->stages[i]);
+		int64_t per_mille = median > 0 ? (int64_t)((double)median / (double)total * 1000 + 0.5) : 0;
+		text_printf(out, "<li><i class=\"k%zu\"></i><span>", i % COLOURS);
+		text_put_html(out, m->stages[i].name);
+		text_put(out, "</span><b>");
+		text_put_ms(out, median);
+		text_printf(out, " ms</b><em>%" PRId64 ".%" PRId64 " %%</em></li>", per_mille / 10, per_mille % 10);
+	}
+	text_put(out, "</ul>");
+}
+
+void chart_put_stages(struct text *out, struct report_measurement *m)
+{
+	int64_t total = 0;
+	for (size_t i = 0; i < m->stage_count; i++) {
+		int64_t median = report_stage_median(&m->stages[i]);
+		total += median > 0 ? median / 64 : 0; /* 64 stages at most: no overflow */
+	}
+	if (m->stage_count == 0 || total == 0)
+		return;
+	text_printf(out, "<svg viewBox=\"0 0 %d 34\" role=\"img\" aria-label=\"Stages, values in the list below\">", WIDTH);
+	int64_t from = 0;
+	for (size_t i = 0; i < m->stage_count; i++) {
+		int64_t median = report_stage_median(&m->stages[i]) / 64;
+		if (median <= 0)
+			continue;
+		put_segment(out, from, from + median, total, i);
+		from += median;
+	}
+	text_put(out, "</svg>");
+	put_legend(out, m, total * 64);
+}

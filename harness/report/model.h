@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run as its journal tells it. All text is valid UTF-8 that XML allows. Memory does not grow with the journal but
+ * with its cases, failures and samples. */
+#ifndef HARNESS_REPORT_MODEL_H
+#define HARNESS_REPORT_MODEL_H
+
+#include "../base/error.h"
+#include "event.h"
+#include "measurement.h"
+
+#define MODEL_EVENTS_KEPT 40 /* before a failure */
+
+/* The step at which an attempt failed. */
+struct report_step {
+	char *id, *name, *phase, *text, *message, *expected, *actual;
+	struct place place;
+	enum verdict verdict;
+};
+struct report_attempt {
+	int64_t number;
+	bool ended; /* case.end was there; if not, the verdict is error: the run ended first */
+	enum verdict verdict;
+	enum cause cause;
+	char *message, *expected, *actual;
+	struct place place; /* of the failure, else of the case */
+	int64_t begin_ns, end_ns, duration_ns; /* CLOCK_MONOTONIC */
+	bool has_step;
+	struct report_step step;
+	struct report_event *events; /* the last ones before the failure; none when passed */
+	size_t event_count;
+};
+struct report_case {
+	char *id, *title;
+	struct place place;
+	json_t *verifies, *tags, *params; /* arrays and an object, or NULL */
+	struct report_attempt *attempts;
+	size_t attempt_count, deciding; /* index of the attempt that gives the verdict */
+};
+struct report_run {
+	char *version, *utc, *rig, *rig_file, *host;
+	json_t *seed, *arguments; /* as they are, or NULL */
+	bool virtual_rack, interrupted, complete, journal_cut, has_offset, has_status;
+	int64_t realtime_offset_ns, status, clock_moved_ns;
+	int64_t begin_ns, end_ns; /* first and last event */
+	uint64_t events;
+	unsigned planned; /* cases the run was to have, 0 unknown */
+	struct report_case *cases;
+	size_t case_count;
+	struct report_measurement *measurements;
+	size_t measurement_count;
+	unsigned by_verdict[VERDICT_ERROR + 1];
+	unsigned flaky;
+	enum verdict verdict; /* the heaviest */
+};
+
+/* Reads a journal: 0, or -errno with err filled. Release with report_run_free(). */
+int report_run_read(const char *journal_path, struct report_run **ret, struct error *err) WARN_UNUSED;
+void report_run_free(struct report_run *);
+
+const struct report_attempt *report_case_attempt(const struct report_case *); /* the deciding one */
+/* Into buffer (TEXT_NUMBER_SIZE); "" when the journal does not tell the time of day. */
+const char *report_run_utc(const struct report_run *, int64_t monotonic_ns, char *buffer);
+
+#endif

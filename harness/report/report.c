@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "report.h"
+
+#include <errno.h>
+#include <limits.h>
+
+#include "junit.h"
+#include "page.h"
+#include "results.h"
+#include "store.h"
+
+/* The files one after the other, so that only one is in memory. */
+static int reports_write(struct report_run *run, const char *directory, struct error *err)
+{
+	struct text text = {0};
+	int r = results_compose(run, &text, err);
+	if (r == 0)
+		r = store_file(directory, "results.json", text.bytes.data, text.bytes.length, err);
+	bytes_clear(&text.bytes);
+	if (r == 0)
+		r = junit_compose(run, directory, &text, err);
+	if (r == 0)
+		r = store_file(directory, "junit.xml", text.bytes.data, text.bytes.length, err);
+	bytes_clear(&text.bytes);
+	if (r == 0)
+		r = page_compose(run, &text, err);
+	if (r == 0)
+		r = store_file(directory, "report.html", text.bytes.data, text.bytes.length, err);
+	text_free(&text);
+	return r;
+}
+
+int report_write_all(const char *run_directory, struct error *err)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof(path), "%s/events.jsonl", run_directory) >= (int)sizeof(path))
+		return error_set(err, ERROR_BENCH, ENAMETOOLONG, "the path of the run's directory is too long");
+	struct report_run *run = NULL;
+	int r = report_run_read(path, &run, err);
+	if (r < 0)
+		return r;
+	r = reports_write(run, run_directory, err);
+	report_run_free(run);
+	return r;
+}

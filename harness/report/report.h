@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reports of a run, made from its journal alone (docs/reference/journal.md), so that a run can be reported again
+ * without the bench, also one that was interrupted or killed.
+ */
+#ifndef HARNESS_REPORT_REPORT_H
+#define HARNESS_REPORT_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "../base/error.h"
+#include "../base/verdict.h"
+
+/* Reads run_directory/events.jsonl and writes results.json, junit.xml and report.html beside it. Each file is written
+ * under a temporary name, flushed and renamed: after an error (ERROR_BENCH: disk full, unreadable, a bad line as
+ * file:line) a report of before is still whole. The same journal gives the same bytes. */
+int report_write_all(const char *run_directory, struct error *err) WARN_UNUSED;
+
+/* A case that did not pass and was not skipped. Strings are UTF-8 and owned by the summary. */
+struct report_problem {
+	char *case_id, *message;
+	enum verdict verdict;
+	enum cause cause;
+	struct place place; /* of the step that failed, else of the case */
+};
+struct report_figure {
+	char *case_id, *id, *title;
+	bool virtual_rack, complete; /* not complete: the run ended before the measurement did, no statistics */
+	uint64_t n;
+	int64_t p50_ns, p95_ns, max_ns, uncertainty_ns;
+};
+/* What a terminal wants to know after a run. */
+struct report_summary {
+	unsigned total, planned;                   /* cases run; cases the run was to have (0 unknown) */
+	unsigned by_verdict[VERDICT_ERROR + 1];
+	unsigned flaky;                            /* passed, but not in every attempt */
+	bool virtual_rack, interrupted, complete;  /* not complete: the journal has no run.end */
+	bool journal_cut;                          /* its last line is cut off and was left out */
+	struct report_problem *problems;
+	size_t problem_count;
+	struct report_figure *figures;
+	size_t figure_count;
+	char *junit_path, *html_path, *results_path; /* below run_directory as given */
+};
+/* 0, or -errno with err filled and *ret untouched. Release with report_summary_free(). */
+int report_summary_load(const char *run_directory, struct report_summary *ret, struct error *err) WARN_UNUSED;
+void report_summary_free(struct report_summary *);
+/* Plain lines: problems as file:line:column messages, measurements, counts, paths. */
+void report_summary_print(FILE *, const struct report_summary *);
+
+#endif
