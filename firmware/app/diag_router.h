@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Carries diagnostic messages by logical address between the node's own UDS server, the nodes and testers that are
+ * connected to its DoIP server (below), and the DoIP entity that its client is connected to (above).
+ */
+#ifndef FIRMWARE_APP_DIAG_ROUTER_H
+#define FIRMWARE_APP_DIAG_ROUTER_H
+
+#include "../port.h"
+
+#define DIAG_FUNCTIONAL 0xE400u /* ISO 13400-2: all nodes */
+#define DIAG_MAX_ROUTES 8u
+#define DIAG_MAX_LENGTH 4092u /* user data of one DoIP diagnostic message of DOIP_MAX_MESSAGE bytes */
+
+/* How messages leave. */
+struct diag_link {
+	/* `via`: the connected address whose connection is used; source and target go into the message. */
+	enum port_status (*send)(uint16_t via, uint16_t source, uint16_t target, const uint8_t *data, size_t length);
+	/* Addresses connected, at most limit; NULL: this link has no list (the client). */
+	uint8_t (*nodes)(uint16_t *addresses, uint8_t limit);
+};
+
+struct diag_router_config {
+	uint16_t own_address;
+	const struct diag_link *server; /* NULL: no DoIP server in this node */
+	const struct diag_link *client; /* NULL: no client */
+	const char *default_routes;     /* of the parameter route.nodes: comma-separated addresses; "" = none */
+};
+
+/* Reads route.nodes and route.max_length (bytes a routed node takes, 4092). */
+void diag_router_start(const struct diag_router_config *config);
+
+/* A message arrived from below or from above: 0 or a DoIP diagnostic message NACK code. */
+uint8_t diag_router_from_server(uint16_t source, uint16_t target, const uint8_t *data, size_t length);
+uint8_t diag_router_from_client(uint16_t source, uint16_t target, const uint8_t *data, size_t length);
+
+/* The UDS server's answers (uds_respond). */
+void diag_router_respond(void *context, uint16_t tester, const uint8_t *data, size_t length);
+
+/* Sends what could not leave before. */
+void diag_router_poll(uint64_t now_us, uint64_t *ret_deadline_us);
+/* True once after messages moved: the links want another poll before the node sleeps. */
+bool diag_router_take_activity(void);
+
+/* External test equipment has 0x0E00..0x0FFF (ISO 13400-2, logical addresses); all else that connects is a node. */
+static inline bool diag_is_node(uint16_t address)
+{
+	return address < 0x0E00u || address > 0x0FFFu;
+}
+
+#endif
