@@ -39,14 +39,32 @@ struct case_def {
 struct program { struct case_def **cases; unsigned count; };
 
 /* Collects every error it can (up to limit) rather than the first one. */
-struct error_list { struct error *items; unsigned count, capacity, limit; };
+struct error_list {
+	struct error *items;
+	unsigned count, capacity;
+	unsigned limit;   /* 0: 100 */
+	unsigned dropped; /* errors past the limit */
+};
 void error_list_add(struct error_list *, const struct error *);
+void error_list_sort(struct error_list *); /* by file, line, column; program_load() does it */
 void error_list_free(struct error_list *);
 
 /* Reads files (directories are searched for *.yaml, sorted) and checks everything that needs no rig: structure,
  * steps, arguments, variables, case ids unique over all files. 0, or -EINVAL with at least one error in the list. */
 int program_load(const char *const *paths, unsigned path_count, const struct step_registry *, struct program **ret, struct error_list *errors) WARN_UNUSED;
 void program_free(struct program *);
+
+/* What a rig offers, asked without knowing rigs: see program_check_rig(). */
+struct program_rig {
+	bool (*has_role)(void *context, const char *role);
+	bool (*has_link)(void *context, const char *link);
+	bool (*has_capability)(void *context, const char *capability);
+	void *context;
+};
+/* What the case's requires: asks for and the rig lacks (borrowed), or NULL: such a case is skipped on that rig. */
+const char *case_missing(const struct case_def *, const struct program_rig *);
+/* Checks the roles, links and capabilities of every case that the rig can run. 0, or -EINVAL with errors added. */
+int program_check_rig(const struct program *, const struct program_rig *, struct error_list *errors) WARN_UNUSED;
 
 /* Variables at run time: params and saved results and "rig.*" values; later definitions win. */
 struct scope;

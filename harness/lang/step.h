@@ -21,9 +21,10 @@ enum arg_flags {
 	ARG_EXPECT = 32,   /* a map: result field -> matcher (see below) */
 	ARG_SAVE = 64,     /* a map: variable name -> result field */
 	ARG_ANY = 128,     /* any value, kept as it is */
-	ARG_NAME = 256,    /* text that names something the case itself defines (a measurement, a connection) */
+	ARG_NAME = 256,    /* text that names something the case itself defines (a measurement, a connection); of a
+			    * STEP_BLOCK step, the one called "as" names a variable that its block may use */
 	ARG_SCALAR = 512,  /* the step may be written with this argument alone: `- wait: 50ms` */
-	ARG_POSITIVE = 1024,
+	ARG_POSITIVE = 1024, /* integers, durations, sizes: above zero */
 };
 struct arg_def {
 	const char *name;           /* NULL ends the table */
