@@ -11,20 +11,31 @@
 
 struct doip_client_config {
 	struct port_endpoint remote;
-	uint16_t source_address; /* own logical address */
-	uint8_t activation_type; /* 0x00 */
-	uint32_t connect_timeout_ms;    /* TCP + TLS + activation, 2000 */
-	uint32_t backoff_first_ms;      /* 100 */
-	uint32_t backoff_limit_ms;      /* 3200 */
-	uint32_t keep_alive_ms;         /* idle time after which a TesterPresent-free liveness (0x0008) is sent; 2000, 0 off */
+	uint16_t source_address;     /* own logical address */
+	uint8_t activation_type;     /* 0x00 */
+	uint32_t connect_timeout_ms; /* TCP + TLS + activation, 2000 */
+	uint32_t backoff_first_ms;   /* 100 */
+	uint32_t backoff_limit_ms;   /* 3200 */
+	uint32_t keep_alive_ms;      /* time without reception after which an alive check request (0x0007) asks the
+	                              * server whether it lives; no answer within 2 s: reconnect. 2000, 0 off */
 };
-void doip_client_config_load(struct doip_client_config *config); /* parameters "client.*" */
+/* Parameters "client.*"; source_address is preset by the caller and overridden by "doip.logical_address".
+ * remote.port is 0 when the board has no client. */
+void doip_client_config_load(struct doip_client_config *config);
 
-enum doip_client_state { DOIP_CLIENT_IDLE, DOIP_CLIENT_BACKOFF, DOIP_CLIENT_CONNECTING, DOIP_CLIENT_HANDSHAKING, DOIP_CLIENT_ACTIVATING, DOIP_CLIENT_ACTIVE };
+enum doip_client_state {
+	DOIP_CLIENT_IDLE,
+	DOIP_CLIENT_BACKOFF,
+	DOIP_CLIENT_CONNECTING,
+	DOIP_CLIENT_HANDSHAKING,
+	DOIP_CLIENT_ACTIVATING,
+	DOIP_CLIENT_ACTIVE
+};
 
 struct doip_client_handlers {
 	void *context;
-	/* A diagnostic message arrived for this node (or one behind it): return a doip_diag_nack code. */
+	/* A diagnostic message arrived for this node (or one behind it): return a doip_diag_nack code. The client
+	 * sends 0x8002 or 0x8003 before what is sent from inside this call. */
 	uint8_t (*diagnostic)(void *context, uint16_t source, uint16_t target, const uint8_t *data, size_t length);
 	void (*state_changed)(void *context, enum doip_client_state state); /* may be NULL */
 };

@@ -9,13 +9,17 @@
 #include "stream.h"
 #include "tls.h"
 
-#define DOIP_MAX_SOCKETS 8        /* registered TCP_DATA sockets a configuration may ask for (MCTS) */
-#define DOIP_MAX_TESTERS 8
+#ifndef DOIP_MAX_SOCKETS
+#define DOIP_MAX_SOCKETS 8 /* registered TCP_DATA sockets a configuration may ask for (MCTS); smaller saves RAM */
+#endif
+#define DOIP_MAX_TESTERS     8
 #define DOIP_MAX_ACTIVATIONS 6
-#define DOIP_MAX_MESSAGE 4096u    /* largest payload that the static buffers hold */
+#define DOIP_MAX_MESSAGE     4096u /* largest payload that the static buffers hold */
 
 enum doip_activation_need { /* bits */
-	DOIP_NEEDS_TLS = 1, DOIP_NEEDS_AUTHENTICATION = 2, DOIP_NEEDS_CONFIRMATION = 4,
+	                    DOIP_NEEDS_TLS = 1,
+	                    DOIP_NEEDS_AUTHENTICATION = 2,
+	                    DOIP_NEEDS_CONFIRMATION = 4,
 };
 
 /* Configuration: filled from parameters by doip_entity_config_load() (names in docs/reference/virtual-board.md). */
@@ -32,22 +36,33 @@ struct doip_entity_config {
 	uint32_t max_data_size; /* payload bytes, <= DOIP_MAX_MESSAGE */
 	uint16_t testers[DOIP_MAX_TESTERS];
 	uint8_t tester_count;
-	struct { uint8_t type, needs; } activations[DOIP_MAX_ACTIVATIONS];
+	struct {
+		uint8_t type, needs;
+	} activations[DOIP_MAX_ACTIVATIONS];
 	uint8_t activation_count;
-	struct port_endpoint udp, udp_broadcast, announce_to; /* udp_broadcast.port 0: none; announce_to.port 0: no announcements */
+	struct port_endpoint udp, udp_broadcast, announce_to; /* udp_broadcast.port 0: none (a multicast group is joined);
+	                                                       * announce_to.port 0: no announcements */
 	struct port_endpoint tcp_plain, tcp_tls;              /* port 0: not offered */
-	uint32_t initial_inactivity_ms;   /* 2000 */
-	uint32_t general_inactivity_ms;   /* 300000 */
-	uint32_t alive_check_ms;          /* 500 */
-	uint32_t announce_wait_max_ms;    /* 500 */
-	uint32_t announce_interval_ms;    /* 500 */
-	uint8_t announce_count;           /* 3 */
+	uint32_t initial_inactivity_ms;                       /* 2000 */
+	uint32_t general_inactivity_ms;                       /* 300000 */
+	uint32_t alive_check_ms;                              /* 500 */
+	uint32_t announce_wait_max_ms;                        /* 500 */
+	uint32_t announce_interval_ms;                        /* 500 */
+	uint8_t announce_count;                               /* 3 */
 };
+/* Sets every field but logical_address, which the caller presets and "doip.logical_address" overrides. A parameter
+ * that is not understood is reported on the console (a line that begins with '!') and its default is used. */
 void doip_entity_config_load(struct doip_entity_config *config);
 
 enum doip_diag_nack { /* ISO 13400-2 table of diagnostic message negative acknowledge codes; 0 = accepted */
-	DOIP_DIAG_ACCEPTED = 0x00, DOIP_DIAG_INVALID_SOURCE = 0x02, DOIP_DIAG_UNKNOWN_TARGET = 0x03, DOIP_DIAG_TOO_LARGE = 0x04,
-	DOIP_DIAG_OUT_OF_MEMORY = 0x05, DOIP_DIAG_UNREACHABLE = 0x06, DOIP_DIAG_UNKNOWN_NETWORK = 0x07, DOIP_DIAG_TRANSPORT_ERROR = 0x08,
+	              DOIP_DIAG_ACCEPTED = 0x00,
+	              DOIP_DIAG_INVALID_SOURCE = 0x02,
+	              DOIP_DIAG_UNKNOWN_TARGET = 0x03,
+	              DOIP_DIAG_TOO_LARGE = 0x04,
+	              DOIP_DIAG_OUT_OF_MEMORY = 0x05,
+	              DOIP_DIAG_UNREACHABLE = 0x06,
+	              DOIP_DIAG_UNKNOWN_NETWORK = 0x07,
+	              DOIP_DIAG_TRANSPORT_ERROR = 0x08,
 };
 
 /* What the application gives the entity. All callbacks run inside doip_entity_poll(). */
