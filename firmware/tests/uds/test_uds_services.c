@@ -223,7 +223,7 @@ START_TEST(u063_write_data)
 	ck_assert(!uds_did_stored_vin(stored));
 	UNLOCK_1;
 	ASK("2E F1 90 57", "7F 2E 13");
-	ASK("2E F1 90 49 42 41 5A 5A 5A 31 32 33 34 35 36 37 38 39 30 31", "7F 2E 31"); /* a letter I */
+	ASK("2E F1 90 69 42 41 5A 5A 5A 31 32 33 34 35 36 37 38 39 30 31", "7F 2E 31"); /* a small letter */
 	bench.nvm_broken = true;
 	ASK(vin, "7F 2E 72");
 	bench.nvm_broken = false;
