@@ -132,11 +132,27 @@ char *steps_markdown(const struct step_registry *registry)
 	introduction(out);
 	for (unsigned i = 0; i < registry->count; i++) {
 		group_name(registry->steps[i]->name, group, sizeof(group));
-		if (strcmp(group, last) != 0 && registry->count > 1)
+		if (strcmp(group, last) != 0)
 			(void)fprintf(out, "## %s\n\n", group);
 		memcpy(last, group, sizeof(last));
 		step_section(out, registry->steps[i]);
 	}
+	if (fclose(out) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+char *step_markdown(const struct step_def *def)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *out = open_memstream(&text, &length);
+
+	if (!out)
+		return NULL;
+	step_section(out, def);
 	if (fclose(out) != 0) {
 		free(text);
 		return NULL;

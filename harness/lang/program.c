@@ -150,35 +150,59 @@ static void check_ids(struct checker *checker, const struct program *program)
 	free(ranks);
 }
 
+/* The end of every load: ids, and the program or the errors. */
+static int finish(struct checker *checker, struct program *program, struct program **ret)
+{
+	check_ids(checker, program);
+	if (checker->found > 0) {
+		error_list_sort(checker->errors);
+		program_free(program);
+		return -EINVAL;
+	}
+	*ret = program;
+	return 0;
+}
+
 int program_load(const char *const *paths, unsigned path_count, const struct step_registry *registry, struct program **ret,
                  struct error_list *errors)
 {
 	struct checker checker = {.registry = registry, .errors = errors};
 	struct program *program = calloc(1, sizeof(*program));
 	struct file_set files = {0};
-	unsigned before;
 
 	if (!program) {
 		checker_no_memory(&checker);
 		return -EINVAL;
 	}
-	for (unsigned i = 0; i < path_count; i++) {
-		before = files.count + checker.found;
+	for (unsigned i = 0; i < path_count; i++)
 		add_path(&checker, &files, paths[i], 0);
-		if (files.count + checker.found == before && i == 0)
-			checker_error(&checker, (struct place){.file = place_intern(paths[i])}, "there is no *.yaml in this directory");
-	}
+	if (files.count == 0 && checker.found == 0)
+		checker_error(&checker, (struct place){.file = place_intern(path_count > 0 ? paths[0] : "")}, "there is no *.yaml here");
 	for (unsigned i = 0; i < files.count; i++)
 		read_path(&checker, files.items[i].path, program);
 	file_set_free(&files);
-	check_ids(&checker, program);
-	if (checker.found > 0) {
-		error_list_sort(errors);
-		program_free(program);
+	return finish(&checker, program, ret);
+}
+
+int program_load_text(const char *name, const char *text, size_t length, const struct step_registry *registry, struct program **ret,
+                      struct error_list *errors)
+{
+	struct checker checker = {.registry = registry, .errors = errors};
+	struct program *program = calloc(1, sizeof(*program));
+	struct value *tree;
+	struct error err;
+
+	if (!program) {
+		checker_no_memory(&checker);
 		return -EINVAL;
 	}
-	*ret = program;
-	return 0;
+	if (value_parse_text(name, text, length, &tree, &err) < 0) {
+		checker_add(&checker, &err);
+	} else {
+		read_file(&checker, tree, program);
+		value_free(tree);
+	}
+	return finish(&checker, program, ret);
 }
 
 void program_free(struct program *program)

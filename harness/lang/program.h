@@ -52,7 +52,16 @@ void error_list_free(struct error_list *);
 /* Reads files (directories are searched for *.yaml, sorted) and checks everything that needs no rig: structure,
  * steps, arguments, variables, case ids unique over all files. 0, or -EINVAL with at least one error in the list. */
 int program_load(const char *const *paths, unsigned path_count, const struct step_registry *, struct program **ret, struct error_list *errors) WARN_UNUSED;
+/* The same for one text; name stands for the file in places. */
+int program_load_text(const char *name, const char *text, size_t length, const struct step_registry *, struct program **ret, struct error_list *errors) WARN_UNUSED;
 void program_free(struct program *);
+
+/* Selects cases: any of the tags (none given: all) and none of those written "!tag"; any of the patterns (fnmatch) for
+ * the id, with or without its "[…]", an exact id matching itself. Both lists NULL-terminated or NULL. */
+struct case_filter {
+	const char *const *tags, *const *patterns;
+};
+bool case_selected(const struct case_def *, const struct case_filter *);
 
 /* What a rig offers, asked without knowing rigs: see program_check_rig(). */
 struct program_rig {
@@ -88,5 +97,7 @@ int expect_check(const struct value *expect, const struct value *results, const 
 json_t *schema_testcase(const struct step_registry *);
 /* docs/reference/steps.md, Markdown. Newly allocated. */
 char *steps_markdown(const struct step_registry *);
+/* The section of one step. Newly allocated. */
+char *step_markdown(const struct step_def *);
 
 #endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The real back ends of the commands: every step of the runner, rigs of rig/. */
+#include "../rig/rig.h"
+#include "../run/steps/registry.h"
+#include "command.h"
+
+static bool has_role(void *context, const char *role)
+{
+	return rig_file_has_role(context, role);
+}
+
+static bool has_link(void *context, const char *link)
+{
+	return rig_file_has_link(context, link);
+}
+
+static bool has_capability(void *context, const char *capability)
+{
+	return rig_file_has_capability(context, capability);
+}
+
+static int rig_open(const char *path, struct program_rig *ret, struct error *err)
+{
+	struct rig_file *file;
+	int r = rig_file_load(path, &file, err);
+
+	if (r < 0)
+		return r;
+	*ret = (struct program_rig){.has_role = has_role, .has_link = has_link, .has_capability = has_capability, .context = file};
+	return 0;
+}
+
+static void rig_close(struct program_rig *rig)
+{
+	rig_file_free(rig->context);
+}
+
+const struct backend backend = {
+        .registry = step_registry_all,
+        .schema_rig = schema_rig,
+        .rig_open = rig_open,
+        .rig_close = rig_close,
+};

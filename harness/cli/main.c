@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stddef.h>
+
+#include "commands.h"
+
+/* One line a command; this is the order in which help lists them. */
+static const struct command *const table[] = {
+        &command_check, &command_list, &command_schema, &command_steps, NULL,
+};
+
+int main(int argc, char **argv)
+{
+	return command_main(table, argc, argv);
+}
