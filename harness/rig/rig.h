@@ -17,7 +17,7 @@
 struct rig_board;
 struct rig_link;
 
-struct rig_file; /* parsed and checked, nothing started */
+struct rig_file;                                                                           /* parsed and checked, nothing started */
 int rig_file_load(const char *path, struct rig_file **ret, struct error *err) WARN_UNUSED; /* every error with file:line:column */
 void rig_file_free(struct rig_file *);
 bool rig_file_has_role(const struct rig_file *, const char *role);
@@ -28,9 +28,13 @@ const char *rig_file_name(const struct rig_file *);
 json_t *schema_rig(void); /* New reference */
 
 struct rig;
-struct rig_options { const char *run_directory; uint64_t seed; };
+struct rig_options {
+	const char *run_directory;
+	uint64_t seed;
+};
 /* Reserves what the rig needs (rack number, namespaces), starts drivers with every board powered off, relays, capture. */
-int rig_start(const struct rig_file *, struct loop *, struct timeline *, const struct rig_options *, struct rig **ret, struct error *err) WARN_UNUSED;
+int rig_start(const struct rig_file *, struct loop *, struct timeline *, const struct rig_options *, struct rig **ret,
+              struct error *err) WARN_UNUSED;
 /* Powers off, stops drivers, waits for every child. Always succeeds in leaving nothing behind. */
 void rig_stop(struct rig *);
 
@@ -45,7 +49,8 @@ const struct value *rig_value(const struct rig *, const char *role, const char *
 int rig_identity(const struct rig *, const char *name, struct tls_identity *ret, struct error *err) WARN_UNUSED;
 
 /* Power, reset, parameters: asynchronous requests acknowledged by the driver; these pump the loop until done or deadline. */
-int rig_board_power(struct rig_board *, bool on, int64_t deadline_ns, struct error *err) WARN_UNUSED; /* emits power.on / power.off with the driver's stamp */
+int rig_board_power(struct rig_board *, bool on, int64_t deadline_ns,
+                    struct error *err) WARN_UNUSED; /* emits power.on / power.off with the driver's stamp */
 int rig_board_reset(struct rig_board *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int rig_board_hold(struct rig_board *, bool on, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int rig_board_set_param(struct rig_board *, const char *name, const char *value_or_null, struct error *err) WARN_UNUSED;
@@ -58,5 +63,29 @@ struct relay *rig_link_relay(struct rig_link *); /* NULL on rigs without a tap *
 /* Physical link up/down where the rig can (netns); else by the relay. */
 int rig_link_set(struct rig_link *, bool up, struct error *err) WARN_UNUSED;
 const char *rig_link_address(const struct rig_link *); /* where the client connects to */
+
+/* ---- what the executor and the generic steps ask beyond that ---- */
+unsigned rig_board_count(const struct rig *);
+struct rig_board *rig_board_at(struct rig *, unsigned index); /* in the order of the rig file: servers first */
+const char *rig_board_role(const struct rig_board *);
+unsigned rig_link_count(const struct rig *);
+struct rig_link *rig_link_at(struct rig *, unsigned index);
+const char *rig_link_name(const struct rig_link *);
+/* The stage of the newest boot marker since the last reset or power on, "" before the first. */
+const char *rig_board_stage(const struct rig_board *);
+/* Whether the stage was seen since the last reset or power on. */
+bool rig_board_reached(const struct rig_board *, const char *stage);
+const char *rig_board_last_stage(const struct rig_board *); /* at which it counts as booted */
+bool rig_board_dead(const struct rig_board *);              /* its CPU ended by itself */
+/* Booted, and every link of which it is the client is connected and activated. */
+bool rig_board_ready(const struct rig_board *);
+/* rig_board_check() of all. */
+int rig_check(const struct rig *, struct error *err) WARN_UNUSED;
+/* The known state between cases: links whole, parameters as in the rig file, boards that ran with other parameters,
+ * are held or are dead powered off. */
+int rig_restore(struct rig *, struct error *err) WARN_UNUSED;
+/* Every value for ${rig.GROUP.KEY}; stops when the callback fails. */
+int rig_each_value(const struct rig *, int (*callback)(const char *group, const char *key, const struct value *, void *context),
+                   void *context);
 
 #endif

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "console.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SECOND_NS INT64_C(1000000000)
+
+struct console {
+	struct timeline *timeline;
+	char *board, *channel;
+	void (*on_stage)(const char *, void *);
+	void *context;
+	int raw_fd;
+	uint64_t raw_bytes;
+	bool raw_full;
+	char line[CONSOLE_LINE_BYTES];
+	size_t length;
+	struct instant last;
+	int64_t window_ns; /* begin of the second in which lines are counted */
+	unsigned lines, markers, dropped;
+};
+
+int console_new(struct console **ret, struct timeline *timeline, const char *directory, const char *board, const char *channel,
+                void (*on_stage)(const char *, void *), void *context, struct error *err)
+{
+	struct console *console = calloc(1, sizeof(*console));
+	if (!console || !(console->board = strdup(board)) || !(console->channel = strdup(channel))) {
+		console_free(console);
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	console->timeline = timeline;
+	console->on_stage = on_stage;
+	console->context = context;
+	console->raw_fd = -1;
+	if (directory) {
+		char path[PATH_MAX];
+		snprintf(path, sizeof(path), "%s/console-%s.log", directory, board);
+		console->raw_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		if (console->raw_fd < 0) {
+			int code = errno;
+			console_free(console);
+			return error_set(err, ERROR_BENCH, code, "cannot write %s: %s", path, strerror(code));
+		}
+	}
+	*ret = console;
+	return 0;
+}
+
+/* Length of the UTF-8 sequence at the front (RFC 3629: no overlong forms, no surrogates), 0 when there is none. */
+static size_t utf8_length(const uint8_t *p, size_t length)
+{
+	uint32_t code;
+	size_t need;
+	if (p[0] < 0x80)
+		return 1;
+	if (p[0] >= 0xC2 && p[0] <= 0xDF)
+		need = 2, code = p[0] & 0x1Fu;
+	else if ((p[0] & 0xF0) == 0xE0)
+		need = 3, code = p[0] & 0x0Fu;
+	else if (p[0] >= 0xF0 && p[0] <= 0xF4)
+		need = 4, code = p[0] & 0x07u;
+	else
+		return 0;
+	if (length < need)
+		return 0;
+	for (size_t i = 1; i < need; i++) {
+		if ((p[i] & 0xC0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3Fu);
+	}
+	if ((need == 3 && code < 0x800) || (need == 4 && code < 0x10000) || code > 0x10FFFF || (code >= 0xD800 && code <= 0xDFFF))
+		return 0;
+	return need;
+}
+
+char *console_clean(const void *data, size_t length)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = data;
+	char *text = malloc(length * 4 + 1), *out = text;
+	if (!text)
+		return NULL;
+	for (size_t i = 0; i < length;) {
+		size_t n = utf8_length(p + i, length - i);
+		bool control = n == 1 && ((p[i] < 0x20 && p[i] != '\t') || p[i] == 0x7F);
+		if (n && !control) {
+			memcpy(out, p + i, n);
+			out += n;
+			i += n;
+			continue;
+		}
+		*out++ = '\\';
+		*out++ = 'x';
+		*out++ = digits[p[i] >> 4];
+		*out++ = digits[p[i] & 15];
+		i++;
+	}
+	*out = '\0';
+	return text;
+}
+
+static void note(struct console *console, json_t *text)
+{
+	timeline_emit_now(console->timeline, "case", "note", json_pack("{s:o}", "text", text));
+}
+
+static void flush_dropped(struct console *console)
+{
+	if (console->dropped)
+		note(console,
+		     json_sprintf("console of %s: %u lines were not journaled (more than %d a second); all bytes are in console-%s.log",
+		                  console->board, console->dropped, CONSOLE_LINES_A_SECOND, console->board));
+	console->dropped = 0;
+}
+
+/* Whether a line of this kind may still be journaled in the current second. */
+static bool within_budget(struct console *console, bool marker, struct instant at)
+{
+	if (at.ns - console->window_ns >= SECOND_NS || at.ns < console->window_ns) {
+		flush_dropped(console);
+		console->window_ns = at.ns;
+		console->lines = console->markers = 0;
+	}
+	unsigned *count = marker ? &console->markers : &console->lines;
+	if (*count >= CONSOLE_LINES_A_SECOND) {
+		console->dropped++;
+		return false;
+	}
+	++*count;
+	return true;
+}
+
+/* "k=v" fields: decimal numbers become integers, everything else stays text. */
+static json_t *marker_fields(char *text)
+{
+	json_t *data = json_object();
+	char *rest = NULL;
+	for (char *field = strtok_r(text, " ", &rest); field; field = strtok_r(NULL, " ", &rest)) {
+		char *value = strchr(field, '='), *end;
+		if (!value || value == field)
+			continue;
+		*value++ = '\0';
+		errno = 0;
+		long long number = strtoll(value, &end, 10);
+		bool decimal = *value && !*end && !errno && strlen(value) < 19 && (value[0] != '0' || !value[1]);
+		json_object_set_new(data, field, decimal ? json_integer(number) : json_string(value));
+	}
+	return data;
+}
+
+static void marker(struct console *console, const char *text, struct instant at)
+{
+	char copy[CONSOLE_LINE_BYTES * 4 + 1];
+	snprintf(copy, sizeof(copy), "%s", text + strlen("@boot "));
+	json_t *data = marker_fields(copy);
+	const char *stage = json_string_value(json_object_get(data, "stage"));
+	if (!stage) {
+		json_decref(data);
+		return;
+	}
+	json_incref(data);
+	if (console->on_stage)
+		console->on_stage(stage, console->context);
+	timeline_emit(console->timeline, at, console->channel, "boot.stage", data);
+	json_decref(data);
+}
+
+static void end_line(struct console *console, struct instant at)
+{
+	size_t length = console->length;
+	console->length = 0;
+	while (length && console->line[length - 1] == '\r')
+		length--;
+	if (!length)
+		return;
+	bool is_marker = length > 6 && !memcmp(console->line, "@boot ", 6);
+	if (!within_budget(console, is_marker, at))
+		return;
+	char *text = console_clean(console->line, length);
+	if (!text)
+		return;
+	timeline_emit(console->timeline, at, console->channel, "console.line", json_pack("{s:s}", "text", text));
+	if (is_marker)
+		marker(console, text, at);
+	if (text[0] == '!')
+		timeline_emit(console->timeline, at, console->channel, "board.fault", json_pack("{s:s}", "text", text));
+	free(text);
+}
+
+static void write_raw(struct console *console, const void *data, size_t length)
+{
+	if (console->raw_fd < 0 || console->raw_full)
+		return;
+	size_t take = length;
+	if (console->raw_bytes + take > CONSOLE_RAW_BYTES)
+		take = CONSOLE_RAW_BYTES - console->raw_bytes;
+	ssize_t n = take ? write(console->raw_fd, data, take) : 0;
+	console->raw_bytes += n > 0 ? (size_t)n : 0;
+	if (n == (ssize_t)length)
+		return;
+	console->raw_full = true;
+	note(console,
+	     n < 0 ? json_sprintf("console-%s.log: %s; nothing more is written to it", console->board, strerror(errno))
+	           : json_sprintf("console-%s.log reached %u bytes; nothing more is written to it", console->board, CONSOLE_RAW_BYTES));
+}
+
+void console_bytes(struct console *console, const void *data, size_t length, struct instant at)
+{
+	const char *p = data;
+	write_raw(console, data, length);
+	console->last = at;
+	for (size_t i = 0; i < length; i++) {
+		if (p[i] == '\n') {
+			end_line(console, at);
+			continue;
+		}
+		console->line[console->length++] = p[i];
+		if (console->length == sizeof(console->line))
+			end_line(console, at);
+	}
+}
+
+void console_free(struct console *console)
+{
+	if (!console)
+		return;
+	if (console->length)
+		end_line(console, console->last);
+	if (console->board)
+		flush_dropped(console);
+	if (console->raw_fd > 0)
+		close(console->raw_fd);
+	free(console->board);
+	free(console->channel);
+	free(console);
+}

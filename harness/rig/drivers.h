@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Board drivers. A driver turns requests into whatever moves the board, and calls board_*() of rig_private.h when
+ * something happens. One file of rig/drivers/ plus one line in drivers.c.
+ */
+#ifndef HARNESS_RIG_DRIVERS_H
+#define HARNESS_RIG_DRIVERS_H
+
+#include "rig.h"
+
+struct board_driver {
+	const char *name;
+	/* What the role's map must say for this driver; ERROR_USAGE with place. */
+	int (*check)(const struct value *role, struct error *err);
+	int (*open)(struct rig_board *, struct error *err);
+	/* Ends everything of the board, waits for its children. */
+	void (*close)(struct rig_board *);
+	int (*power)(struct rig_board *, bool on, int64_t deadline_ns, struct instant *ret_at, struct error *err);
+	int (*reset)(struct rig_board *, int64_t deadline_ns, struct error *err);
+	int (*hold)(struct rig_board *, bool on, int64_t deadline_ns, struct error *err);
+	int (*set_param)(struct rig_board *, const char *name, const char *value_or_null, struct error *err);
+	int (*input)(struct rig_board *, const void *data, size_t length, struct error *err);
+	/* -errno when the driver can no longer do its work (ERROR_BENCH). */
+	int (*alive)(const struct rig_board *, struct error *err);
+};
+
+const struct board_driver *board_driver_find(const char *name);
+extern const char *const board_driver_names[]; /* NULL-terminated */
+extern const char *const link_driver_names[];
+
+extern const struct board_driver driver_vboard;
+
+#endif

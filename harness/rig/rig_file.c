@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../base/paths.h"
+#include "../base/suggest.h"
+#include "rig_keys.h"
+#include "rig_private.h"
+
+const char *map_text(const struct value *map, const char *key)
+{
+	const struct value *value = map ? value_get(map, key) : NULL;
+	return value && value->type == VALUE_TEXT ? value->text : NULL;
+}
+
+static int check_drivers(const struct value *roles, struct error *err)
+{
+	if (roles->map.count == 0)
+		return error_set_place(err, ERROR_USAGE, EINVAL, roles->place, "`roles` is empty");
+	for (unsigned i = 0; i < roles->map.count; i++) {
+		const struct value_entry *entry = &roles->map.entries[i];
+		if (!strcmp(entry->key, "tester"))
+			return error_set_place(err, ERROR_USAGE, EINVAL, entry->key_place,
+			                       "`tester` cannot be a role: it is the harness itself");
+		const struct board_driver *driver = board_driver_find(map_text(entry->value, "driver"));
+		int r = driver ? driver->check(entry->value, err) : -EINVAL;
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int check_link_role(const struct value *roles, const struct value *link, const char *key, struct error *err)
+{
+	const char *role = map_text(link, key), *words[64];
+	char hint[128];
+	unsigned count = 0;
+	if (value_get(roles, role))
+		return 0;
+	for (; count < roles->map.count && count < 63; count++)
+		words[count] = roles->map.entries[count].key;
+	words[count] = NULL;
+	return error_set_place(err, ERROR_USAGE, EINVAL, value_get(link, key)->place, "unknown role `%s`%s", role,
+	                       suggest_text(role, words, hint, sizeof(hint)));
+}
+
+static int check_links(const struct value *links, const struct value *roles, struct error *err)
+{
+	for (unsigned i = 0; links && i < links->map.count; i++) {
+		const struct value *link = links->map.entries[i].value;
+		int r = check_link_role(roles, link, "client", err);
+		if (r == 0)
+			r = check_link_role(roles, link, "server", err);
+		if (r < 0)
+			return r;
+		if (!strcmp(map_text(link, "driver"), "relay") && !value_get(link, "listen"))
+			return error_set_place(err, ERROR_USAGE, EINVAL, link->place, "%s lacks `listen`: where the relay listens",
+			                       links->map.entries[i].key);
+	}
+	return 0;
+}
+
+/* No two roles or links may claim one endpoint. */
+static int check_endpoint(const struct value *seen, const struct value *map, const char *key, const char *protocol, struct value *into,
+                          struct error *err)
+{
+	const struct value *value = value_get(map, key);
+	char name[64];
+	if (!value)
+		return 0;
+	snprintf(name, sizeof(name), "%s %s", protocol, value->text);
+	if (value_get(seen, name))
+		return error_set_place(err, ERROR_USAGE, EADDRINUSE, value->place, "%s endpoint %s is used twice", protocol, value->text);
+	struct value *copy = value_copy(value);
+	int r = copy ? map_put(into, name, copy) : -ENOMEM;
+	return r < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
+}
+
+static int check_endpoints(const struct value *root, struct error *err)
+{
+	struct value *seen = map_new();
+	const struct value *roles = value_get(root, "roles"), *links = value_get(root, "links");
+	int r = seen ? 0 : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	for (unsigned i = 0; r == 0 && i < roles->map.count; i++) {
+		const struct value *role = roles->map.entries[i].value;
+		r = check_endpoint(seen, role, "udp", "UDP", seen, err);
+		if (r == 0)
+			r = check_endpoint(seen, role, "plain", "TCP", seen, err);
+		if (r == 0)
+			r = check_endpoint(seen, role, "tls", "TCP", seen, err);
+	}
+	for (unsigned i = 0; r == 0 && links && i < links->map.count; i++)
+		r = check_endpoint(seen, links->map.entries[i].value, "listen", "TCP", seen, err);
+	value_free(seen);
+	return r;
+}
+
+static int check_file(const struct value *root, struct error *err)
+{
+	const struct value *roles;
+	int r = rig_keys_check(root, rig_keys(), "the rig file", err);
+	if (r < 0)
+		return r;
+	roles = value_get(root, "roles");
+	r = check_drivers(roles, err);
+	if (r == 0)
+		r = check_links(value_get(root, "links"), roles, err);
+	if (r == 0)
+		r = check_endpoints(root, err);
+	return r;
+}
+
+int rig_file_load(const char *path, struct rig_file **ret, struct error *err)
+{
+	struct rig_file *file = calloc(1, sizeof(*file));
+	const char *slash = strrchr(path, '/');
+	if (!file || !(file->path = strdup(path)) || !(file->directory = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(""))) {
+		rig_file_free(file);
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	int r = value_parse_file(path, &file->root, err);
+	if (r == 0)
+		r = check_file(file->root, err);
+	if (r < 0) {
+		rig_file_free(file);
+		return r;
+	}
+	*ret = file;
+	return 0;
+}
+
+void rig_file_free(struct rig_file *file)
+{
+	if (!file)
+		return;
+	value_free(file->root);
+	free(file->path);
+	free(file->directory);
+	free(file);
+}
+
+bool rig_file_has_role(const struct rig_file *file, const char *role)
+{
+	return value_get(value_get(file->root, "roles"), role) != NULL;
+}
+
+bool rig_file_has_link(const struct rig_file *file, const char *link)
+{
+	const struct value *links = value_get(file->root, "links");
+	return links && value_get(links, link);
+}
+
+bool rig_file_has_capability(const struct rig_file *file, const char *capability)
+{
+	const struct value *list = value_get(file->root, "capabilities");
+	for (unsigned i = 0; list && i < list->list.count; i++)
+		if (!strcmp(list->list.items[i]->text, capability))
+			return true;
+	return false;
+}
+
+bool rig_file_is_virtual(const struct rig_file *file)
+{
+	const struct value *value = value_get(file->root, "virtual");
+	return value && value->boolean;
+}
+
+const char *rig_file_name(const struct rig_file *file)
+{
+	return map_text(file->root, "name");
+}
+
+int rig_file_find(const struct rig_file *file, const struct value *name, char *ret, size_t size, struct error *err)
+{
+	char path[PATH_MAX];
+	bool absolute = name->text[0] == '/';
+	snprintf(path, sizeof(path), "%s%s", absolute ? "" : file->directory, name->text);
+	if (access(path, R_OK) == 0 && strlen(path) < size) {
+		memcpy(ret, path, strlen(path) + 1);
+		return 0;
+	}
+	if (!absolute && fixture_find(name->text, ret, size, NULL) == 0)
+		return 0;
+	return error_set_place(err, ERROR_USAGE, ENOENT, name->place, "cannot read %s (looked beside the rig file and among the fixtures)",
+	                       name->text);
+}
+
+json_t *schema_rig(void)
+{
+	json_t *schema = rig_keys_schema(rig_keys());
+	json_object_set_new(schema, "$schema", json_string("https://json-schema.org/draft/2020-12/schema"));
+	json_object_set_new(schema, "title", json_string("hilbench rig file"));
+	return schema;
+}
+
+struct value *map_new(void)
+{
+	struct value *map = calloc(1, sizeof(*map));
+	if (map)
+		map->type = VALUE_MAP;
+	return map;
+}
+
+int map_put(struct value *map, const char *key, struct value *stolen)
+{
+	struct value_entry *entries = realloc(map->map.entries, (map->map.count + 1) * sizeof(*entries));
+	char *name = strdup(key);
+	if (entries)
+		map->map.entries = entries;
+	if (!entries || !name || !stolen) {
+		free(name);
+		value_free(stolen);
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < map->map.count; i++)
+		if (!strcmp(entries[i].key, key)) {
+			free(name);
+			value_free(entries[i].value);
+			entries[i].value = stolen;
+			return 0;
+		}
+	entries[map->map.count++] = (struct value_entry){name, stolen->place, stolen};
+	return 0;
+}
+
+const char *rig_intern(const char *text)
+{
+	return place_intern(text);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of rig/ and its drivers only. */
+#ifndef HARNESS_RIG_RIG_PRIVATE_H
+#define HARNESS_RIG_RIG_PRIVATE_H
+
+#include "console.h"
+#include "drivers.h"
+#include "rig.h"
+
+struct network;
+
+struct rig_file {
+	char *path, *directory;
+	struct value *root;
+};
+
+struct board_stages {
+	char names[12][24];
+	unsigned count;
+};
+
+struct rig_board {
+	struct rig *rig;
+	char *role, *channel;
+	const struct value *map; /* the role in the expanded rig file */
+	const struct board_driver *driver;
+	void *state; /* the driver's */
+	struct console *console;
+	struct value *params; /* as the rig file says: map of texts, expanded, with what the role's keys imply */
+	bool altered;         /* a case changed a parameter since rig_restore() */
+	bool powered, held, dead;
+	struct board_stages stages; /* since the last reset */
+	char stage[24], last_stage[24];
+};
+
+struct rig_link {
+	struct rig *rig;
+	char *name, *channel;
+	const struct value *map;
+	struct rig_board *client, *server;
+	struct relay *relay;  /* NULL: the rig has no tap here */
+	struct link_tap *tap; /* passive watch of a veth device, or NULL */
+};
+
+struct rig {
+	const struct rig_file *file;
+	struct loop *loop;
+	struct timeline *timeline;
+	const char *directory;
+	uint64_t seed;
+	unsigned number; /* rack number, 0: none */
+	int number_fd;
+	struct value *root;   /* the file with ${rack} expanded */
+	struct value *values; /* map of group to map of key to value */
+	struct capture *capture;
+	struct network *network; /* NULL: loopback */
+	struct rig_board *boards;
+	unsigned board_count;
+	struct rig_link *links;
+	unsigned link_count;
+};
+
+/* What drivers tell. */
+void board_console(struct rig_board *, const void *data, size_t length, struct instant at);
+void board_secret(struct rig_board *, const char *line);
+void board_was_reset(struct rig_board *, const char *kind, int64_t boot, struct instant at);
+void board_died(struct rig_board *, const char *exit, struct instant at);
+
+int board_open(struct rig *, struct rig_board *, const struct value_entry *, struct error *err) WARN_UNUSED;
+void board_close(struct rig_board *);
+/* The role's text value by key, NULL when absent. */
+const char *map_text(const struct value *map, const char *key);
+/* A file that the rig file names: as it is, relative to the rig file, or among the fixtures. */
+int rig_file_find(const struct rig_file *, const struct value *name, char *ret, size_t size, struct error *err) WARN_UNUSED;
+/* Appends to a map of the value tree; takes ownership of `stolen` in every case. 0 or -ENOMEM. */
+int map_put(struct value *map, const char *key, struct value *stolen) WARN_UNUSED;
+struct value *map_new(void);
+/* Interned copy for identities: lives as long as the program. */
+const char *rig_intern(const char *);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the files of run/ and the generic steps only. */
+#ifndef HARNESS_RUN_EXECUTOR_PRIVATE_H
+#define HARNESS_RUN_EXECUTOR_PRIVATE_H
+
+#include "executor.h"
+#include "measurement.h"
+#include "step_context.h"
+
+/* What a running step keeps; blocks nest. */
+struct step_frame {
+	struct step_frame *outer;
+	const struct step_call *call;
+	struct value *args[24]; /* resolved, owned */
+	unsigned arg_count;
+};
+
+struct case_object {
+	struct case_object *next;
+	char *kind, *name;
+	void *object;
+	void (*destroy)(void *);
+};
+
+struct executor {
+	struct loop *loop;
+	struct timeline *timeline;
+	const struct executor_options *options;
+	struct rig *rig;
+	bool rig_suspect;    /* a bench error came since the rig was built */
+	struct error broken; /* why no rig can be built any more; domain ERROR_NONE: it can */
+	const struct case_def *current;
+	const char *phase;
+	uint64_t case_mark; /* timeline mark at the begin of the case */
+	int64_t case_begin_ns, action_begin_ns;
+	bool interrupted;
+	struct step_frame *frame;
+	struct measurements *measurements;
+};
+
+/* The verdict of a case, a block or a step. */
+struct outcome {
+	enum verdict verdict;
+	enum cause cause;
+	struct error error;
+	char *expected, *actual; /* owned */
+};
+void outcome_from_error(struct outcome *, const struct error *);
+void outcome_clear(struct outcome *);
+
+/* Runs one step: events, deadline, expectations, saved results. */
+int call_run(struct step_context *, const struct step_call *, struct error *err) WARN_UNUSED;
+/* -errno when nothing may go on: cancelled, a board's driver died, the journal failed. */
+int context_check(struct step_context *, struct error *err) WARN_UNUSED;
+void context_objects_free(struct step_context *);
+void context_forget_check(struct step_context *); /* expected and actual */
+
+#endif

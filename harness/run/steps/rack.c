@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of the whole rack. */
+#include <errno.h>
+#include <string.h>
+
+#include "generic.h"
+
+static const struct arg_def ready_args[] = {
+        {"roles", VALUE_TEXT, ARG_LIST | ARG_ROLE, NULL, NULL, 0, 0, "Only these boards (default: all)."},
+        {"within", VALUE_DURATION, ARG_POSITIVE, "15s", NULL, 0, 0, "How long it may take altogether."},
+        {NULL},
+};
+
+static int name_check(struct step_context *context, const struct value *name, struct error *err)
+{
+	if (name->type != VALUE_TEXT)
+		return error_set_place(err, ERROR_TESTCASE, EINVAL, name->place, "`roles` must be names of roles");
+	if (rig_board_find(context->rig, name->text))
+		return 0;
+	return error_set_place(err, ERROR_TESTCASE, ENOENT, name->place, "the rig has no role \"%s\"", name->text);
+}
+
+static int names_check(struct step_context *context, const struct value *names, struct error *err)
+{
+	int r = 0;
+	if (names && names->type != VALUE_LIST)
+		return name_check(context, names, err);
+	for (unsigned i = 0; names && r == 0 && i < names->list.count; i++)
+		r = name_check(context, names->list.items[i], err);
+	return r;
+}
+
+static bool is_named(const struct value *names, const char *role)
+{
+	if (!names)
+		return true;
+	if (names->type == VALUE_TEXT)
+		return !strcmp(names->text, role);
+	for (unsigned i = 0; i < names->list.count; i++)
+		if (!strcmp(names->list.items[i]->text, role))
+			return true;
+	return false;
+}
+
+/* A board that died, or whose boot stopped half way long ago, comes back only by a power cycle. */
+static int start_board(struct rig_board *board, struct error *err)
+{
+	int64_t deadline_ns = loop_now_ns() + SECONDS_NS(5);
+	int r = 0;
+	if (rig_board_powered(board) && rig_board_dead(board))
+		r = rig_board_power(board, false, deadline_ns, err);
+	return r < 0 ? r : rig_board_power(board, true, deadline_ns, err);
+}
+
+static int boards_ready(struct step_context *context, const struct value *names, int64_t end_ns, struct error *err)
+{
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < rig_board_count(context->rig); i++) {
+		struct rig_board *board = rig_board_at(context->rig, i);
+		if (is_named(names, rig_board_role(board)))
+			r = start_board(board, err);
+	}
+	for (unsigned i = 0; r == 0 && i < rig_board_count(context->rig); i++) {
+		struct rig_board *board = rig_board_at(context->rig, i);
+		if (is_named(names, rig_board_role(board)))
+			r = wait_ready(context, board, NULL, end_ns - loop_now_ns(), err);
+	}
+	return r;
+}
+
+static int ready_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	const struct value *names;
+	int64_t within_ns;
+	if (!context->rig)
+		return error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "there is no rig");
+	int r = step_arg(context, call, "roles", &names, err);
+	if (r == 0)
+		r = step_arg_integer(context, call, "within", SECONDS_NS(15), &within_ns, err);
+	if (r == 0)
+		r = names_check(context, names, err);
+	if (r == 0)
+		r = rig_restore(context->rig, err);
+	return r < 0 ? r : boards_ready(context, names, loop_now_ns() + within_ns, err);
+}
+
+const struct step_def step_rack_ready = {
+        .name = "rack.ready",
+        .doc = "Brings the rack to its known state: links whole, parameters as in the rig file, every board (or those named) booted and "
+               "connected to its "
+               "server. A rack that is ready already costs nothing.",
+        .example = "- rack.ready: {roles: [vmg, zgw]}",
+        .flags = STEP_ACTION | STEP_ALWAYS_OK,
+        .args = ready_args,
+        .run = ready_run,
+};
