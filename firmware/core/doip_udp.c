@@ -10,6 +10,7 @@
 #define ANNOUNCEMENT_LENGTH 33u
 #define STATUS_LENGTH       7u
 #define RECEIVE_LIMIT       32u
+#define FAILURE_LIMIT       4u
 
 struct request {
 	struct doip_header header;
@@ -211,18 +212,21 @@ static void judge(struct doip_udp *udp, const struct request *request, uint64_t 
 		send_nack(udp, request, (uint8_t)nack);
 }
 
-/* False when the socket may have more. */
+/* False when the socket may have more. A port that reports nothing but errors gets no second look before the next
+ * event: some report an earlier datagram's fate in this way, and a broken one must not keep the CPU busy. */
 static bool receive_all(struct doip_udp *udp, port_socket socket, uint64_t now_us, uint8_t open_sockets)
 {
 	if (socket == PORT_NO_SOCKET)
 		return true;
+	unsigned failures = 0;
 	for (unsigned i = 0; i < RECEIVE_LIMIT; i++) {
 		uint8_t data[REQUEST_SIZE];
 		size_t length;
 		struct request request;
 		enum port_status status = port_udp_receive(socket, data, sizeof data, &length, &request.from);
-		if (status == PORT_WOULD_BLOCK)
+		if (status == PORT_WOULD_BLOCK || failures == FAILURE_LIMIT)
 			return true;
+		failures += status != PORT_OK;
 		if (status != PORT_OK || length < DOIP_HEADER_SIZE || !source_usable(udp->config, &request.from))
 			continue;
 		doip_header_decode(data, &request.header);

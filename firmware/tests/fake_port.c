@@ -61,6 +61,7 @@ static struct {
 	enum port_reset_reason reason;
 	struct fake_socket sockets[PORT_MAX_SOCKETS];
 	struct connection connections[CONNECTIONS];
+	int next_connection;
 	struct datagram_queue inward, outward;
 	struct port_endpoint groups[GROUPS];
 	unsigned group_count;
@@ -527,11 +528,14 @@ unsigned fake_sockets_open(void)
 	return count;
 }
 
+/* Takes one that was never used, else the one that ended longest ago (the search goes round). */
 static int connection_take(void)
 {
-	for (int i = 0; i < CONNECTIONS; i++) {
+	for (int n = 0; n < CONNECTIONS; n++) {
+		int i = fake.next_connection;
+		fake.next_connection = (i + 1) % CONNECTIONS;
 		struct connection *c = &fake.connections[i];
-		if (c->used)
+		if (c->used && !c->firmware_finished && !c->firmware_reset && !c->refused)
 			continue;
 		memset(c, 0, sizeof *c);
 		c->used = true;
