@@ -7,12 +7,13 @@
 #define BINS_LEAST 6
 #define COLOURS    10 /* .k0 … .k9 of reports/templates/report.css */
 /* Plot area in user units; the drawing scales with the page. */
-#define WIDTH  460
-#define HEIGHT 190
-#define LEFT   8
-#define RIGHT  452
-#define TOP    34
-#define BOTTOM 164
+#define WIDTH    460
+#define HEIGHT   190
+#define LEFT     8
+#define RIGHT    452
+#define TOP      34
+#define BOTTOM   164
+#define BARS_TOP (TOP + 12) /* below the names of the quantiles */
 
 struct scale {
 	int64_t low_ns, high_ns;
@@ -102,7 +103,7 @@ static void put_bins(struct text *out, const struct scale *s)
 	for (unsigned i = 0; i < s->bins; i++) {
 		if (s->counts[i] == 0)
 			continue;
-		int64_t height = (int64_t)(BOTTOM - TOP) * 100 * s->counts[i] / s->highest;
+		int64_t height = (int64_t)(BOTTOM - BARS_TOP) * 100 * s->counts[i] / s->highest;
 		text_put(out, "<rect class=\"bin\"");
 		put_hundredths(out, "x", LEFT * 100 + width * i + 50);
 		put_hundredths(out, "y", BOTTOM * 100 - height);

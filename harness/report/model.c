@@ -440,6 +440,8 @@ static void run_judge(struct report_run *run)
 			break;
 		}
 	}
+	if (run->verdict == VERDICT_SKIPPED && run->by_verdict[VERDICT_PASS] > 0)
+		run->verdict = VERDICT_PASS; /* as in the exit status: skipped cases do not count */
 	bool unfinished = !run->complete || run->interrupted || run->case_count == 0;
 	if (unfinished)
 		run->verdict = VERDICT_ERROR;

@@ -9,6 +9,8 @@
 #include "chart.h"
 #include "templates.h" /* made of reports/templates/ */
 
+#define EVENTS_SHOWN 12
+
 static void put_verdict(struct text *out, enum verdict verdict, bool full)
 {
 	text_printf(out, "<span class=\"tag%s v-%s\">%s</span>", full ? " full" : "", verdict_name(verdict), verdict_name(verdict));
@@ -105,7 +107,7 @@ static void put_run_meta(struct text *out, const struct report_run *run)
 static void put_counts(struct text *out, const struct report_run *run)
 {
 	static const enum verdict order[] = {VERDICT_PASS, VERDICT_FAIL, VERDICT_ERROR, VERDICT_INCONCLUSIVE, VERDICT_SKIPPED};
-	static const char *const words[] = {"passed", "failed", "bench errors", "inconclusive", "skipped"};
+	static const char *const words[] = {"passed", "failed", "errors", "inconclusive", "skipped"};
 	text_put(out, "<ul class=\"counts\">");
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
 		unsigned count = run->by_verdict[order[i]];
@@ -171,15 +173,11 @@ static void put_compare(struct text *out, const struct report_attempt *a)
 	text_put(out, "</code></div></div>\n");
 }
 
-static void put_events(struct text *out, const struct report_attempt *a, bool open)
+static void put_event_rows(struct text *out, const struct report_attempt *a, size_t from, size_t to)
 {
-	if (a->event_count == 0)
-		return;
-	text_printf(out,
-	            "<details%s><summary>Last %zu events before the %s</summary><div class=\"scroll\"><table class=\"events\"><thead><tr>"
-	            "<th class=\"number\">ms</th><th>Channel</th><th>Event</th><th></th></tr></thead><tbody>\n",
-	            open ? " open" : "", a->event_count, a->ended ? "failure" : "end");
-	for (size_t i = 0; i < a->event_count; i++) {
+	text_put(out, "<div class=\"scroll\"><table class=\"events\"><thead><tr><th class=\"number\">ms</th><th>Channel</th><th>Event</th>"
+	              "<th></th></tr></thead><tbody>\n");
+	for (size_t i = from; i < to; i++) {
 		const struct report_event *e = &a->events[i];
 		text_put(out, "<tr><td class=\"number\">");
 		text_put_ms(out, e->at_ns - a->begin_ns);
@@ -191,10 +189,25 @@ static void put_events(struct text *out, const struct report_attempt *a, bool op
 		text_put_html(out, e->text);
 		text_put(out, "</td></tr>\n");
 	}
-	text_put(out, "</tbody></table></div></details>\n");
+	text_put(out, "</tbody></table></div>\n");
 }
 
-static void put_attempt(struct text *out, const struct report_attempt *a, bool open)
+/* The newest events at once, what was before them on request. */
+static void put_events(struct text *out, const struct report_attempt *a)
+{
+	if (a->event_count == 0)
+		return;
+	size_t earlier = a->event_count > EVENTS_SHOWN ? a->event_count - EVENTS_SHOWN : 0;
+	text_printf(out, "<h4>Last events before the %s</h4>\n", a->ended ? "failure" : "end");
+	if (earlier > 0) {
+		text_printf(out, "<details><summary>%zu earlier events</summary>", earlier);
+		put_event_rows(out, a, 0, earlier);
+		text_put(out, "</details>\n");
+	}
+	put_event_rows(out, a, earlier, a->event_count);
+}
+
+static void put_attempt(struct text *out, const struct report_attempt *a)
 {
 	const char *message = a->message && *a->message != '\0' ? a->message : a->step.message;
 	text_put(out, "<p class=\"message\">");
@@ -216,7 +229,7 @@ static void put_attempt(struct text *out, const struct report_attempt *a, bool o
 		text_put(out, "</code>\n");
 	}
 	put_compare(out, a);
-	put_events(out, a, open);
+	put_events(out, a);
 }
 
 static bool is_problem(enum verdict verdict)
@@ -232,7 +245,7 @@ static void put_other_attempts(struct text *out, const struct report_case *c)
 		text_printf(out, "<details><summary>Attempt %" PRId64 " of %zu: %s</summary>", c->attempts[i].number, c->attempt_count,
 		            verdict_name(c->attempts[i].verdict));
 		if (is_problem(c->attempts[i].verdict))
-			put_attempt(out, &c->attempts[i], true);
+			put_attempt(out, &c->attempts[i]);
 		text_put(out, "</details>\n");
 	}
 }
@@ -252,7 +265,10 @@ static void put_problem(struct text *out, const struct report_run *run, size_t i
 		text_printf(out, "<span class=\"where\">cause: %s</span>", cause_name(a->cause));
 	put_virtual(out, run->virtual_rack);
 	text_put(out, "</header>\n");
-	put_attempt(out, a, true);
+	if (a->verdict == VERDICT_PASS)
+		text_printf(out, "<p class=\"message\">Passed in attempt %" PRId64 " of %zu.</p>\n", a->number, c->attempt_count);
+	else
+		put_attempt(out, a);
 	put_other_attempts(out, c);
 	text_put(out, "</article>\n");
 }

@@ -104,7 +104,7 @@ static json_t *attempt_json(struct writer *w, const struct report_attempt *a)
 {
 	json_t *o = json_object();
 	put_integer(w, o, "attempt", a->number);
-	put(w, o, "ended", json_boolean(a->ended));
+	put(w, o, "complete", json_boolean(a->ended));
 	put_outcome(w, o, a);
 	if (!a->has_step)
 		return o;

@@ -158,7 +158,7 @@ void report_summary_print(FILE *out, const struct report_summary *s)
 	for (size_t i = 0; i < s->figure_count; i++)
 		print_figure(out, &s->figures[i]);
 	print_state(out, s);
-	fprintf(out, "%u cases%s: %u passed, %u failed, %u errors, %u inconclusive, %u skipped", s->total,
+	fprintf(out, "%u cases%s: %u passed, %u failed, %u in error, %u inconclusive, %u skipped", s->total,
 	        s->virtual_rack ? " on a virtual rack" : "", s->by_verdict[VERDICT_PASS], s->by_verdict[VERDICT_FAIL],
 	        s->by_verdict[VERDICT_ERROR], s->by_verdict[VERDICT_INCONCLUSIVE], s->by_verdict[VERDICT_SKIPPED]);
 	if (s->flaky > 0)

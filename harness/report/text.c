@@ -117,6 +117,12 @@ static size_t sequence_length(const unsigned char *p, size_t left, uint32_t *ret
 	return length;
 }
 
+/* Marks that reorder text could make a device's output look like something else. */
+static bool reorders(uint32_t point)
+{
+	return (point >= 0x202a && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}
+
 static bool xml_allows(uint32_t point)
 {
 	if (point < 0x20)
@@ -135,7 +141,7 @@ char *text_clean(const char *data, size_t length, size_t limit)
 	for (size_t i = 0; i < length;) {
 		uint32_t point = 0;
 		size_t n = sequence_length(p + i, length - i, &point);
-		bool good = n > 0 && xml_allows(point);
+		bool good = n > 0 && xml_allows(point) && !reorders(point);
 		size_t adds = good ? n : strlen(REPLACEMENT);
 		if (limit > 0 && used + adds > limit) {
 			memcpy(clean + used, ELLIPSIS, strlen(ELLIPSIS));

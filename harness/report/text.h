@@ -20,7 +20,7 @@ void text_put_ms(struct text *, int64_t ns);     /* "12.345" */
 void text_put_seconds(struct text *, int64_t ns);
 const char *text_end(struct text *);             /* NUL-terminated; "" when it failed */
 
-/* Valid UTF-8 of characters that XML 1.0 allows: everything else becomes U+FFFD. At most limit bytes (0: no limit),
+/* Valid UTF-8 of characters that XML 1.0 allows: everything else, and what reorders text, becomes U+FFFD. At most limit bytes (0: no limit),
  * then "…". New string, NULL when out of memory. */
 char *text_clean(const char *data, size_t length, size_t limit);
 

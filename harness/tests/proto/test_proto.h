@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HARNESS_TESTS_PROTO_TEST_PROTO_H
+#define HARNESS_TESTS_PROTO_TEST_PROTO_H
+
+#include <check.h>
+
+Suite *doip_suite(void);
+Suite *uds_suite(void);
+
+#endif
