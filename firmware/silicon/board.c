@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "board.h"
+
+#include "instant.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MS UINT64_C(1000000)
+
+static void report_dead(struct board *board, const char *exit)
+{
+	board->state = BOARD_DEAD;
+	board->ssw_end_ns = board->watchdog_ns = INSTANT_NEVER;
+	control_event(&board->control,
+	              json_pack("{s:s, s:I, s:s, s:s}", "event", "cpu", "t", (json_int_t)instant_ns(), "state", "dead", "exit", exit));
+}
+
+static void report_reset(struct board *board, const char *kind)
+{
+	control_event(&board->control, json_pack("{s:s, s:I, s:s, s:i}", "event", "reset", "t", (json_int_t)board->release_ns, "kind", kind,
+	                                         "boot", (int)board->boots));
+}
+
+/* Ends the CPU and lets everything it said be read. */
+static void stop(struct board *board, enum board_state state)
+{
+	cpu_end(&board->cpu);
+	uart_close(&board->uart, &board->control);
+	board->state = state;
+	board->ssw_end_ns = board->watchdog_ns = INSTANT_NEVER;
+}
+
+/* Checks and copies what the CPU will need, so that a missing file is told where the reset was asked for. */
+static int prepare(struct board *board, char *error, size_t error_size)
+{
+	if (access(board->boot_path, X_OK) < 0) {
+		snprintf(error, error_size, "bootloader %s: %s", board->boot_path, strerror(errno));
+		return -1;
+	}
+	int r = image_load(&board->application, board->application_path);
+	if (r < 0) {
+		snprintf(error, error_size, "application %s: %s", board->application_path, strerror(-r));
+		return -1;
+	}
+	size_t objects = 0;
+	for (const struct strap *s = board->straps.first; s; s = s->next) {
+		if (strncmp(s->name, STRAPS_OBJECT, sizeof STRAPS_OBJECT - 1) != 0)
+			continue;
+		if (access(s->value, R_OK) < 0) {
+			snprintf(error, error_size, "%s %s: %s", s->name, s->value, strerror(errno));
+			return -1;
+		}
+		if (++objects > CPU_MAX_OBJECTS) {
+			snprintf(error, error_size, "a board has at most %d objects", CPU_MAX_OBJECTS);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* Releases reset: the SSW begins. */
+static void release(struct board *board, const char *kind, const char *reason)
+{
+	board->boots++;
+	board->fresh = false;
+	board->reason = reason;
+	board->release_ns = instant_ns();
+	board->ssw_end_ns = board->release_ns + straps_get_u32(&board->straps, "boot.ssw_ms", 10) * MS;
+	board->state = BOARD_SSW;
+	report_reset(board, kind);
+}
+
+int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
+{
+	*ret_t_ns = instant_ns();
+	if (!on) {
+		board->powered = false;
+		stop(board, BOARD_OFF);
+	} else if (!board->powered && board->held) {
+		board->powered = true;
+		board->fresh = true;
+		board->state = BOARD_HELD;
+	} else if (!board->powered) {
+		if (prepare(board, error, error_size) < 0)
+			return -1;
+		board->powered = true;
+		release(board, "power", "power-on");
+		*ret_t_ns = board->release_ns;
+	}
+	return 0;
+}
+
+int board_reset(struct board *board, const char *kind, uint64_t *ret_t_ns, char *error, size_t error_size)
+{
+	if (!board->powered || board->held) {
+		snprintf(error, error_size, board->powered ? "the board is held in reset" : "the board has no power");
+		return -1;
+	}
+	if (prepare(board, error, error_size) < 0)
+		return -1;
+	stop(board, BOARD_SSW);
+	release(board, kind, kind);
+	*ret_t_ns = board->release_ns;
+	return 0;
+}
+
+int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
+{
+	*ret_t_ns = instant_ns();
+	if (on) {
+		board->held = true;
+		if (board->powered)
+			stop(board, BOARD_HELD);
+		return 0;
+	}
+	if (board->held && board->powered) {
+		if (prepare(board, error, error_size) < 0)
+			return -1;
+		release(board, board->fresh ? "power" : "external", board->fresh ? "power-on" : "external");
+		*ret_t_ns = board->release_ns;
+	}
+	board->held = false;
+	return 0;
+}
+
+/* The board's own facts, beside the straps. */
+static void set_facts(struct board *board)
+{
+	char text[32];
+	straps_set(&board->straps, "board.name", board->name);
+	straps_set(&board->straps, "reset.reason", board->reason);
+	snprintf(text, sizeof text, "%" PRIu64, board->release_ns);
+	straps_set(&board->straps, "reset.time_ns", text);
+	snprintf(text, sizeof text, "%u", board->boots);
+	straps_set(&board->straps, "reset.boot", text);
+}
+
+static void open_objects(const struct board *board, struct cpu_start *start)
+{
+	for (const struct strap *s = board->straps.first; s; s = s->next) {
+		/* One that vanished since the reset is absent for the CPU, which then says so. */
+		if (strncmp(s->name, STRAPS_OBJECT, sizeof STRAPS_OBJECT - 1) == 0 && start->object_count < CPU_MAX_OBJECTS)
+			start->objects[start->object_count++] = open(s->value, O_RDONLY | O_CLOEXEC);
+	}
+}
+
+static void start_cpu(struct board *board)
+{
+	struct cpu_start start = {
+	        .program = board->boot_path, .netns = board->netns, .application = board->application.fd, .nvm = board->nvm};
+	uint32_t baud = straps_get_u32(&board->straps, "console.baud", 921600);
+	set_facts(board);
+	start.parameters = image_parameters(&board->straps, CPU_FIRST_OBJECT);
+	if (start.parameters < 0 || uart_open(&board->uart, baud, &start.console_input, &start.console_output) < 0) {
+		if (start.parameters >= 0)
+			close(start.parameters);
+		report_dead(board, "no descriptors left");
+		return;
+	}
+	open_objects(board, &start);
+	int r = cpu_start(&board->cpu, &start);
+	close(start.parameters);
+	close(start.console_input);
+	close(start.console_output);
+	for (size_t i = 0; i < start.object_count; i++) {
+		if (start.objects[i] >= 0)
+			close(start.objects[i]);
+	}
+	if (r < 0) {
+		uart_close(&board->uart, &board->control);
+		report_dead(board, board->cpu.exit);
+		return;
+	}
+	board->state = BOARD_RUNNING;
+}
+
+static void arm_watchdog(struct board *board, uint64_t now_ns)
+{
+	uint32_t watchdog_ms = straps_get_u32(&board->straps, "watchdog.ms", 0);
+	board->watchdog_ns = watchdog_ms ? now_ns + watchdog_ms * MS : INSTANT_NEVER;
+}
+
+static void end_ssw(struct board *board, uint64_t now_ns)
+{
+	char line[96];
+	int length = snprintf(line, sizeof line, "@boot stage=ssw t_us=%" PRIu64 " boot=%u reason=%s\r\n",
+	                      (now_ns - board->release_ns) / 1000, board->boots, board->reason);
+	board->ssw_end_ns = INSTANT_NEVER;
+	control_event_console(&board->control, now_ns, (const uint8_t *)line, (size_t)length);
+	start_cpu(board);
+	if (board->state == BOARD_RUNNING)
+		arm_watchdog(board, now_ns);
+}
+
+/* A reset that the board makes of itself: nobody waits for an answer. */
+static void reset_self(struct board *board, const char *kind)
+{
+	char error[512];
+	uint64_t t_ns;
+	if (board_reset(board, kind, &t_ns, error, sizeof error) < 0) {
+		stop(board, BOARD_DEAD);
+		snprintf(board->cpu.exit, sizeof board->cpu.exit, "%s", error);
+		report_dead(board, board->cpu.exit);
+	}
+}
+
+uint64_t board_deadline_ns(const struct board *board)
+{
+	return board->ssw_end_ns < board->watchdog_ns ? board->ssw_end_ns : board->watchdog_ns;
+}
+
+void board_tick(struct board *board, uint64_t now_ns)
+{
+	if (now_ns >= board->ssw_end_ns)
+		end_ssw(board, now_ns);
+	else if (now_ns >= board->watchdog_ns)
+		reset_self(board, "watchdog");
+}
+
+void board_trace(struct board *board)
+{
+	char packet[1024];
+	ssize_t n = recv(board->cpu.trace, packet, sizeof packet - 1, MSG_DONTWAIT);
+	uint64_t now_ns = instant_ns();
+	if (n <= 0) {
+		if (n == 0) { /* its end is told by the process's own descriptor */
+			close(board->cpu.trace);
+			board->cpu.trace = -1;
+		}
+		return;
+	}
+	packet[n] = '\0';
+	if (strcmp(packet, "reset system") == 0 || strcmp(packet, "reset application") == 0) {
+		reset_self(board, packet[6] == 's' ? "system" : "application");
+	} else if (strcmp(packet, "kick") == 0) {
+		arm_watchdog(board, now_ns);
+	} else if (strncmp(packet, "secret ", 7) == 0) {
+		control_event(&board->control,
+		              json_pack("{s:s, s:I, s:s}", "event", "secret", "t", (json_int_t)now_ns, "line", packet + 7));
+	}
+}
+
+void board_cpu_ended(struct board *board)
+{
+	cpu_reap(&board->cpu);
+	uart_close(&board->uart, &board->control);
+	report_dead(board, board->cpu.exit);
+}

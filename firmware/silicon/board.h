@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The board: power, reset, the SSW, the watchdog, and the CPU behind them. */
+#ifndef FIRMWARE_SILICON_BOARD_H
+#define FIRMWARE_SILICON_BOARD_H
+
+#include "control.h"
+#include "cpu.h"
+#include "image.h"
+#include "straps.h"
+#include "uart.h"
+
+enum board_state { BOARD_OFF, BOARD_HELD, BOARD_SSW, BOARD_RUNNING, BOARD_DEAD };
+
+struct board {
+	const char *name, *boot_path, *application_path;
+	int nvm, netns;
+	struct straps straps;
+	struct image application;
+	struct cpu cpu;
+	struct uart uart;
+	enum board_state state;
+	bool powered, held;
+	bool fresh; /* powered, but not yet released from reset */
+	unsigned boots;
+	const char *reason;   /* of the reset under way, as the firmware knows it */
+	uint64_t release_ns;  /* the moment reset was released */
+	uint64_t ssw_end_ns;  /* INSTANT_NEVER outside the SSW */
+	uint64_t watchdog_ns; /* when it bites, INSTANT_NEVER without */
+	struct control control;
+};
+
+/* Actions. *ret_t_ns: the action's own time. -1: refused, the reason is in error[]. kind has to live for ever. */
+int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size);
+int board_reset(struct board *board, const char *kind, uint64_t *ret_t_ns, char *error, size_t error_size);
+int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size);
+
+/* What happened: a deadline passed, the debug trace has a message, the CPU ended. */
+uint64_t board_deadline_ns(const struct board *board);
+void board_tick(struct board *board, uint64_t now_ns);
+void board_trace(struct board *board);
+void board_cpu_ended(struct board *board);
+
+/* One request of the control channel (context: the board). */
+void board_request(void *context, json_t *request);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The virtual board's program: options and the loop. */
+#include "board.h"
+
+#include "instant.h"
+#include "nvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const char usage[] =
+        "usage: vboard --name NAME --control-fd N --boot PATH --application PATH --nvm FILE [options]\n"
+        "The silicon of one virtual board, driven over the socket N with JSON lines (docs/reference/virtual-board.md).\n"
+        "  --param NAME=VALUE   a strap of the board\n"
+        "  --object NAME=FILE   a file the firmware may read: tls.ca, tls.certificate, tls.key\n"
+        "  --netns PATH         the network namespace the CPU runs in\n"
+        "  --help\n";
+
+static struct board board = {
+        .nvm = -1,
+        .netns = -1,
+        .application = {.fd = -1},
+        .cpu = {.pid_fd = -1, .trace = -1},
+        .uart = {.input = -1, .output = -1},
+        .ssw_end_ns = INSTANT_NEVER,
+        .watchdog_ns = INSTANT_NEVER,
+        .control = {.fd = -1},
+};
+
+static _Noreturn void fail(const char *what, const char *which)
+{
+	fprintf(stderr, "vboard: %s: %s\n", which, what);
+	exit(2);
+}
+
+static void option_name(const char *value)
+{
+	board.name = value;
+}
+static void option_boot(const char *value)
+{
+	board.boot_path = value;
+}
+static void option_application(const char *value)
+{
+	board.application_path = value;
+}
+
+static void option_control(const char *value)
+{
+	int type;
+	socklen_t length = sizeof type;
+	char *end;
+	errno = 0;
+	long fd = strtol(value, &end, 10);
+	if (errno || *end || end == value || fd < 3 || fd > 65535)
+		fail("not a descriptor", value);
+	if (getsockopt((int)fd, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_STREAM)
+		fail("the control channel has to be a stream socket", value);
+	fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+	board.control.fd = (int)fd;
+}
+
+static void option_nvm(const char *value)
+{
+	static char error[512];
+	board.nvm = nvm_open(value, error, sizeof error);
+	if (board.nvm < 0)
+		fail(error, "non-volatile memory");
+}
+
+static void option_netns(const char *value)
+{
+	board.netns = open(value, O_RDONLY | O_CLOEXEC);
+	if (board.netns < 0)
+		fail(strerror(errno), value);
+}
+
+/* NAME=VALUE, the name behind a prefix. */
+static void set_pair(const char *prefix, const char *pair)
+{
+	char name[256];
+	const char *equals = strchr(pair, '=');
+	if (!equals || equals == pair)
+		fail("NAME=… expected", pair);
+	int length = snprintf(name, sizeof name, "%s%.*s", prefix, (int)(equals - pair), pair);
+	if (length >= (int)sizeof name || straps_set(&board.straps, name, equals + 1) < 0)
+		fail("no room for it, or a line break in it", pair);
+}
+
+static void option_param(const char *value)
+{
+	set_pair("", value);
+}
+static void option_object(const char *value)
+{
+	set_pair(STRAPS_OBJECT, value);
+}
+
+static void read_options(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		void (*take)(const char *value);
+	} options[] = {{"--name", option_name},     {"--control-fd", option_control},
+	               {"--boot", option_boot},     {"--application", option_application},
+	               {"--nvm", option_nvm},       {"--param", option_param},
+	               {"--object", option_object}, {"--netns", option_netns}};
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0) {
+			fputs(usage, stdout);
+			exit(0);
+		}
+		size_t n = 0;
+		while (n < sizeof options / sizeof *options && strcmp(argv[i], options[n].name) != 0)
+			n++;
+		if (n == sizeof options / sizeof *options)
+			fail("unknown option (--help tells the known ones)", argv[i]);
+		if (i + 1 == argc)
+			fail("a value is missing", argv[i]);
+		options[n].take(argv[++i]);
+	}
+}
+
+static void check_options(void)
+{
+	const struct {
+		const char *name;
+		bool given;
+	} needed[] = {{"--name", board.name != NULL},
+	              {"--control-fd", board.control.fd >= 0},
+	              {"--boot", board.boot_path != NULL},
+	              {"--application", board.application_path != NULL},
+	              {"--nvm", board.nvm >= 0}};
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+		if (!needed[i].given)
+			fail("is needed (--help tells more)", needed[i].name);
+	}
+	if (access(board.boot_path, X_OK) < 0)
+		fail(strerror(errno), board.boot_path);
+	if (access(board.application_path, R_OK) < 0)
+		fail(strerror(errno), board.application_path);
+}
+
+enum { POLL_CONTROL, POLL_CONSOLE, POLL_TRACE, POLL_CPU, POLL_COUNT };
+
+/* Fills in what may be read now; returns when to wake at the latest. */
+static uint64_t poll_fill(struct pollfd *fds)
+{
+	const bool room = control_has_room(&board.control);
+	uint64_t now_ns = instant_ns();
+	uint64_t wake_ns = INSTANT_NEVER;
+	uint64_t console_ns = board.uart.output >= 0 && room ? uart_ready_ns(&board.uart, now_ns) : INSTANT_NEVER;
+	fds[POLL_CONTROL] = (struct pollfd){.fd = board.control.fd};
+	fds[POLL_CONTROL].events = (short)((room ? POLLIN : 0) | (control_has_output(&board.control) ? POLLOUT : 0));
+	fds[POLL_CONSOLE] = (struct pollfd){.fd = console_ns == 0 ? board.uart.output : -1, .events = POLLIN};
+	fds[POLL_TRACE] = (struct pollfd){.fd = room ? board.cpu.trace : -1, .events = POLLIN};
+	fds[POLL_CPU] = (struct pollfd){.fd = room ? board.cpu.pid_fd : -1, .events = POLLIN};
+	if (console_ns != 0)
+		wake_ns = console_ns;
+	/* Without room the board stands still, its watchdog too: the bench, not the firmware, is what is late. */
+	if (room && board_deadline_ns(&board) < wake_ns)
+		wake_ns = board_deadline_ns(&board);
+	return wake_ns;
+}
+
+static int poll_until(struct pollfd *fds, uint64_t wake_ns)
+{
+	struct timespec timeout = {0};
+	uint64_t now_ns = instant_ns();
+	if (wake_ns > now_ns) {
+		timeout.tv_sec = (time_t)((wake_ns - now_ns) / 1000000000u);
+		timeout.tv_nsec = (long)((wake_ns - now_ns) % 1000000000u);
+	}
+	return ppoll(fds, POLL_COUNT, wake_ns == INSTANT_NEVER ? NULL : &timeout, NULL);
+}
+
+/* What the CPU said comes before what it did: console, trace, its end, and requests last. */
+static void serve(const struct pollfd *fds)
+{
+	if (fds[POLL_CONSOLE].revents)
+		uart_read(&board.uart, &board.control);
+	else if (fds[POLL_TRACE].revents)
+		board_trace(&board);
+	else if (fds[POLL_CPU].revents)
+		board_cpu_ended(&board);
+	else if (control_has_room(&board.control))
+		board_tick(&board, instant_ns());
+	if (fds[POLL_CONTROL].revents) {
+		control_flush(&board.control);
+		control_receive(&board.control, board_request, &board);
+	}
+}
+
+static void run(void)
+{
+	while (!board.control.closed) {
+		struct pollfd fds[POLL_COUNT];
+		uint64_t wake_ns = poll_fill(fds);
+		if (poll_until(fds, wake_ns) < 0 && errno != EINTR)
+			fail(strerror(errno), "poll");
+		serve(fds);
+	}
+	cpu_end(&board.cpu);
+	straps_clear(&board.straps);
+	image_drop(&board.application);
+}
+
+int main(int argc, char **argv)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C is for the runner, which still needs the board to end well */
+	read_options(argc, argv);
+	check_options();
+	run();
+	return 0;
+}
