@@ -120,7 +120,7 @@ static int make_context(const struct tls_identity *identity, bool server, SSL_CT
 int tls_context_get(const struct tls_identity *identity, bool server, SSL_CTX **ret, struct error *err)
 {
 	char *key = make_key(identity, server);
-	SSL_CTX *context;
+	SSL_CTX *context = NULL;
 	int r;
 
 	if (!key)
