@@ -54,7 +54,8 @@ static void put_line(struct text *out, int64_t x, int top, const char *class)
 /* A limit is drawn to scale as long as it leaves the samples at least a third of the width. */
 static bool limit_fits(int64_t low, int64_t high, int64_t limit)
 {
-	return limit >= low - (high - low) && limit <= high + 2 * (high - low);
+	double range = (double)(high - low);
+	return (double)limit >= (double)low - range && (double)limit <= (double)high + 2 * range;
 }
 
 static void scale_samples(struct scale *s, const struct report_measurement *m)

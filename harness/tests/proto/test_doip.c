@@ -32,7 +32,7 @@ static const struct {
 /* Decodes bytes given as hex from a buffer of exactly their size, so that a sanitizer sees an overread. */
 static ssize_t decode_hex(const char *hex, struct bytes *storage, struct doip_message *m)
 {
-	bytes_clear(storage);
+	bytes_free(storage);
 	ck_assert_int_eq(bytes_parse_hex(hex, storage), 0);
 	return doip_decode(storage->data, storage->length, LIMIT, m);
 }
