@@ -171,7 +171,7 @@ static json_t *stages_json(const struct measurement *item)
 	struct instant before = item->from.at;
 	for (unsigned i = 0; i < item->def->stage_count; i++) {
 		const struct watchpoint *point = &item->stages[i];
-		if (!point->seen || point->at.ns > item->to.at.ns)
+		if (!point->seen)
 			continue;
 		json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "name", item->def->stages[i].name, "ns",
 		                                      (json_int_t)(point->at.ns - before.ns), "uncertainty_ns",

@@ -391,6 +391,7 @@ static _Noreturn void become_vboard(char *const *arguments, int control, int log
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
 	/* A group of its own: a Ctrl-C at the terminal is for the runner, which still has `always` steps to run. */
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);

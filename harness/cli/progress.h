@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a person sees while a run goes on: a line that changes on a terminal, else one line a case. */
+#ifndef HARNESS_CLI_PROGRESS_H
+#define HARNESS_CLI_PROGRESS_H
+
+#include <stdio.h>
+
+#include "../base/loop.h"
+#include "../base/timeline.h"
+
+struct progress;
+/* Observes the timeline. terminal: redraws one line at the bottom of `file`. */
+int progress_new(struct progress **ret, struct loop *, struct timeline *, FILE *file, bool terminal, struct error *err) WARN_UNUSED;
+void progress_free(struct progress *); /* clears the line; NULL allowed */
+
+#endif

@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hilbench run: test cases on a rig, with reports. */
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/log.h"
+#include "../report/report.h"
+#include "../run/executor.h"
+#include "commands.h"
+#include "progress.h"
+
+#define MEMORY_EVENTS 16384 /* what waiting steps can look back to */
+#define LIST_LIMIT    64
+
+struct arguments {
+	const char *rig, *out;
+	const char *tags[LIST_LIMIT + 1], *globs[LIST_LIMIT + 1];
+	unsigned tag_count, glob_count, repeat, retries;
+	bool stop_at_failure;
+	uint64_t seed;
+};
+
+/* ---- arguments ---- */
+
+static int read_number(const char *name, const char *text, uint64_t limit, uint64_t *ret)
+{
+	char *end;
+	errno = 0;
+	unsigned long long number = strtoull(text, &end, 0);
+	if (*text < '0' || *text > '9' || *end || errno || number > limit)
+		return command_usage_error("run", "%s must be a number from 0 to %" PRIu64 ", not \"%s\"", name, limit, text);
+	*ret = number;
+	return 0;
+}
+
+static int add_text(const char **list, unsigned *count, const char *text)
+{
+	if (*count == LIST_LIMIT)
+		return command_usage_error("run", "at most %d of an option", LIST_LIMIT);
+	list[(*count)++] = text;
+	return 0;
+}
+
+static int take_option(struct arguments *arguments, int option, const char *text)
+{
+	uint64_t number = 0;
+	int status = 0;
+	switch (option) {
+	case 'r':
+		arguments->rig = text;
+		return 0;
+	case 'o':
+		arguments->out = text;
+		return 0;
+	case 't':
+		return add_text(arguments->tags, &arguments->tag_count, text);
+	case 'c':
+		return add_text(arguments->globs, &arguments->glob_count, text);
+	case 's':
+		return read_number("--seed", text, INT64_MAX, &arguments->seed);
+	case 'n':
+		status = read_number("--repeat", text, 1000000, &number);
+		arguments->repeat = (unsigned)number;
+		return status;
+	case 'a':
+		status = read_number("--retry", text, 100, &number);
+		arguments->retries = (unsigned)number;
+		return status;
+	default:
+		arguments->stop_at_failure = true;
+		return 0;
+	}
+}
+
+static int read_arguments(struct arguments *arguments, int argc, char **argv)
+{
+	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},
+	                                        {"out", required_argument, NULL, 'o'},
+	                                        {"tag", required_argument, NULL, 't'},
+	                                        {"case", required_argument, NULL, 'c'},
+	                                        {"repeat", required_argument, NULL, 'n'},
+	                                        {"seed", required_argument, NULL, 's'},
+	                                        {"retry", required_argument, NULL, 'a'},
+	                                        {"stop-at-failure", no_argument, NULL, 'x'},
+	                                        {0}};
+	int option, status = 0;
+	optind = 0;
+	opterr = 0;
+	while (status == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (option == '?' || option == ':')
+			return command_usage_error(argv[0], "wrong or incomplete option %s", argv[optind - 1]);
+		status = take_option(arguments, option, optarg);
+	}
+	return status;
+}
+
+/* ---- where results go ---- */
+
+static int make_directories(char *path, struct error *err)
+{
+	for (char *slash = path + 1;; slash++) {
+		if (*slash != '/' && *slash)
+			continue;
+		char kept = *slash;
+		*slash = '\0';
+		if (mkdir(path, 0777) < 0 && errno != EEXIST)
+			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
+		*slash = kept;
+		if (!kept)
+			return 0;
+	}
+}
+
+/* reports/out/20260102T030405Z-1, the first that is not there yet. */
+static int new_directory(char *path, size_t size, struct error *err)
+{
+	char parent[] = "reports/out", utc[32];
+	time_t now = time(NULL);
+	struct tm parts;
+	int r = make_directories(parent, err);
+	if (r < 0)
+		return r;
+	gmtime_r(&now, &parts);
+	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &parts);
+	for (unsigned n = 1;; n++) {
+		snprintf(path, size, "%s/%s-%u", parent, utc, n);
+		if (mkdir(path, 0777) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
+	}
+}
+
+static int open_directory(const struct arguments *arguments, char *path, size_t size, struct error *err)
+{
+	char journal[PATH_MAX];
+	if (!arguments->out)
+		return new_directory(path, size, err);
+	if (!*arguments->out || (size_t)snprintf(path, size, "%s", arguments->out) >= size)
+		return error_set(err, ERROR_USAGE, EINVAL, "\"%s\" is no name for a directory", arguments->out);
+	snprintf(journal, sizeof(journal), "%s/events.jsonl", path);
+	if (access(journal, F_OK) == 0)
+		return error_set(err, ERROR_USAGE, EEXIST, "%s holds the results of another run", path);
+	return make_directories(path, err);
+}
+
+/* ---- running ---- */
+
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *loop)
+{
+	loop_cancel(loop);
+	return 0;
+}
+
+static int catch_signals(struct loop *loop, struct error *err)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+	sigset_t set;
+	int r = 0;
+	sigemptyset(&set);
+	for (unsigned i = 0; i < 3; i++)
+		sigaddset(&set, signals[i]);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	/* A full disk may announce itself by the file size limit; the write's error says it better. */
+	signal(SIGXFSZ, SIG_IGN);
+	for (unsigned i = 0; r >= 0 && i < 3; i++)
+		r = sd_event_add_signal(loop_event(loop), NULL, signals[i], on_signal, loop);
+	return r < 0 ? error_set(err, ERROR_BENCH, -r, "cannot catch signals: %s", strerror(-r)) : 0;
+}
+
+static int print_failure(const struct error *error)
+{
+	char text[2048];
+	fprintf(stderr, "hilbench run: %s\n", error_describe(error, text, sizeof(text)));
+	if (error->domain == ERROR_OPERATOR)
+		return 130;
+	return error->domain == ERROR_USAGE ? EXIT_USAGE : EXIT_BENCH;
+}
+
+/* Reports are made from what the journal holds, also of a run that broke off. */
+static int write_reports(const char *directory, int status)
+{
+	struct error error = {0};
+	struct report_summary summary;
+	if (report_write_all(directory, &error) < 0 || report_summary_load(directory, &summary, &error) < 0) {
+		int failure = print_failure(&error);
+		return status == 130 ? status : failure;
+	}
+	report_summary_print(stdout, &summary);
+	report_summary_free(&summary);
+	return status;
+}
+
+static int execute(const struct program *program, struct loop *loop, struct timeline *timeline, const struct executor_options *options)
+{
+	struct progress *progress = NULL;
+	struct verdict_tally tally;
+	struct error error = {0};
+	int r = progress_new(&progress, loop, timeline, stdout, isatty(STDOUT_FILENO), &error);
+	if (r == 0)
+		r = executor_run(program, loop, timeline, options, &tally, &error);
+	progress_free(progress);
+	if (r == 0 && timeline_failed(timeline, &error))
+		print_failure(&error);
+	return r < 0 ? print_failure(&error) : verdict_exit_status(&tally);
+}
+
+static int run_in(const struct program *program, const char *directory, struct executor_options *options)
+{
+	struct loop *loop = NULL;
+	struct timeline *timeline = NULL;
+	struct error error = {0};
+	int r = loop_new(&loop, &error), status;
+	if (r == 0)
+		r = catch_signals(loop, &error);
+	if (r == 0)
+		r = timeline_new(&timeline, directory, MEMORY_EVENTS, &error);
+	if (r < 0) {
+		loop_free(loop);
+		return print_failure(&error);
+	}
+	options->run_directory = directory;
+	status = execute(program, loop, timeline, options);
+	if (timeline_sync(timeline, &error) < 0 && status != 130)
+		status = EXIT_BENCH;
+	timeline_free(timeline);
+	loop_free(loop);
+	return write_reports(directory, status);
+}
+
+static unsigned count_selected(const struct program *program, const struct executor_options *options)
+{
+	unsigned count = 0;
+	for (unsigned i = 0; i < program->count; i++)
+		count += executor_selects(options, program->cases[i]);
+	return count;
+}
+
+static int run_program(const struct program *program, const struct arguments *arguments, json_t *words)
+{
+	struct executor_options options = {.rig_path = arguments->rig,
+	                                   .tags = arguments->tags,
+	                                   .globs = arguments->globs,
+	                                   .repeat = arguments->repeat,
+	                                   .retries = arguments->retries,
+	                                   .stop_at_failure = arguments->stop_at_failure,
+	                                   .seed = arguments->seed,
+	                                   .arguments = words};
+	struct program_rig rig;
+	struct error error = {0};
+	char directory[PATH_MAX - 64];
+	if (count_selected(program, &options) == 0)
+		return command_usage_error("run", "no case fits what was asked for");
+	if (backend.rig_open(arguments->rig, &rig, &error) < 0)
+		return print_failure(&error);
+	options.rig_file = rig.context;
+	int status;
+	if (open_directory(arguments, directory, sizeof(directory), &error) < 0) {
+		status = print_failure(&error);
+	} else {
+		printf("rig %s, seed %" PRIu64 ", results in %s\n", arguments->rig, arguments->seed, directory);
+		fflush(stdout);
+		status = run_in(program, directory, &options);
+	}
+	backend.rig_close(&rig);
+	return status;
+}
+
+static uint64_t fresh_seed(void)
+{
+	uint32_t seed = 0;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = (uint32_t)loop_now_ns();
+	return seed;
+}
+
+static int run(int argc, char **argv)
+{
+	struct arguments arguments = {.rig = "rigs/virtual.yaml", .repeat = 1, .retries = 1, .seed = fresh_seed()};
+	struct program *program;
+	json_t *words = json_array();
+	for (int i = 1; i < argc; i++)
+		json_array_append_new(words, json_string(argv[i]));
+	int status = read_arguments(&arguments, argc, argv);
+	if (status == 0)
+		status = command_load(argv + optind, argc - optind, &program);
+	if (status == 0) {
+		status = run_program(program, &arguments, words);
+		program_free(program);
+	}
+	json_decref(words);
+	return status;
+}
+
+const struct command command_run = {
+        .name = "run",
+        .summary = "runs test cases on a rig and writes reports",
+        .usage = "run [OPTION…] [FILE|DIR]…\n\n"
+                 "  --rig FILE         the rig (rigs/virtual.yaml)\n"
+                 "  --out DIR          where results go (reports/out/UTC-N)\n"
+                 "  --tag TAG          only cases with this tag; may be repeated; !TAG: without it\n"
+                 "  --case GLOB        only cases whose id fits; may be repeated\n"
+                 "  --repeat N         everything N times\n"
+                 "  --retry N          further attempts of a case that the bench itself broke (1)\n"
+                 "  --stop-at-failure  no further case after one that failed\n"
+                 "  --seed N           of everything random in the run",
+        .run = run,
+};
