@@ -421,7 +421,7 @@ static void put_case_row(struct text *out, const struct report_case *c, size_t i
 	}
 	text_put(out, "</td><td class=\"hide-narrow\"><code>");
 	put_place(out, c->place);
-	text_printf(out, "</code></td><td class=\"number\">%zu</td><td class=\"number\">", c->attempt_count);
+	text_printf(out, "</code></td><td class=\"number hide-narrow\">%zu</td><td class=\"number\">", c->attempt_count);
 	text_put_ms(out, a->duration_ns);
 	text_put(out, "</td></tr>\n");
 }
@@ -432,7 +432,7 @@ static void put_cases(struct text *out, const struct report_run *run)
 	put_filter(out, run);
 	text_put(out,
 	         "<div class=\"scroll\"><table class=\"cases\"><thead><tr><th>Verdict</th><th>Case</th><th class=\"hide-narrow\">File</th>"
-	         "<th class=\"number\">Attempts</th><th class=\"number\">ms</th></tr></thead><tbody>\n");
+	         "<th class=\"number hide-narrow\">Attempts</th><th class=\"number\">ms</th></tr></thead><tbody>\n");
 	for (size_t i = 0; i < run->case_count; i++)
 		put_case_row(out, &run->cases[i], i);
 	text_put(out, "</tbody></table></div></section>\n");

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the sample journal of this folder (run/events.jsonl): an invented run in which everything goes wrong once."""
+"""make_journal.py FILE: writes the journal of an invented run in which everything goes wrong once, to look at its reports."""
 import json
 import random
 import sys
