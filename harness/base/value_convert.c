@@ -58,8 +58,11 @@ static const char *unit_guess(const struct unit *units, const char *name)
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (strcmp(aliases[i][0], name) == 0 && unit_find(units, aliases[i][1]))
 			return aliases[i][1];
-	for (; units->name; units++)
+	for (; units->name; units++) {
+		if (strcmp(units->name, name) == 0)
+			return units->name; /* right but for a space before it */
 		suggestion_offer(&suggestion, units->name);
+	}
 	return suggestion.best;
 }
 

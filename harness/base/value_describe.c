@@ -12,12 +12,35 @@ struct magnitude {
 	const char *name;
 };
 
-/* The largest unit that leaves a whole number: 1500 ms is "1500ms", 2000 ms is "2s". */
-static void describe_quantity(FILE *out, int64_t amount, const struct magnitude *units)
+/* In the largest unit that is not above the amount, exactly: 51234567 ns is "51.234567ms", which value_convert() reads. */
+static void describe_duration(FILE *out, int64_t ns)
 {
-	while (units->factor > 1 && (amount == 0 || amount % units->factor != 0))
-		units++;
-	(void)fprintf(out, "%" PRId64 "%s", amount, units->name);
+	static const struct magnitude units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}}, *unit = units;
+	uint64_t amount = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, rest;
+	int digits;
+
+	while (unit->factor > 1 && amount != 0 && amount < (uint64_t)unit->factor)
+		unit++;
+	(void)fprintf(out, "%s%" PRIu64, ns < 0 ? "-" : "", amount / (uint64_t)unit->factor);
+	rest = amount % (uint64_t)unit->factor;
+	digits = unit == units ? 9 : unit == units + 1 ? 6 : 3;
+	while (rest > 0 && rest % 10 == 0) {
+		rest /= 10;
+		digits--;
+	}
+	if (rest > 0)
+		(void)fprintf(out, ".%0*" PRIu64, digits, rest);
+	(void)fputs(unit->name, out);
+}
+
+/* The largest unit that leaves a whole number: sizes are powers of two or odd on purpose. */
+static void describe_size(FILE *out, int64_t bytes)
+{
+	static const struct magnitude units[] = {{1073741824, "GiB"}, {1048576, "MiB"}, {1024, "KiB"}, {1, "B"}}, *unit = units;
+
+	while (unit->factor > 1 && (bytes == 0 || bytes % unit->factor != 0))
+		unit++;
+	(void)fprintf(out, "%" PRId64 "%s", bytes / unit->factor, unit->name);
 }
 
 static void describe_text(FILE *out, const char *text, bool nested)
@@ -72,9 +95,6 @@ static void describe_children(FILE *out, const struct value *value)
 
 static void describe(FILE *out, const struct value *value, bool nested)
 {
-	static const struct magnitude durations[] = {{60000000000, "min"}, {1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
-	static const struct magnitude sizes[] = {{1073741824, "GiB"}, {1048576, "MiB"}, {1024, "KiB"}, {1, "B"}};
-
 	switch (value->type) {
 	case VALUE_NULL:
 		(void)fputs("null", out);
@@ -92,10 +112,10 @@ static void describe(FILE *out, const struct value *value, bool nested)
 		describe_bytes(out, &value->bytes);
 		break;
 	case VALUE_DURATION:
-		describe_quantity(out, value->integer, durations);
+		describe_duration(out, value->integer);
 		break;
 	case VALUE_SIZE:
-		describe_quantity(out, value->integer, sizes);
+		describe_size(out, value->integer);
 		break;
 	case VALUE_NUMBER:
 		(void)fprintf(out, "%g", value->number);

@@ -25,9 +25,9 @@ const struct arg_def *arg_find(const struct step_def *def, const char *name)
 	return NULL;
 }
 
-static void limit_text(const struct arg_def *arg, int64_t limit, char *buffer, size_t size)
+static void limit_text(const struct value *like, int64_t limit, char *buffer, size_t size)
 {
-	struct value value = {.type = arg->type, .integer = limit};
+	struct value value = {.type = like->type, .hex = like->hex, .integer = limit};
 	char *text = value_describe(&value);
 
 	(void)snprintf(buffer, size, "%s", text ? text : "?");
@@ -43,8 +43,8 @@ static int range_check(const struct arg_def *arg, const struct value *value, str
 		return 0;
 	written = value_describe(value);
 	if ((arg->minimum != 0 || arg->maximum != 0) && (value->integer < arg->minimum || value->integer > arg->maximum)) {
-		limit_text(arg, arg->minimum, low, sizeof(low));
-		limit_text(arg, arg->maximum, high, sizeof(high));
+		limit_text(value, arg->minimum, low, sizeof(low));
+		limit_text(value, arg->maximum, high, sizeof(high));
 		r = error_set_place(err, ERROR_USAGE, ERANGE, value->place, "\"%s\" is %s: it must be from %s to %s", arg->name,
 		                    written ? written : "", low, high);
 	} else if ((arg->flags & ARG_POSITIVE) && value->integer <= 0) {

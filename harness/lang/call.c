@@ -285,6 +285,7 @@ static struct step_call *read_call(struct checker *checker, const char *name, st
 {
 	const struct step_def *def = find_def(checker, name, place);
 	struct step_call *call = def ? calloc(1, sizeof(*call)) : NULL;
+	unsigned found = checker->found;
 
 	if (!call) {
 		if (def)
@@ -303,7 +304,8 @@ static struct step_call *read_call(struct checker *checker, const char *name, st
 		read_args(checker, call, written);
 	else if (written && written->type != VALUE_NULL)
 		read_short_form(checker, call, written);
-	check_required(checker, call);
+	if (checker->found == found || (written && written->type == VALUE_MAP))
+		check_required(checker, call);
 	call->text = call_text(name, written, call);
 	if (!call->text)
 		checker_no_memory(checker);

@@ -207,7 +207,7 @@ static void read_content(struct checker *checker, const struct value *map, const
 	read_phase(checker, map, "setup", id, &definition->setup);
 	read_phase(checker, map, "steps", id, &definition->steps);
 	if (steps && steps->type == VALUE_LIST && steps->list.count == 0)
-		checker_error(checker, steps->place, "the case \"%s\" has no steps", id);
+		checker_error(checker, steps->place, "\"steps\" is empty");
 	read_phase(checker, map, "always", id, &definition->always);
 	read_phase(checker, defaults, "always", id, &definition->always);
 	if (value_get(map, "measure"))
