@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "node.h"
 
+#include "../core/console.h"
 #include "../core/doip_entity.h"
 #include "../core/uds_dtc.h"
 #include "../core/uds_server.h"
@@ -66,10 +67,19 @@ static void start_uds(const struct node_options *options, uint16_t address)
 	(void)uds_dtc_report(UDS_DTC_NO_VIN, !identity_vin(vin));
 }
 
-static void start_side(const struct node_side *side, uint16_t address)
+static void start_side(const struct node_side *side, const char *what, uint16_t address)
 {
-	if (side != NULL && side->start(address) == PORT_OK)
+	struct console_line line;
+	enum port_status status = side == NULL ? PORT_ABSENT : side->start(address);
+
+	if (status == PORT_OK)
 		node.sides[node.side_count++] = side;
+	if (status == PORT_OK || status == PORT_ABSENT)
+		return;
+	console_begin(&line);
+	console_text(&line, "! cannot start: ");
+	console_text(&line, what);
+	console_end(&line);
 }
 
 static void start(const struct node_options *options)
@@ -86,8 +96,8 @@ static void start(const struct node_options *options)
 	boot_record_begin();
 	start_uds(options, config.own_address);
 	diag_router_start(&config);
-	start_side(options->server, config.own_address);
-	start_side(options->client, config.own_address);
+	start_side(options->server, "DoIP server (an endpoint is in use, or its configuration is wrong)", config.own_address);
+	start_side(options->client, "DoIP client", config.own_address);
 }
 
 static void flood_console(void)
