@@ -26,9 +26,11 @@ struct tls_session {
 	const struct tls_config *config;
 	mbedtls_ssl_context ssl;
 	uint64_t start_us;    /* end of the delay of FAULT_SLOW_HANDSHAKE */
-	size_t write_pending; /* bytes of the caller's that a refused write has taken already */
+	size_t write_pending; /* bytes in a record that could not leave yet */
+	size_t write_ahead;   /* bytes that left, but that the caller has not been told of */
 	size_t flight_length; /* bytes in flight[] … */
 	size_t flight_sent;   /* … and how many of them have left */
+	size_t flight_last;   /* length of the last record in it */
 	uint8_t flight[TLS_FLIGHT_SIZE];
 };
 
@@ -36,6 +38,9 @@ struct tls_session {
 void tls_transport_attach(struct tls_session *session);
 /* PORT_OK when nothing is left. */
 enum port_status tls_transport_flush(struct tls_session *session);
+
+/* Does what can be done of the handshake now: 0 complete, else an error of mbedTLS (also "want read", "want write"). */
+int tls_handshake(struct tls_session *session);
 
 /* Makes the session check its peer's certificate, with the faults of a test build applied. */
 void tls_verify_attach(struct tls_session *session);

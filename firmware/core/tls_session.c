@@ -55,25 +55,16 @@ static enum port_status delay_step(struct tls_session *session)
 	return PORT_OK;
 }
 
-/* A TLS 1.2 server sends none by itself when the client's certificate is missing (RFC 5246 7.4.6). */
-static void refuse_missing_certificate(struct tls_session *session, int error)
-{
-	if (error == MBEDTLS_ERR_SSL_NO_CLIENT_CERTIFICATE && mbedtls_ssl_get_version_number(&session->ssl) != MBEDTLS_SSL_VERSION_TLS1_3)
-		mbedtls_ssl_send_alert_message(&session->ssl, MBEDTLS_SSL_ALERT_LEVEL_FATAL, MBEDTLS_SSL_ALERT_MSG_HANDSHAKE_FAILURE);
-}
-
 static enum port_status handshake_step(struct tls_session *session)
 {
-	int r = mbedtls_ssl_handshake(&session->ssl);
+	int r = tls_handshake(session);
 	if (retry(r)) {
 		/* Blocked or not: what waits in the flight buffer goes out when there is room. */
 		enum port_status flushed = tls_transport_flush(session);
 		return flushed == PORT_OK || flushed == PORT_WOULD_BLOCK ? PORT_WOULD_BLOCK : PORT_FAILED;
 	}
-	if (r != 0) {
-		refuse_missing_certificate(session, r);
+	if (r != 0)
 		return session_fail(session, " handshake", r);
-	}
 	session->state = TLS_FLUSHING;
 	return PORT_OK;
 }
@@ -109,6 +100,13 @@ static enum port_status tls_establish(struct stream *stream)
 	return status;
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* After a refusal mbedTLS holds the record of that call. Once it is out, the library counts the bytes of the call that
+ * found it so; the caller may offer more or fewer of them then, and is told the truth in either case. */
 static enum port_status tls_send(struct stream *stream, const uint8_t *data, size_t length, size_t *ret_sent)
 {
 	struct tls_session *session = stream->tls;
@@ -116,18 +114,23 @@ static enum port_status tls_send(struct stream *stream, const uint8_t *data, siz
 		return PORT_FAILED;
 	if (length == 0)
 		return PORT_INVALID;
-	/* After a refusal mbedTLS holds the record of that call: it reports the length it is called with when the
-	 * record is out, so a caller that has more to send by now must not be told that all of it went. */
-	if (session->write_pending && session->write_pending < length)
-		length = session->write_pending;
+	if (session->write_ahead) {
+		*ret_sent = smaller(length, session->write_ahead);
+		session->write_ahead -= *ret_sent;
+		return PORT_OK;
+	}
+	int most = mbedtls_ssl_get_max_out_record_payload(&session->ssl);
+	length = smaller(length, session->write_pending ? session->write_pending : most > 0 ? (size_t)most : length);
 	int r = mbedtls_ssl_write(&session->ssl, data, length);
 	if (retry(r)) {
-		session->write_pending = length;
+		session->write_pending = session->write_pending ? session->write_pending : length;
 		return PORT_WOULD_BLOCK;
 	}
-	session->write_pending = 0;
 	if (r <= 0)
 		return session_fail(session, " session", r);
+	if (session->write_pending)
+		session->write_ahead = session->write_pending - (size_t)r;
+	session->write_pending = 0;
 	*ret_sent = (size_t)r;
 	return PORT_OK;
 }
@@ -208,7 +211,7 @@ enum port_status tls_stream(struct stream *ret_stream, struct tls_config *config
 	session->state = TLS_CONNECTING;
 	session->socket = socket;
 	session->config = config;
-	session->write_pending = 0;
+	session->write_pending = session->write_ahead = 0;
 	tls_transport_attach(session);
 	tls_verify_attach(session);
 	tls_key_log_attach(session);

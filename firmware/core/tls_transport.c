@@ -21,7 +21,7 @@ enum port_status tls_transport_flush(struct tls_session *session)
 			return status;
 		session->flight_sent += sent;
 	}
-	session->flight_length = session->flight_sent = 0;
+	session->flight_length = session->flight_sent = session->flight_last = 0;
 	return PORT_OK;
 }
 
@@ -34,6 +34,7 @@ static int transport_send(void *context, const unsigned char *data, size_t lengt
 	if (session->state == TLS_HANDSHAKING && length <= TLS_FLIGHT_SIZE - session->flight_length) {
 		memcpy(session->flight + session->flight_length, data, length);
 		session->flight_length += length;
+		session->flight_last = length;
 		return (int)length;
 	}
 	status = tls_transport_flush(session);
@@ -58,6 +59,6 @@ static int transport_receive(void *context, unsigned char *buffer, size_t size)
 
 void tls_transport_attach(struct tls_session *session)
 {
-	session->flight_length = session->flight_sent = 0;
+	session->flight_length = session->flight_sent = session->flight_last = 0;
 	mbedtls_ssl_set_bio(&session->ssl, session, transport_send, transport_receive, NULL);
 }
