@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 /* Directory of the running program, without a slash at the end; "" when /proc does not tell. */
-static void own_directory(char *ret, size_t size)
+static void own_directory(char ret[static PATH_MAX])
 {
-	ssize_t length = readlink("/proc/self/exe", ret, size - 1);
+	ssize_t length = readlink("/proc/self/exe", ret, PATH_MAX - 1);
 	char *slash;
 
 	ret[length > 0 ? length : 0] = '\0';
@@ -50,7 +50,7 @@ int program_find(const char *name, char *ret, size_t size, struct error *err)
 			return error_set(err, ERROR_BENCH, ENOENT, "there is no program %s", name);
 		return path_take(name, ret, size, err);
 	}
-	own_directory(directory, sizeof(directory));
+	own_directory(directory);
 	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
 	if (is_program(path))
 		return path_take(path, ret, size, err);
@@ -75,7 +75,7 @@ int fixture_find(const char *relative, char *ret, size_t size, struct error *err
 		if (access(path, F_OK) == 0)
 			return path_take(path, ret, size, err);
 	}
-	own_directory(directory, sizeof(directory));
+	own_directory(directory);
 	(void)snprintf(path, sizeof(path), "%s/../share/hilbench/fixtures/%s", directory, relative);
 	if (access(path, F_OK) == 0)
 		return path_take(path, ret, size, err);

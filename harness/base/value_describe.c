@@ -15,7 +15,8 @@ struct magnitude {
 /* In the largest unit that is not above the amount, exactly: 51234567 ns is "51.234567ms", which value_convert() reads. */
 static void describe_duration(FILE *out, int64_t ns)
 {
-	static const struct magnitude units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}}, *unit = units;
+	static const struct magnitude units[] = {{1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+	const struct magnitude *unit = units;
 	uint64_t amount = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, rest;
 	int digits;
 
@@ -36,7 +37,8 @@ static void describe_duration(FILE *out, int64_t ns)
 /* The largest unit that leaves a whole number: sizes are powers of two or odd on purpose. */
 static void describe_size(FILE *out, int64_t bytes)
 {
-	static const struct magnitude units[] = {{1073741824, "GiB"}, {1048576, "MiB"}, {1024, "KiB"}, {1, "B"}}, *unit = units;
+	static const struct magnitude units[] = {{1073741824, "GiB"}, {1048576, "MiB"}, {1024, "KiB"}, {1, "B"}};
+	const struct magnitude *unit = units;
 
 	while (unit->factor > 1 && (bytes == 0 || bytes % unit->factor != 0))
 		unit++;

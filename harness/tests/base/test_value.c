@@ -103,6 +103,7 @@ START_TEST(depth_and_size_are_bounded)
 	struct value *value;
 	struct error err;
 
+	ck_assert_ptr_nonnull(text);
 	memset(text, '[', 64);
 	memset(text + 64, ']', 64);
 	ck_assert_int_eq(value_parse_text("v.yaml", text, 128, &value, &err), 0);
@@ -266,6 +267,20 @@ START_TEST(durations_are_shown_exactly)
 }
 END_TEST
 
+START_TEST(one_description_leaves_no_trace_in_the_next)
+{
+	struct value *list = parse("[]");
+	char *text;
+
+	ck_assert_int_eq(value_list_add(list, value_new_duration(1)), 0);
+	ck_assert_int_eq(value_list_add(list, value_new_duration(2000000000)), 0);
+	text = value_describe(list);
+	ck_assert_str_eq(text, "[1ns, 2s]");
+	free(text);
+	value_free(list);
+}
+END_TEST
+
 START_TEST(trees_are_copied_described_and_made_json)
 {
 	struct value *value = parse("{a: [1, 0x10, \"x, y\"], b: {c: null, d: true}, e: \"\"}"), *copy = value_copy(value);
@@ -305,6 +320,7 @@ int main(void)
 	tcase_add_loop_test(tests, conversions_need_the_right_unit, 0, COUNT(conversions));
 	tcase_add_test(tests, other_conversions);
 	tcase_add_loop_test(tests, durations_are_shown_exactly, 0, COUNT(durations));
+	tcase_add_test(tests, one_description_leaves_no_trace_in_the_next);
 	tcase_add_test(tests, trees_are_copied_described_and_made_json);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
