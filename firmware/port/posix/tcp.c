@@ -134,11 +134,16 @@ enum port_status port_tcp_receive(port_socket socket, uint8_t *buffer, size_t si
 
 void port_tcp_close(port_socket socket)
 {
+	const struct port_posix_socket *s = port_posix_socket_get(socket);
+	int listens = 0;
+	socklen_t length = sizeof listens;
+	bool connecting = s && s->connecting;
 	int fd = port_posix_socket_take(socket);
 	if (fd < 0)
 		return;
+	getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &length);
 	/* Closing with unread bytes would send RST and take queued answers from the peer: FIN first, then drain. */
-	if (shutdown(fd, SHUT_WR) == 0)
+	if (!listens && !connecting && shutdown(fd, SHUT_WR) == 0)
 		port_posix_linger(fd);
 	else
 		close(fd);
