@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "../base/bytes.h"
-#include "../link/watch.h"
 #include "rig_keys.h"
 
 #define CONNECTIONS  64
@@ -45,6 +44,7 @@ struct connection {
 struct link_tap {
 	struct timeline *timeline;
 	char *channel;
+	watch_doip_describe describe;
 	uint32_t server_address;
 	uint16_t server_port;
 	uint64_t connections;
@@ -61,7 +61,7 @@ struct segment {
 	size_t length;
 };
 
-struct link_tap *link_tap_new(struct timeline *timeline, const char *channel, const char *server)
+struct link_tap *link_tap_new(struct timeline *timeline, const char *channel, const char *server, watch_doip_describe describe)
 {
 	struct link_tap *tap = calloc(1, sizeof(*tap));
 	char address[16];
@@ -73,6 +73,7 @@ struct link_tap *link_tap_new(struct timeline *timeline, const char *channel, co
 	}
 	inet_pton(AF_INET, address, &parsed);
 	tap->timeline = timeline;
+	tap->describe = describe;
 	tap->server_address = ntohl(parsed.s_addr);
 	tap->server_port = (uint16_t)port;
 	return tap;
@@ -193,6 +194,8 @@ static void begin(struct link_tap *tap, const struct segment *segment, struct in
 	connection->from_client.begun = true;
 	connection->from_client.next = segment->sequence + 1;
 	connection->watch = watch_new(tap->timeline, tap->channel, connection->number);
+	if (connection->watch)
+		watch_on_doip(connection->watch, tap->describe, NULL);
 	for (unsigned i = 0; connection->watch && i < tap->secret_count; i++)
 		watch_secret(connection->watch, tap->secrets[i]);
 	snprintf(from, sizeof(from), "%u.%u.%u.%u:%u", segment->from >> 24, segment->from >> 16 & 255, segment->from >> 8 & 255,
@@ -287,6 +290,8 @@ void link_tap_frame(const uint8_t *frame, size_t length, struct instant at, void
 	if (!connection)
 		return;
 	flags(tap, connection, from_client, &segment, at);
+	if (connection->watch)
+		watch_settle(connection->watch, at.ns);
 	if (segment.length)
 		payload(connection, from_client, &segment, at);
 	struct direction *direction = from_client ? &connection->from_client : &connection->from_server;

@@ -9,10 +9,11 @@
 #include <stddef.h>
 
 #include "../base/timeline.h"
+#include "../link/watch.h"
 
 struct link_tap;
 /* server "192.168.1.1:13400". NULL: out of memory or no endpoint. */
-struct link_tap *link_tap_new(struct timeline *, const char *channel, const char *server);
+struct link_tap *link_tap_new(struct timeline *, const char *channel, const char *server, watch_doip_describe);
 void link_tap_free(struct link_tap *);
 /* A capture_frame_observer. */
 void link_tap_frame(const uint8_t *frame, size_t length, struct instant at, void *tap);

@@ -249,10 +249,16 @@ static void capture_devices(struct rig *rig)
 static int open_relay(struct rig *rig, struct rig_link *link, struct error *err)
 {
 	const char *source = map_text(link->map, "source");
+	const struct value *segments = value_get(rig->root, "journal_segments");
 	if (!source)
 		source = map_text(link->client->map, "address");
-	return relay_new(&link->relay, rig->loop, rig->timeline, rig->capture, link->channel, map_text(link->map, "listen"),
-	                 map_text(link->map, "target"), source, err);
+	int r = relay_new(&link->relay, rig->loop, rig->timeline, rig->capture, link->channel, map_text(link->map, "listen"),
+	                  map_text(link->map, "target"), source, err);
+	if (r < 0)
+		return r;
+	relay_on_doip(link->relay, rig->describe, NULL);
+	relay_journal_segments(link->relay, segments && segments->boolean);
+	return 0;
 }
 
 static int open_tap(struct rig *rig, struct rig_link *link, struct error *err)
@@ -261,7 +267,7 @@ static int open_tap(struct rig *rig, struct rig_link *link, struct error *err)
 	if (!device)
 		return error_set_place(err, ERROR_USAGE, EINVAL, link->map->place, "link %s: driver veth needs `network: netns`",
 		                       link->name);
-	link->tap = link_tap_new(rig->timeline, link->channel, map_text(link->map, "target"));
+	link->tap = link_tap_new(rig->timeline, link->channel, map_text(link->map, "target"), rig->describe);
 	if (!link->tap)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	return capture_device(rig->capture, device, -1, NULL, link_tap_frame, link->tap, err);
@@ -320,6 +326,7 @@ int rig_start(const struct rig_file *file, struct loop *loop, struct timeline *t
 	rig->timeline = timeline;
 	rig->directory = options->run_directory;
 	rig->seed = options->seed;
+	rig->describe = options->describe;
 	rig->number_fd = -1;
 	int r = open_network(rig, err);
 	if (r == 0)

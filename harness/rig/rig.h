@@ -31,6 +31,7 @@ struct rig;
 struct rig_options {
 	const char *run_directory;
 	uint64_t seed;
+	watch_doip_describe describe; /* decoded fields of the doip events on links; NULL: none */
 };
 /* Reserves what the rig needs (rack number, namespaces), starts drivers with every board powered off, relays, capture. */
 int rig_start(const struct rig_file *, struct loop *, struct timeline *, const struct rig_options *, struct rig **ret,

@@ -48,6 +48,7 @@ struct rig {
 	struct timeline *timeline;
 	const char *directory;
 	uint64_t seed;
+	watch_doip_describe describe;
 	unsigned number; /* rack number, 0: none */
 	int number_fd;
 	struct value *root;   /* the file with ${rack} expanded */

@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "../proto/doip.h"
 #include "executor_private.h"
 
 /* ---- selection ---- */
@@ -49,9 +50,15 @@ static const char *missing(const struct rig_file *file, const struct case_def *d
 
 /* ---- the rig ---- */
 
+static json_t *describe_doip(const uint8_t *data, size_t length, void *context)
+{
+	struct doip_message message = {0};
+	return doip_decode(data, length, UINT32_MAX, &message) > 0 ? doip_to_json(&message) : NULL;
+}
+
 static int rig_build(struct executor *executor, struct error *err)
 {
-	const struct rig_options options = {executor->options->run_directory, executor->options->seed};
+	const struct rig_options options = {executor->options->run_directory, executor->options->seed, describe_doip};
 	if (!executor->options->rig_file)
 		return 0;
 	return rig_start(executor->options->rig_file, executor->loop, executor->timeline, &options, &executor->rig, err);
