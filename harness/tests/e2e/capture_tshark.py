@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Wireshark's reading of a whole run's capture: DoIP and UDS inside TLS are decoded with the embedded secrets, it agrees
 with what the bench saw on the links, and nothing is malformed but what a case made on purpose."""
-import collections
+import glob
 import json
 import os
 import re
@@ -11,18 +11,28 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
-from _e2e import RUN, check, finish, not_ok, ok
+from _e2e import OUT, RUN, check, finish, not_ok
 
-CAPTURE = os.path.join(RUN, "capture.pcapng")
 # Steps that can put on the wire what no conforming peer sends.
-FORGING_STEPS = re.compile(r"^(doip\.(send|send_raw|activate|diagnostic|udp)|uds\.\w+|tester\.\w+|server\.\w+|link\.\w+)$")
+FORGING_STEPS = re.compile(r"^(doip\.(send|send_raw|activate|diagnostic|udp)|uds\.request|server\.start|link\.\w+)$")
 
 
-def tshark(*arguments):
-    result = subprocess.run(["tshark", "-n", "-r", CAPTURE, *arguments], capture_output=True, text=True, check=False, errors="replace")
+def run(*command):
+    result = subprocess.run(command, capture_output=True, text=True, check=False, errors="replace")
     if result.returncode != 0:
-        raise RuntimeError(f"tshark: {result.stderr.strip()[-300:]}")
+        raise RuntimeError(f"{command[0]}: {result.stderr.strip()[-300:]}")
     return result.stdout.splitlines()
+
+
+def tshark(file, wanted, *fields):
+    """The given fields (default the frame's number) of each packet that the filter lets pass."""
+    options = [option for field in fields or ("frame.number",) for option in ("-e", field)]
+    return run("tshark", "-n", "-r", file, "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE",
+               "-Y", wanted, "-T", "fields", *options)
+
+
+def messages(file, wanted="doip"):
+    return sum(len(line.split(",")) for line in tshark(file, wanted, "doip.type") if line)
 
 
 def journal():
@@ -30,92 +40,103 @@ def journal():
         return [json.loads(line) for line in file]
 
 
-def decode_as():
-    """Every listening port of the run, as TLS or as plain DoIP by what most of its clients say first."""
-    first = {}
-    votes = collections.defaultdict(collections.Counter)
-    for line in tshark("-Y", "tcp.len>0", "-T", "fields", "-e", "tcp.stream", "-e", "tcp.dstport", "-e", "tcp.payload"):
-        stream, port, payload = line.split("\t")
-        first.setdefault(stream, (port, payload.replace(":", "")))
-    listening = set(tshark("-Y", "tcp.flags.syn==1 && tcp.flags.ack==0", "-T", "fields", "-e", "tcp.dstport"))
-    for port, payload in first.values():
-        if port in listening:
-            votes[port]["tls" if payload.startswith("1603") else "doip"] += 1
-    options = ["-o", "tls.desegment_ssl_records:TRUE", "-o", "tcp.desegment_tcp_streams:TRUE"]
-    for port, said in votes.items():
-        kind = said.most_common(1)[0][0]
-        options += ["-d", f"tcp.port=={port},{kind}"]
-        if kind == "tls":
-            options += ["-d", f"tls.port=={port},doip"]
-    udp = set(tshark("-Y", "udp", "-T", "fields", "-e", "udp.dstport"))
-    for port in udp:
-        options += ["-d", f"udp.port=={port},doip"] if int(port) < 32768 else []
-    return options
+class Capture:
+    """One file; `of(interface)` is the same with the packets of one interface only (secrets stay in)."""
+
+    def __init__(self, path):
+        self.path = path
+        self.interfaces = sorted(set(tshark(path, "frame", "frame.interface_name")))
+        self.parts = {}
+
+    def of(self, interface):
+        if interface not in self.parts:
+            part = os.path.join(OUT, f"{interface}-{os.path.basename(self.path)}")
+            run("tshark", "-n", "-r", self.path, "-Y", f'frame.interface_name == "{interface}"', "-w", part)
+            self.parts[interface] = part
+        return self.parts[interface]
 
 
-def active_steps(events):
-    """[(begin, end, step name)] on the clock of the capture, seconds since the epoch."""
-    offset = next((event["data"].get("realtime_offset_ns", 0) for event in events if event["kind"] == "run.begin"), 0)
-    running, spans = {}, []
+def forging_spans(events):
+    """[(begin, end, case)] on the clock of the capture, s: from the first forging step of a case to the end of the case."""
+    offset = next(event["data"]["realtime_offset_ns"] for event in events if event["kind"] == "run.begin")
+    begin, case, spans = None, None, []
     for event in events:
-        if event["kind"] not in ("step.begin", "step.end"):
-            continue
-        identity = event["data"]["id"]
-        when = (event["t"] + offset) / 1e9
-        if event["kind"] == "step.begin":
-            running[identity] = (when, event["data"]["name"])
-        elif identity in running:
-            begin, name = running.pop(identity)
-            spans.append((begin, when, name, identity))
+        now = (event["t"] + offset) / 1e9
+        if event["kind"] == "case.begin":
+            begin, case = None, event["data"]["id"]
+        elif event["kind"] == "step.begin" and begin is None and FORGING_STEPS.match(event["data"]["name"]):
+            begin = now
+        elif event["kind"] == "case.end" and begin is not None:
+            spans.append((begin, now, case))
     return spans
 
 
-def judge_malformed(options, events):
-    lines = tshark(*options, "-Y", "_ws.malformed", "-T", "fields", "-e", "frame.number", "-e", "frame.time_epoch", "-e", "ip.src", "-e", "tcp.stream",
-                   "-e", "_ws.col.Info")
-    tester = {event["data"].get("address") for event in events if event["kind"] == "run.begin"} - {None}
-    spans = active_steps(events)
-    intended, others = [], []
-    for line in lines:
-        number, when, source, _, info = (line.split("\t") + [""] * 5)[:5]
-        steps = [(name, identity) for begin, end, name, identity in spans if begin - 0.005 <= float(when) <= end + 0.05]
-        forged = any(FORGING_STEPS.match(name) for name, _ in steps) and (not tester or source in tester)
-        (intended if forged else others).append(f"frame {number} from {source} during {steps[:2]}: {info[:60]}")
-    print(f"# {len(intended)} malformed packets that cases made on purpose")
+def board_addresses(events):
+    """Addresses at which boards said they listen: what comes from there is the firmware's own."""
+    found = set()
+    for event in events:
+        if event["kind"] == "boot.stage":
+            found |= set(re.findall(r"\b(\d+\.\d+\.\d+\.\d+):\d+", " ".join(str(value) for value in event["data"].values())))
+    return found
+
+
+def judge_malformed(captures, events):
+    spans, boards = forging_spans(events), board_addresses(events)
+    intended, others = 0, []
+    for capture in captures:
+        for interface in capture.interfaces:
+            for line in tshark(capture.of(interface), "_ws.malformed", "frame.number", "frame.time_epoch", "ip.src", "_ws.col.Info"):
+                number, when, source, info = (line.split("\t") + [""] * 4)[:4]
+                cases = [case for begin, end, case in spans if begin - 0.005 <= float(when) <= end + 0.05]
+                if source not in boards and cases:
+                    intended += 1
+                else:
+                    others.append(f"{interface} frame {number} from {source} {cases}: {info[:60]}")
+    print(f"# {intended} malformed packets that cases made on purpose")
+    for line in others:
+        print(f"# malformed: {line}")
     check("no packet is malformed but those that a case made", not others, f"{len(others)}: {others[:2]}")
 
 
-def link_messages(events):
-    return sum(1 for event in events if event["kind"] == "doip" and event["ch"].startswith("link:"))
+def judge_tap(captures, events):
+    taps = [capture.of("tap") for capture in captures if "tap" in capture.interfaces]
+    inside = sum(messages(tap, "tls && doip") for tap in taps)
+    check("DoIP is decoded inside TLS with the embedded secrets", inside > 0, "no DoIP inside TLS")
+    seen = sum(1 for event in events if event["kind"] == "doip" and event["ch"].startswith("link:"))
+    ends = {event["data"]["to"].rsplit(":", 1)[0] for event in events if event["kind"] == "tcp.syn"}
+    links = sum(messages(tap, f"doip && ip.addr in {{{', '.join(sorted(ends))}}}") for tap in taps)
+    print(f"# {inside} DoIP messages inside TLS, {links} of them between boards; the bench saw {seen} on the links")
+    check("Wireshark sees every DoIP message that the bench saw on the links", links >= seen > 0, f"Wireshark {links}, bench {seen}")
+    activations = sum(len(tshark(tap, "doip.type == 0x0006 && doip.response_code == 0x10")) for tap in taps)
+    check("successful routing activations are among them", activations > 0, "none")
+    check("UDS is decoded", sum(len(tshark(tap, "uds")) for tap in taps) > 0, "none")
+    bad = sum(len(tshark(tap, "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0")) for tap in taps)
+    check("every checksum of the rebuilt packets is right", bad == 0, f"{bad} are wrong")
+    lost = sum(len(tshark(tap, "tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || tcp.analysis.retransmission")) for tap in taps)
+    check("the rebuilt streams have no hole and no repetition", lost == 0, f"{lost} packets")
+
+
+def judge_whole(captures):
+    """What somebody sees who opens the file as it is, with every interface in it."""
+    for interface in ("tap",):
+        alone = sum(messages(capture.of(interface)) for capture in captures if interface in capture.interfaces)
+        together = sum(messages(capture.path, f'doip && frame.interface_name == "{interface}"') for capture in captures)
+        check("the interfaces of the capture do not disturb each other", alone == together,
+              f"of {alone} DoIP messages on {interface} only {together} are decoded in the whole file")
 
 
 def main():
-    frames = len(tshark("-T", "fields", "-e", "frame.number"))
-    check("Wireshark opens the capture", frames > 0, "no packet")
-    options = decode_as()
-    inside = tshark(*options, "-Y", "tls && doip", "-T", "fields", "-e", "doip.type")
-    messages = sum(len(line.split(",")) for line in inside if line)
-    check("DoIP is decoded inside TLS with the embedded secrets", messages > 0, f"{frames} packets, none with doip in tls")
-    print(f"# {frames} packets, {messages} DoIP messages inside TLS")
+    captures = [Capture(path) for path in sorted(glob.glob(os.path.join(RUN, "capture*.pcapng")))]
+    if not check("the run wrote a capture that Wireshark opens", any("tap" in capture.interfaces for capture in captures), "no packets"):
+        return
     events = journal()
-    seen = link_messages(events)
-    check("Wireshark sees every DoIP message that the bench saw on the links", messages >= seen > 0, f"Wireshark {messages}, bench {seen}")
-    activations = len(tshark(*options, "-Y", "doip.type == 0x0006 && doip.response_code == 0x10", "-T", "fields", "-e", "frame.number"))
-    check("successful routing activations are among them", activations > 0, "none")
-    uds = len(tshark(*options, "-Y", "uds", "-T", "fields", "-e", "frame.number"))
-    check("UDS is decoded", uds > 0, "none")
-    bad = tshark("-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", "-Y",
-                 "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0", "-T", "fields", "-e", "frame.number")
-    check("every checksum is right", not bad, f"{len(bad)} wrong, the first in frame {bad[:1]}")
-    judge_malformed(options, events)
+    judge_tap(captures, events)
+    judge_whole(captures)
+    judge_malformed(captures, events)
 
 
-if not os.path.exists(CAPTURE):
-    not_ok("the run wrote a capture", CAPTURE + " is not there")
-else:
-    ok("the run wrote a capture")
-    try:
-        main()
-    except Exception as error:  # pylint: disable=broad-except
-        not_ok("Wireshark reads the capture", f"{type(error).__name__}: {error}")
+try:
+    main()
+except Exception as error:  # pylint: disable=broad-except
+    not_ok("Wireshark reads the capture", f"{type(error).__name__}: {error}")
 finish()
