@@ -75,7 +75,7 @@ def board_addresses(events):
     """Addresses at which boards said they listen: what comes from there is the firmware's own."""
     found = set()
     for event in events:
-        if event["kind"] == "boot.stage":
+        if event["kind"] == "boot.stage" and event["data"].get("stage") == "server":
             found |= set(re.findall(r"\b(\d+\.\d+\.\d+\.\d+):\d+", " ".join(str(value) for value in event["data"].values())))
     return found
 
