@@ -101,6 +101,7 @@ static int build_message(struct step_context *context, const struct step_call *c
 	return r < 0 ? out_of_memory(err) : 0;
 }
 
+/* Pieces with pauses between them: a peer may have enough of them and close, which is for later steps to judge. */
 static int send_in_chunks(struct step_context *context, struct tester *t, const struct bytes *message, int64_t chunk, int64_t gap_ns,
                           struct error *err)
 {
@@ -116,6 +117,8 @@ static int send_in_chunks(struct step_context *context, struct tester *t, const 
 		r = step_wait(context, NULL, NULL, gap_ns, err);
 		if (r < 0 && r != -ETIMEDOUT)
 			return r;
+		if (t->ended)
+			return 0;
 	}
 	return 0;
 }
@@ -132,7 +135,9 @@ static int doip_send_run(struct step_context *context, const struct step_call *c
 	    (r = step_arg_integer(context, call, "gap", 2000000, &gap, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "cut", INT64_MAX, &cut, err)) < 0)
 		return r;
-	r = build_message(context, call, t, &message, err);
+	r = tester_check_open(context, t, err);
+	if (r == 0)
+		r = build_message(context, call, t, &message, err);
 	if (r == 0) {
 		if ((uint64_t)cut < message.length)
 			message.length = (size_t)cut;
@@ -176,7 +181,7 @@ static int doip_send_raw_run(struct step_context *context, const struct step_cal
 	if ((r = tester_of_call(context, call, &t, err)) < 0 || (r = step_arg_bytes(context, call, "bytes", &bytes, err)) < 0 ||
 	    (r = step_arg_bool(context, call, "beneath_tls", false, &beneath, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "chunk", INT64_MAX, &chunk, err)) < 0 ||
-	    (r = step_arg_integer(context, call, "gap", 2000000, &gap, err)) < 0)
+	    (r = step_arg_integer(context, call, "gap", 2000000, &gap, err)) < 0 || (r = tester_check_open(context, t, err)) < 0)
 		return r;
 	tester_note_raw(t, bytes->data, bytes->length);
 	if (beneath)
@@ -364,6 +369,8 @@ static int doip_activate_run(struct step_context *context, const struct step_cal
 		return r;
 	r = activation_payload(context, call, t, &payload, err);
 	if (r == 0)
+		r = tester_check_open(context, t, err);
+	if (r == 0)
 		r = tester_send(t, DOIP_ACTIVATION_REQUEST, payload.data, payload.length, &header, err);
 	bytes_free(&payload);
 	if (r < 0)
@@ -467,6 +474,8 @@ static int doip_diagnostic_run(struct step_context *context, const struct step_c
 	    (r = step_arg_integer(context, call, "within", 2000000000, &within, err)) < 0)
 		return r;
 	r = diagnostic_payload(context, call, t, &payload, err);
+	if (r == 0)
+		r = tester_check_open(context, t, err);
 	if (r == 0)
 		r = tester_send(t, DOIP_DIAGNOSTIC, payload.data, payload.length, &header, err);
 	bytes_free(&payload);

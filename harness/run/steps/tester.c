@@ -224,6 +224,14 @@ int tester_of_call(struct step_context *context, const struct step_call *call, s
 	return 0;
 }
 
+int tester_check_open(struct step_context *context, const struct tester *t, struct error *err)
+{
+	if (!t->ended)
+		return 0;
+	return step_check_failed(context, err, "an open connection", stream_end_name(t->end),
+	                         "the connection was closed (%s) before anything was sent on it", stream_end_name(t->end));
+}
+
 /* ---- sending and waiting ----------------------------------------------------------------------------------- */
 
 int tester_send(struct tester *t, uint16_t type, const void *payload, size_t length, const struct doip_header_options *options,

@@ -48,6 +48,9 @@ void tester_free(void *tester);
 /* Finds the connection that the call's `connection` argument names. ERROR_TESTCASE when there is none. */
 int tester_of_call(struct step_context *, const struct step_call *, struct tester **ret, struct error *) WARN_UNUSED;
 
+/* A check that fails when the peer has closed the connection that a step is about to send on. */
+int tester_check_open(struct step_context *, const struct tester *, struct error *) WARN_UNUSED;
+
 /* Sends one message with its header and notes it on the timeline. */
 int tester_send(struct tester *, uint16_t type, const void *payload, size_t length, const struct doip_header_options *,
                 struct error *) WARN_UNUSED;

@@ -119,8 +119,10 @@ static int exchange_run(struct step_context *context, struct tester *t, struct r
                         struct error *err)
 {
 	struct bytes payload = {0};
-	int r;
+	int r = tester_check_open(context, t, err);
 
+	if (r < 0)
+		return r;
 	if (doip_encode_diagnostic(&payload, t->source, request->target, request->data, request->length) < 0)
 		return out_of_memory(err);
 	note_uds(t, "uds.tx", instant_now(), t->source, request->target, request->data, request->length);
