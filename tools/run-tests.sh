@@ -220,7 +220,7 @@ part_e2e()
 		status=0
 		rm -rf "$out/e2e/$name"
 		mkdir -p "$out/e2e/$name"
-		HILBENCH_OUT=$out/e2e/$name supervised "$name" 300 "$out/e2e/$name.log" "$interpreter" "$script" || status=$?
+		HILBENCH_OUT=$out/e2e/$name supervised "$name" 600 "$out/e2e/$name.log" "$interpreter" "$script" || status=$?
 		"$python" "$tools/test-lines.py" script "$name" "$status" "$out/e2e/$name.log" | record
 	done
 }

@@ -102,7 +102,7 @@ def judge_tap(captures, events):
     taps = [capture.of("tap") for capture in captures if "tap" in capture.interfaces]
     inside = sum(messages(tap, "tls && doip") for tap in taps)
     check("DoIP is decoded inside TLS with the embedded secrets", inside > 0, "no DoIP inside TLS")
-    seen = sum(1 for event in events if event["kind"] == "doip" and event["ch"].startswith("link:"))
+    seen = sum(1 for event in events if event["kind"] == "doip" and event["ch"].startswith("link:") and "type" in event["data"])
     ends = {event["data"]["to"].rsplit(":", 1)[0] for event in events if event["kind"] == "tcp.syn"}
     links = sum(messages(tap, f"doip && ip.addr in {{{', '.join(sorted(ends))}}}") for tap in taps)
     print(f"# {inside} DoIP messages inside TLS, {links} of them between boards; the bench saw {seen} on the links")
