@@ -357,10 +357,12 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
 		swallow(end);
 	} else if (connection->connecting && !end->client) {
 		(void)getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size);
-		if (code == 0)
-			established(connection);
-		else
+		if (code != 0 && code != ECONNRESET)
 			refused(connection, code);
+		else
+			established(connection);
+		if (code == ECONNRESET) /* it stood, and was reset before we had looked */
+			take_reset(end, instant_now());
 	} else {
 		if (events & EPOLLOUT)
 			connection->ways[end->client ? 1 : 0].blocked = false;

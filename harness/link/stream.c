@@ -115,7 +115,8 @@ void stream_close(struct stream *stream, enum stream_end end, const char *how)
 /* The system said `code` of a connection. */
 static void close_by_error(struct stream *stream, int code)
 {
-	if (stream->state == STREAM_CONNECTING) {
+	/* A port that is closed says ECONNREFUSED; this one was open, and was reset before we had looked. */
+	if (stream->state == STREAM_CONNECTING && code != ECONNRESET) {
 		stream_close(stream, STREAM_END_REFUSED, code == ETIMEDOUT ? "timeout" : NULL);
 		return;
 	}
@@ -123,7 +124,7 @@ static void close_by_error(struct stream *stream, int code)
 		stream_close(stream, STREAM_END_TLS, NULL);
 		return;
 	}
-	if (stream->state == STREAM_HANDSHAKING)
+	if (stream->state != STREAM_OPEN)
 		stream_tls_broken(stream, "the connection was reset during the handshake");
 	stream_close(stream, STREAM_END_RESET, code == ETIMEDOUT ? "timeout" : NULL);
 }

@@ -208,6 +208,7 @@ void watch_queue(struct watch *watch, bool from_client, uint8_t type, const uint
 		return;
 	}
 	record->next = NULL;
+	record->number = watch->records++;
 	record->at = at;
 	record->type = type;
 	record->length = length;
@@ -220,35 +221,52 @@ void watch_queue(struct watch *watch, bool from_client, uint8_t type, const uint
 	side->queued += length;
 }
 
-void watch_drain(struct watch *watch, bool from_client)
+static bool can_open(struct watch *watch, bool from_client)
+{
+	const struct watch_side *side = side_of(watch, from_client);
+
+	return side->first && watch->mode == WATCH_TLS && !side->blind && have_keys(watch, from_client);
+}
+
+/* Opens the first record of a direction, for which there are keys. */
+static void open_first(struct watch *watch, bool from_client)
 {
 	struct watch_side *side = side_of(watch, from_client);
 	uint8_t plain[TLS_RECORD_MAX], type;
+	struct instant at = side->first->at;
 	size_t length;
 
-	while (side->first && watch->mode == WATCH_TLS && !side->blind && have_keys(watch, from_client)) {
-		struct instant at = side->first->at;
-
-		if (tls_keys_open(side->keys, side->first->type, side->first->data, side->first->length, plain, &length, &type) < 0) {
-			if (!watch->noted)
-				watch_emit(watch, from_client, at, "note",
-				           json_pack("{s:s}", "text",
-				                     "a TLS record that the known secrets do not open: this direction is not decrypted "
-				                     "further"));
-			watch->noted = true;
-			watch_side_blind(watch, from_client);
-			return;
-		}
-		pop(side);
-		watch_tls_content(watch, from_client, type, plain, length, at);
+	if (tls_keys_open(side->keys, side->first->type, side->first->data, side->first->length, plain, &length, &type) < 0) {
+		if (!watch->noted)
+			watch_emit(watch, from_client, at, "note",
+			           json_pack("{s:s}", "text",
+			                     "a TLS record that the known secrets do not open: this direction is not decrypted further"));
+		watch->noted = true;
+		watch_side_blind(watch, from_client);
+		return;
 	}
+	pop(side);
+	watch_tls_content(watch, from_client, type, plain, length, at);
+}
+
+void watch_drain(struct watch *watch, bool from_client)
+{
+	while (can_open(watch, from_client))
+		open_first(watch, from_client);
 }
 
 void watch_drain_both(struct watch *watch)
 {
 	if (!watch->server_hello)
 		return;
-	/* The server's Finished is before the client's in time; events in the order of their stamps read better. */
-	watch_drain(watch, false);
-	watch_drain(watch, true);
+	for (;;) {
+		bool client = can_open(watch, true), server = can_open(watch, false);
+
+		if (!client && !server)
+			return;
+		/* In the order in which they came, so that the events tell the conversation. */
+		if (client && server)
+			client = watch->sides[0].first->number < watch->sides[1].first->number;
+		open_first(watch, client);
+	}
 }

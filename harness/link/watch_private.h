@@ -20,6 +20,7 @@ enum watch_epoch { EPOCH_PLAIN, EPOCH_HANDSHAKE, EPOCH_APPLICATION };
 /* An encrypted record that waits for its secret. */
 struct watch_record {
 	struct watch_record *next;
+	uint64_t number; /* order of arrival, over both directions */
 	struct instant at;
 	uint8_t type;
 	size_t length;
@@ -57,6 +58,7 @@ struct watch {
 	enum watch_mode mode;
 	bool noted;
 	struct watch_side sides[2]; /* client, server */
+	uint64_t records;           /* that were queued */
 	void (*on_tls)(const char *, void *);
 	void *tls_context;
 	watch_doip_describe describe;
