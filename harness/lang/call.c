@@ -70,7 +70,7 @@ static char *call_text(const char *name, const struct value *written, const stru
 		return NULL;
 	length = strlen(text);
 	if (length > STEP_TEXT_MAX) {
-		length = STEP_TEXT_MAX;
+		length = STEP_TEXT_MAX - strlen("…"); /* the mark takes the place of what was there */
 		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
 			length--;
 		memcpy(text + length, "…", sizeof("…"));

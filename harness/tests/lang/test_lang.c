@@ -137,6 +137,26 @@ START_TEST(steps_keep_what_was_written)
 }
 END_TEST
 
+START_TEST(long_steps_are_cut_between_characters)
+{
+	char yaml[512], note[300];
+	struct program *program;
+	size_t length;
+
+	for (unsigned n = 220; n < 260; n++) {
+		memset(note, 'x', n);
+		memcpy(note + n - n % 2, "ä", sizeof("ä"));
+		(void)snprintf(yaml, sizeof(yaml), "- {id: a, steps: [{note: %s}]}\n", note);
+		program = load(yaml);
+		length = strlen(program->cases[0]->steps.calls[0]->text);
+		ck_assert_uint_eq(length, strlen(note) + 6 <= 240 ? strlen(note) + 6 : length);
+		ck_assert_uint_le(length, 240);
+		ck_assert(strlen(note) + 6 <= 240 || strcmp(program->cases[0]->steps.calls[0]->text + length - 3, "…") == 0);
+		program_free(program);
+	}
+}
+END_TEST
+
 START_TEST(arguments_are_resolved_and_defaulted)
 {
 	struct program *program = load("- id: a\n  steps:\n    - doip.activate: {save: {s: code, t: name}}\n"
@@ -504,6 +524,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, parameters_make_every_combination);
 	tcase_add_test(tests, defaults_stand_around_the_case);
 	tcase_add_test(tests, steps_keep_what_was_written);
+	tcase_add_test(tests, long_steps_are_cut_between_characters);
 	tcase_add_test(tests, arguments_are_resolved_and_defaulted);
 	tcase_add_test(tests, a_rig_must_have_what_cases_name);
 	tcase_add_test(tests, errors_stop_at_the_limit);
