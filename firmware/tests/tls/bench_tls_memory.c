@@ -19,7 +19,7 @@
 #define ROUNDS  300
 #define WARM_UP 20
 
-static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_X25519, MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
+static const uint16_t groups[] = {MBEDTLS_SSL_IANA_TLS_GROUP_SECP256R1, MBEDTLS_SSL_IANA_TLS_GROUP_X25519, MBEDTLS_SSL_IANA_TLS_GROUP_NONE};
 static const uint16_t signatures[] = {MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_NONE};
 
 /* One direction of the wire. */
@@ -154,7 +154,7 @@ static SSL_CTX *open_load(int version)
 	SSL_CTX_set_max_proto_version(context, version);
 	SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
-	if (SSL_CTX_load_verify_file(context, path_of("ca.pem")) != 1 || SSL_CTX_set1_groups_list(context, "X25519:P-256") != 1)
+	if (SSL_CTX_load_verify_file(context, path_of("ca.pem")) != 1 || SSL_CTX_set1_groups_list(context, "P-256:X25519") != 1)
 		die("OpenSSL configuration");
 	if (SSL_CTX_use_certificate_file(context, path_of("zgw.pem"), SSL_FILETYPE_PEM) != 1 ||
 	    SSL_CTX_use_PrivateKey_file(context, path_of("zgw.key"), SSL_FILETYPE_PEM) != 1)
