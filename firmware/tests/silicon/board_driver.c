@@ -130,7 +130,7 @@ void driver_read(struct board_driver *driver, int timeout_ms)
 	take_lines(driver);
 }
 
-static int send_text(struct board_driver *driver, const char *format, va_list arguments)
+static int __attribute__((format(printf, 2, 0))) send_text(struct board_driver *driver, const char *format, va_list arguments)
 {
 	char fields[16384], line[16500];
 	vsnprintf(fields, sizeof fields, format, arguments);

@@ -164,7 +164,7 @@ void peer_handshake(struct peer *peer)
 	bool ended = false;
 	peer->status = PORT_WOULD_BLOCK;
 	/* After its own end each side gets some more turns: an alert may be on its way. */
-	for (int i = 0, after = 0; after < 20; i++) {
+	for (int after = 0; after < 20;) {
 		if (peer->status == PORT_WOULD_BLOCK)
 			peer->status = stream_establish(&peer->stream);
 		if (!ended && peer_turn(peer, rubbish, sizeof rubbish) < 0)
