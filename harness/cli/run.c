@@ -24,8 +24,8 @@
 
 struct arguments {
 	const char *rig, *out;
-	const char *tags[LIST_LIMIT + 1], *globs[LIST_LIMIT + 1];
-	unsigned tag_count, glob_count, repeat, retries;
+	const char *tags[LIST_LIMIT + 1], *globs[LIST_LIMIT + 1], *params[LIST_LIMIT + 1];
+	unsigned tag_count, glob_count, param_count, repeat, retries;
 	bool stop_at_failure;
 	uint64_t seed;
 };
@@ -66,6 +66,8 @@ static int take_option(struct arguments *arguments, int option, const char *text
 		return add_text(arguments->tags, &arguments->tag_count, text);
 	case 'c':
 		return add_text(arguments->globs, &arguments->glob_count, text);
+	case 'p':
+		return add_text(arguments->params, &arguments->param_count, text);
 	case 's':
 		return read_number("--seed", text, INT64_MAX, &arguments->seed);
 	case 'n':
@@ -88,6 +90,7 @@ static int read_arguments(struct arguments *arguments, int argc, char **argv)
 	                                        {"out", required_argument, NULL, 'o'},
 	                                        {"tag", required_argument, NULL, 't'},
 	                                        {"case", required_argument, NULL, 'c'},
+	                                        {"param", required_argument, NULL, 'p'},
 	                                        {"repeat", required_argument, NULL, 'n'},
 	                                        {"seed", required_argument, NULL, 's'},
 	                                        {"retry", required_argument, NULL, 'a'},
@@ -247,6 +250,14 @@ static unsigned count_selected(const struct program *program, const struct execu
 	return count;
 }
 
+static int set_params(const struct arguments *arguments, struct rig_file *file, struct error *err)
+{
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < arguments->param_count; i++)
+		r = rig_file_set_param(file, arguments->params[i], err);
+	return r;
+}
+
 static int run_program(const struct program *program, const struct arguments *arguments, json_t *words)
 {
 	struct executor_options options = {.rig_path = arguments->rig,
@@ -265,7 +276,11 @@ static int run_program(const struct program *program, const struct arguments *ar
 	if (backend.rig_open(arguments->rig, &rig, &error) < 0)
 		return print_failure(&error);
 	options.rig_file = rig.context;
-	int status;
+	int status = set_params(arguments, rig.context, &error);
+	if (status < 0) {
+		backend.rig_close(&rig);
+		return print_failure(&error);
+	}
 	if (open_directory(arguments, directory, sizeof(directory), &error) < 0) {
 		status = print_failure(&error);
 	} else {
@@ -311,6 +326,7 @@ const struct command command_run = {
                  "  --out DIR          where results go (reports/out/UTC-N)\n"
                  "  --tag TAG          only cases with this tag; may be repeated; !TAG: without it\n"
                  "  --case GLOB        only cases whose id fits; may be repeated\n"
+                 "  --param R:N=V      board parameter N of role R in place of the rig file's; may be repeated\n"
                  "  --repeat N         everything N times\n"
                  "  --retry N          further attempts of a case that the bench itself broke (1)\n"
                  "  --stop-at-failure  no further case after one that failed\n"

@@ -20,6 +20,8 @@ struct rig_link;
 struct rig_file;                                                                           /* parsed and checked, nothing started */
 int rig_file_load(const char *path, struct rig_file **ret, struct error *err) WARN_UNUSED; /* every error with file:line:column */
 void rig_file_free(struct rig_file *);
+/* Sets a board parameter in place of the file's: "zgw:fault=slow-handshake". ERROR_USAGE: not of that form, or no such role. */
+int rig_file_set_param(struct rig_file *, const char *assignment, struct error *err) WARN_UNUSED;
 bool rig_file_has_role(const struct rig_file *, const char *role);
 bool rig_file_has_link(const struct rig_file *, const char *link);
 bool rig_file_has_capability(const struct rig_file *, const char *capability); /* "virtual", "netns", "tls", "relay", "power", … */

@@ -1,0 +1,194 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""A run that something happens to: a board's silicon killed, the runner interrupted or killed, a full disk, a bad rig file, five racks at once."""
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as xml
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# pylint: disable=wrong-import-position
+from _e2e import check, finish
+from _rack import HILBENCH, RIG, arguments_of, children, command, is_alive, name_of, results_of, run_rack, start_rack
+
+QUICK = ["doip.activation.default*", "doip.udp.power-mode"]
+LONG = ["doip.timers.*"]
+
+
+def wait_until(condition, within_s):
+    limit = time.monotonic() + within_s
+    while time.monotonic() < limit:
+        if condition():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def events_of(out):
+    """Whole lines of the journal, parsed; raises if one is damaged."""
+    path = os.path.join(out, "run", "events.jsonl")
+    if not os.path.exists(path):
+        return []
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def begun(out, kind="case.begin"):
+    path = os.path.join(out, "run", "events.jsonl")
+    try:
+        with open(path, encoding="utf-8") as file:
+            return f'"{kind}"' in file.read()
+    except OSError:
+        return False
+
+
+def nothing_left(pids):
+    return wait_until(lambda: not any(is_alive(pid) for pid in pids), 5)
+
+
+def next_run_works(name):
+    with tempfile.TemporaryDirectory() as out:
+        status, results = run_rack(out, QUICK)
+        check(f"{name}: the next run works", status == 0 and results, f"status {status}")
+
+
+def killed_vboard():
+    with tempfile.TemporaryDirectory() as out:
+        run = start_rack(out, LONG)
+        wait_until(lambda: begun(out), 15)
+        time.sleep(1.0)
+        below = children(run.pid)
+        victims = [pid for pid in below if name_of(pid) == "vboard" and "zgw" in arguments_of(pid)]
+        for pid in victims:
+            os.kill(pid, signal.SIGKILL)
+        run.communicate(timeout=120)
+        results = results_of(out) or {"cases": []}
+        attempts = [attempt for case in results["cases"] for attempt in case["attempts"]]
+        bench = [a for a in attempts if a["verdict"] == "error" and a["cause"] == "bench"]
+        check("a killed vboard is an error, cause bench, and never a failure of the product",
+              victims and bench and not any(a["verdict"] == "fail" for a in attempts), [(a["verdict"], a["cause"], a.get("message")) for a in attempts])
+        check("a killed vboard leaves nothing behind", nothing_left(below), [name_of(p) for p in below if is_alive(p)])
+
+
+def killed_vboard_for_good():
+    """Every vboard of the zgw is killed as soon as it is seen: no retry can mend that."""
+    with tempfile.TemporaryDirectory() as out:
+        run = start_rack(out, QUICK)
+        while run.poll() is None:
+            for pid in children(run.pid):
+                if name_of(pid) == "vboard" and "zgw" in arguments_of(pid):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.05)
+        run.communicate()
+        check("a rack that cannot be had ends with status 3", run.returncode == 3, f"status {run.returncode}")
+
+
+def interrupted(number, name, status):
+    with tempfile.TemporaryDirectory() as out:
+        run = start_rack(out, LONG)
+        wait_until(lambda: begun(out), 15)
+        time.sleep(1.0)
+        below = children(run.pid)
+        run.send_signal(number)
+        run.communicate(timeout=60)
+        events = events_of(out)
+        junit = os.path.join(out, "run", "junit.xml")
+        check(f"{name}: status {status}", run.returncode == status, f"status {run.returncode}")
+        check(f"{name}: the journal ends with run.end", events and events[-1]["kind"] == "run.end", events[-1:])
+        check(f"{name}: reports are written", os.path.exists(junit) and xml.parse(junit).getroot() is not None and results_of(out), "")
+        check(f"{name}: no process is left", nothing_left(below), [name_of(p) for p in below if is_alive(p)])
+
+
+def killed_runner():
+    with tempfile.TemporaryDirectory() as out:
+        run = start_rack(out, LONG)
+        wait_until(lambda: begun(out), 15)
+        time.sleep(0.7)
+        below = children(run.pid)
+        run.kill()
+        run.wait()
+        check("a killed runner leaves no process", below and nothing_left(below), [name_of(p) for p in below if is_alive(p)])
+        check("a killed runner leaves whole journal lines", len(events_of(out)) > 3, "")
+        again = subprocess.run([HILBENCH, "report", os.path.join(out, "run")], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        check("reports can be made from what a killed runner left", results_of(out) is not None, again.stdout)
+    next_run_works("a killed runner")
+
+
+def full_disk():
+    """A limit on the size of files stands for the full disk: writes fail in the middle of the journal."""
+    with tempfile.TemporaryDirectory() as out:
+        def limit():
+            resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        run = subprocess.Popen(command(out, ["doip.header.*"]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=limit)
+        text = run.communicate(timeout=120)[0]
+        events = events_of(out)
+        check("a full disk ends the run as a bench error", run.returncode == 3, f"status {run.returncode}: {text[-300:]}")
+        check("a full disk leaves a whole journal", [e["n"] for e in events] == list(range(1, len(events) + 1)), "")
+        check("a full disk is named", re.search("(?i)no space|file too large|full|write", text), text[-300:])
+
+
+def bad_rigs():
+    with open(RIG, encoding="utf-8") as file:
+        rig = file.read()
+    damages = {
+        "unknown key": (rig.replace("roles:", "rolls:", 1), 2, r":\d+:\d+: .*(rolls|roles)"),
+        "missing program": (rig.replace("application: zgw", "application: zgw-that-is-not", 1), (2, 3), "zgw-that-is-not"),
+        "broken YAML": (rig + "\n  - [", 2, r":\d+:\d+: "),
+        "duplicate key": (rig + "\nname: twice\n", 2, r":\d+:\d+: .*name"),
+    }
+    for name, (text, status, pattern) in damages.items():
+        with tempfile.TemporaryDirectory() as out:
+            path = os.path.join(out, "rig.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            done = subprocess.run(command(out, QUICK, rig=path), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            right = done.returncode in (status if isinstance(status, tuple) else (status,)) and re.search(pattern, done.stdout)
+            check(f"rig file with {name}: clear error", right, f"status {done.returncode}: {done.stdout[-300:]}")
+
+
+def bad_cases():
+    head = "- id: a.b\n  title: T\n  steps:\n"
+    wrong = {
+        "misspelt key": (head + "    - tester.connect: {role: zgw, transprot: tls}\n", r":4:\d+: .*transprot.*transport"),
+        "wrong unit": (head + "    - wait: 5min5\n", r":4:\d+: "),
+        "missing unit": (head + "    - wait: 50\n", r":4:\d+: .*ms"),
+        "duplicate key": ("- id: a.b\n  title: T\n  title: U\n  steps: []\n", r":3:\d+: .*title"),
+        "undefined variable": (head + "    - tester.connect: {role: \"${rolle}\"}\n", r":4:\d+: .*rolle"),
+        "unknown step": (head + "    - doip.activat: {}\n", r":4:\d+: .*doip\.activate"),
+    }
+    for name, (text, pattern) in wrong.items():
+        with tempfile.TemporaryDirectory() as work:
+            path = os.path.join(work, "case.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            done = subprocess.run([HILBENCH, "check", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            check(f"check finds {name}", done.returncode == 2 and re.search(re.escape(path) + pattern, done.stdout), f"status {done.returncode}: {done.stdout}")
+
+
+def side_by_side():
+    with tempfile.TemporaryDirectory() as work:
+        outs = [os.path.join(work, str(n)) for n in range(5)]
+        for out in outs:
+            os.mkdir(out)
+        runs = [start_rack(out, QUICK) for out in outs]
+        texts = [run.communicate(timeout=120)[0] for run in runs]
+        check("five racks run side by side", all(run.returncode == 0 for run in runs), [(r.returncode, t[-200:]) for r, t in zip(runs, texts) if r.returncode])
+
+
+killed_vboard()
+killed_vboard_for_good()
+interrupted(signal.SIGINT, "SIGINT", 130)
+interrupted(signal.SIGTERM, "SIGTERM", 130)
+killed_runner()
+full_disk()
+bad_rigs()
+bad_cases()
+side_by_side()
+finish()

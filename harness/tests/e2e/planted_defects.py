@@ -1,0 +1,50 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Planted defects in the firmware turn exactly the right cases to fail, cause dut, status 1."""
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# pylint: disable=wrong-import-position
+from _e2e import check, finish
+from _rack import run_rack
+
+# (board, fault, selection, ids that must fail: all of the selection that begin with one of these)
+PLANTED = [
+    ("zgw", "activation-code", ["doip.activation.default*", "doip.udp.power-mode"],
+     ["doip.activation.default[role=zgw", "doip.activation.default[transport=plain,role=zgw", "doip.activation.default[transport=tls,role=zgw"]),
+    ("zgw", "header-nack-missing", ["doip.header.type-unknown*", "doip.header.inverse-wrong*", "doip.header.activation-7-and-11"],
+     ["doip.header.type-unknown"]),
+    ("zgw", "alive-check-missing", ["doip.activation.source-held", "doip.activation.again"], ["doip.activation.source-held"]),
+    ("zgw", "ack-after-response", ["doip.diagnostic.acknowledged*", "doip.activation.regulation"],
+     ["doip.diagnostic.acknowledged[role=zgw", "doip.diagnostic.acknowledged[transport=plain,role=zgw", "doip.diagnostic.acknowledged[transport=tls,role=zgw"]),
+    ("zgw", "suppress-ignored", ["uds.tester-present*", "uds.session.control*"], ["uds.tester-present[role=zgw"]),
+    ("zgw", "accept-expired", ["tls.client.server-refused*", "tls.server.client-refused*"],
+     ["tls.client.server-refused[identity=vmg-expired", "tls.server.client-refused[identity=tester-expired"]),
+    ("zgw", "accept-any-ca", ["tls.client.server-refused*"],
+     ["tls.client.server-refused[identity=vmg-wrong-ca", "tls.client.server-refused[identity=vmg-self-signed"]),
+    ("zgw", "accept-any-name", ["tls.client.server-refused*"], ["tls.client.server-refused[identity=vmg-wrong-name"]),
+    ("zgw", "no-client-auth", ["tls.server.client-certificate-missing*", "tls.server.versions*"], ["tls.server.client-certificate-missing"]),
+    ("ecu", "slow-handshake", ["boot.*"], ["boot.ecu-to-zgw"]),
+]
+
+
+def judge(board, fault, selection, must_fail):
+    with tempfile.TemporaryDirectory() as out:
+        status, results = run_rack(out, selection, {f"{board}:fault": fault})
+    if results is None:
+        check(f"planted {fault}: the run has results", False, f"status {status}")
+        return
+    last = {case["id"]: case["attempts"][-1] for case in results["cases"]}
+    expected = {name for name in last if any(name.startswith(prefix) for prefix in must_fail)}
+    failed = {name for name, attempt in last.items() if attempt["verdict"] == "fail" and attempt["cause"] == "dut"}
+    other = {name: attempt["verdict"] for name, attempt in last.items() if attempt["verdict"] not in ("pass", "fail")}
+    right = status == 1 and expected and failed == expected and not other
+    check(f"planted {fault}: {len(expected)} of {len(last)} cases fail, no other", right,
+          f"status {status}; missed {sorted(expected - failed)}; wrong {sorted(failed - expected)}; other {other}")
+
+
+for planted in PLANTED:
+    judge(*planted)
+finish()
