@@ -25,6 +25,7 @@ static char directory[PATH_MAX - 64];
 static struct loop *loop;
 static struct timeline *timeline;
 static struct error error;
+static struct rig_file *started; /* of start() */
 
 static void setup(void)
 {
@@ -38,6 +39,8 @@ static void setup(void)
 static void teardown(void)
 {
 	char command[PATH_MAX];
+	rig_file_free(started);
+	started = NULL;
 	timeline_free(timeline);
 	loop_free(loop);
 	pid_t pid = fork();
@@ -317,18 +320,15 @@ END_TEST
 static struct rig *start(const char *mode)
 {
 	char text[1024];
-	struct rig_file *file = NULL;
 	struct rig *rig = NULL;
 	snprintf(text, sizeof(text),
 	         RIG_HEAD
 	         "roles: {zgw: {driver: vboard, bootloader: vboard, application: vboard, address: 127.0.0.1, params: {mode: %s}}}\n",
 	         mode);
-	ck_assert_int_eq(rig_file_load(write_file("rig.yaml", text), &file, &error), 0);
+	ck_assert_int_eq(rig_file_load(write_file("rig.yaml", text), &started, &error), 0);
 	const struct rig_options options = {.run_directory = directory};
-	int r = rig_start(file, loop, timeline, &options, &rig, &error);
+	int r = rig_start(started, loop, timeline, &options, &rig, &error);
 	ck_assert_msg(r == 0 || error.message[0], "no message");
-	if (r < 0)
-		rig_file_free(file);
 	return r < 0 ? NULL : rig;
 }
 
