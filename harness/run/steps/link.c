@@ -53,6 +53,16 @@ const struct step_def step_link_cut = {
         .run = cut_run,
 };
 
+static int reset_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	struct rig_link *link;
+	int r = step_link(context, call, &link, err);
+	/* Without a relay the dead node's kernel has said RST or FIN already: nothing is left to clear. */
+	if (r == 0 && rig_link_relay(link))
+		relay_cut(rig_link_relay(link));
+	return r;
+}
+
 const struct step_def step_link_reset = {
         .name = "link.reset",
         .doc = "Clears what the living end of a link still holds after the other end lost its power or was reset: its dead connections are "
@@ -61,8 +71,7 @@ const struct step_def step_link_reset = {
         .example = "- link.reset: zgw-vmg",
         .flags = STEP_ACTION | STEP_ALWAYS_OK,
         .args = link_args,
-        .capabilities = relay_capability,
-        .run = cut_run,
+        .run = reset_run,
 };
 
 static int set_run(struct step_context *context, const struct step_call *call, bool up, struct error *err)
@@ -248,11 +257,7 @@ const struct step_def step_link_cut_at = {
 
 static int restore_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
-	struct relay *relay;
-	int r = step_relay(context, call, &relay, err);
-	if (r == 0)
-		relay_restore(relay);
-	return r;
+	return set_run(context, call, true, err);
 }
 
 const struct step_def step_link_restore = {
@@ -261,7 +266,6 @@ const struct step_def step_link_restore = {
         .example = "- link.restore: zgw-vmg",
         .flags = STEP_ACTION | STEP_ALWAYS_OK,
         .args = link_args,
-        .capabilities = relay_capability,
         .run = restore_run,
 };
 

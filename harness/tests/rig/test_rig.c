@@ -418,6 +418,7 @@ START_TEST(driver_floods)
 	ck_assert_uint_le(seen.lines, 3 * CONSOLE_LINES_A_SECOND);
 	ck_assert_uint_ge(seen.notes, 1);
 	timeline_unobserve(timeline, see, &seen);
+	json_decref(seen.stage);
 }
 END_TEST
 
