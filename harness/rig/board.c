@@ -302,18 +302,22 @@ bool rig_board_reached(const struct rig_board *board, const char *stage)
 	return false;
 }
 
+/* By stamps, not by the order of learning: a marker of the last connection says nothing about the one that begins now. */
+static bool link_stands(const struct rig_link *link)
+{
+	if (link->activated_ns <= link->syn_ns)
+		return false;
+	if (link->relay)
+		return relay_connections(link->relay) > 0;
+	return !link->tap || link_tap_connections(link->tap) > 0;
+}
+
 bool rig_board_ready(const struct rig_board *board)
 {
 	if (!board->powered || board->dead || board->held || !rig_board_reached(board, board->last_stage))
 		return false;
-	for (unsigned i = 0; i < board->rig->link_count; i++) {
-		const struct rig_link *link = &board->rig->links[i];
-		if (link->client != board)
-			continue;
-		/* The marker of the last activation says nothing about a connection that was lost since. */
-		if (strcmp(board->stage, "activated") || (link->relay && relay_connections(link->relay) == 0) ||
-		    (link->tap && link_tap_connections(link->tap) == 0))
+	for (unsigned i = 0; i < board->rig->link_count; i++)
+		if (board->rig->links[i].client == board && !link_stands(&board->rig->links[i]))
 			return false;
-	}
 	return true;
 }

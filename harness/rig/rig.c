@@ -222,6 +222,24 @@ int rig_identity(const struct rig *rig, const char *name, struct tls_identity *r
 
 /* ---- start and end ---- */
 
+static void link_sees(struct rig_link *link, const struct event *event)
+{
+	if (!strcmp(event->kind, "tcp.syn") && !strcmp(event->channel, link->channel))
+		link->syn_ns = event->at.ns;
+	if (strcmp(event->kind, "boot.stage") || !link->client || strcmp(event->channel, link->client->channel))
+		return;
+	const char *stage = json_string_value(json_object_get(event->data, "stage"));
+	if (stage && !strcmp(stage, "activated"))
+		link->activated_ns = event->at.ns;
+}
+
+static void on_event(const struct event *event, void *context)
+{
+	struct rig *rig = context;
+	for (unsigned i = 0; i < rig->link_count; i++)
+		link_sees(&rig->links[i], event);
+}
+
 static int open_capture(struct rig *rig, struct error *err)
 {
 	const struct value *settings = value_get(rig->root, "capture"), *secrets = settings ? value_get(settings, "secrets") : NULL;
@@ -331,6 +349,8 @@ int rig_start(const struct rig_file *file, struct loop *loop, struct timeline *t
 	int r = open_network(rig, err);
 	if (r == 0)
 		r = open_parts(rig, err);
+	if (r == 0 && timeline_observe(timeline, on_event, rig) < 0)
+		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	if (r < 0) {
 		rig_stop(rig);
 		return r;
@@ -343,6 +363,7 @@ void rig_stop(struct rig *rig)
 {
 	if (!rig)
 		return;
+	timeline_unobserve(rig->timeline, on_event, rig);
 	for (unsigned i = 0; i < rig->board_count; i++)
 		board_close(&rig->boards[i]);
 	for (unsigned i = 0; i < rig->link_count; i++) {
