@@ -23,13 +23,6 @@ struct slot {
 	uint8_t data[DIAG_MAX_LENGTH];
 };
 
-/* A functional request that went to a node under the node's own address, as the entity addresses by it: the answers
- * that a functional request must not bring are taken out on their way back. */
-struct asked {
-	uint16_t node, tester; /* node 0: free */
-	uint8_t service;
-};
-
 static struct {
 	struct diag_router_config config;
 	uint16_t routes[DIAG_MAX_ROUTES];
@@ -39,7 +32,6 @@ static struct {
 	uint16_t upstream[MAX_UPSTREAM];
 	uint8_t upstream_count, upstream_next;
 	struct slot slots[SLOTS];
-	struct asked asked[MAX_NODES];
 	bool activity;
 } router;
 
@@ -99,7 +91,8 @@ void diag_router_start(const struct diag_router_config *config)
 	memset(&router, 0, sizeof(router));
 	router.config = *config;
 	router.max_length = DIAG_MAX_LENGTH;
-	(void)port_param_u32("route.max_length", &router.max_length);
+	if (port_param_u32("route.max_length", &router.max_length) == PORT_OK && router.max_length > DIAG_MAX_LENGTH)
+		router.max_length = DIAG_MAX_LENGTH;
 	status = port_param_text("route.nodes", text, sizeof(text));
 	if (status == PORT_INVALID)
 		refuse_route();
@@ -243,47 +236,6 @@ void diag_router_respond(void *context, uint16_t tester, const uint8_t *data, si
 	console_end(&line);
 }
 
-/* ---- functional requests to nodes ------------------------------------------------------------------------- */
-
-static struct asked *find_asked(uint16_t node)
-{
-	for (unsigned i = 0; i < MAX_NODES; i++) {
-		if (router.asked[i].node == node)
-			return &router.asked[i];
-	}
-	return NULL;
-}
-
-static void note_functional(uint16_t node, uint16_t tester, uint8_t service)
-{
-	struct asked *asked = find_asked(node);
-
-	if (asked == NULL)
-		asked = find_asked(0);
-	if (asked != NULL)
-		*asked = (struct asked){.node = node, .tester = tester, .service = service};
-}
-
-static void forget_functional(uint16_t node)
-{
-	struct asked *asked = find_asked(node);
-
-	if (asked != NULL)
-		asked->node = 0;
-}
-
-/* ISO 14229-1:2020 8.7.2: 11, 12, 31, 7E and 7F are not sent to who asked functionally; after a 0x78 they are. */
-static bool is_unwanted(uint16_t node, uint16_t tester, const uint8_t *data, size_t length)
-{
-	struct asked *asked = find_asked(node);
-
-	if (asked == NULL || asked->tester != tester)
-		return false;
-	asked->node = 0;
-	return length == 3 && data[0] == 0x7F && data[1] == asked->service &&
-	       (data[2] == 0x11 || data[2] == 0x12 || data[2] == 0x31 || data[2] == 0x7E || data[2] == 0x7F);
-}
-
 /* ---- routing --------------------------------------------------------------------------------------------- */
 
 /* Beginning nothing while there is no room to keep its answer. */
@@ -304,11 +256,11 @@ static uint8_t to_node(uint16_t source, uint16_t target, const uint8_t *data, si
 		return UNKNOWN_TARGET;
 	if (length > router.max_length)
 		return TOO_LARGE;
-	forget_functional(target);
 	return nack_of(send(router.config.server, target, source, target, data, length));
 }
 
-/* To this node and to every node below; one that cannot take it is left out, as on a bus. */
+/* To this node and to every node below; one that cannot take it is left out, as on a bus. The target stays the
+ * functional one: each node leaves out the answers that ISO 14229-1:2020 8.7.2 does not want. */
 static uint8_t to_all(uint16_t source, const uint8_t *data, size_t length)
 {
 	uint16_t nodes[MAX_NODES];
@@ -318,8 +270,7 @@ static uint8_t to_all(uint16_t source, const uint8_t *data, size_t length)
 	for (uint8_t i = 0; i < count && nack == ACCEPTED; i++) {
 		if (!diag_is_node(nodes[i]) || nodes[i] == source || length > router.max_length)
 			continue;
-		note_functional(nodes[i], source, data[0]);
-		(void)send(router.config.server, nodes[i], source, nodes[i], data, length);
+		(void)send(router.config.server, nodes[i], source, DIAG_FUNCTIONAL, data, length);
 	}
 	return nack;
 }
@@ -330,8 +281,6 @@ uint8_t diag_router_from_server(uint16_t source, uint16_t target, const uint8_t 
 	if (diag_is_node(source) && is_upstream(target))
 		return nack_of(send(router.config.client, target, source, target, data, length));
 	/* An answer of a node below to a tester beside it. */
-	if (diag_is_node(source) && is_unwanted(source, target, data, length))
-		return ACCEPTED;
 	if (diag_is_node(source) && !diag_is_node(target))
 		return nack_of(send(router.config.server, target, source, target, data, length));
 	forget_upstream(source);

@@ -10,7 +10,7 @@
 
 #define DIAG_FUNCTIONAL 0xE400u /* ISO 13400-2: all nodes */
 #define DIAG_MAX_ROUTES 8u
-#define DIAG_MAX_LENGTH 4092u /* user data of one DoIP diagnostic message of DOIP_MAX_MESSAGE bytes */
+#define DIAG_MAX_LENGTH 4095u /* the longest UDS message, and what a connection takes (DOIP_MAX_USER_DATA) */
 
 /* How messages leave. */
 struct diag_link {
@@ -27,7 +27,7 @@ struct diag_router_config {
 	const char *default_routes;     /* of the parameter route.nodes: comma-separated addresses; "" = none */
 };
 
-/* Reads route.nodes and route.max_length (bytes a routed node takes, 4092). */
+/* Reads route.nodes and route.max_length (bytes a routed node takes, at most and by default 4095). */
 void diag_router_start(const struct diag_router_config *config);
 
 /* A message arrived from below or from above: 0 or a DoIP diagnostic message NACK code. */

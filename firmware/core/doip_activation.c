@@ -90,10 +90,16 @@ static void send_response(struct doip_context *context, struct doip_slot *slot, 
 		memcpy(payload + RESPONSE_SIZE, request->oem, DOIP_OEM_SIZE);
 }
 
+/* The bench plays external test equipment (0x0E00..0x0FFF); the nodes must still come up, or the fault hides all else. */
+static bool is_tester(uint16_t source)
+{
+	return source >= 0x0E00u && source <= 0x0FFFu;
+}
+
 void doip_activation_answer(struct doip_context *context, struct doip_slot *slot, uint8_t code)
 {
 	uint8_t shown = code;
-	if (code == DOIP_ACTIVATION_DONE && fault_active(FAULT_ACTIVATION_CODE))
+	if (code == DOIP_ACTIVATION_DONE && is_tester(slot->activation.source) && fault_active(FAULT_ACTIVATION_CODE))
 		shown = DOIP_ACTIVATION_PENDING;
 	send_response(context, slot, shown);
 	switch (code) {

@@ -284,9 +284,9 @@ void doip_entity_poll(uint64_t now_us, uint64_t *ret_deadline_us)
 	*ret_deadline_us = entity.again ? now_us : deadline;
 }
 
-enum port_status doip_entity_send(uint16_t source, uint16_t target, const uint8_t *data, size_t length)
+enum port_status doip_entity_send_via(uint16_t node, uint16_t source, uint16_t target, const uint8_t *data, size_t length)
 {
-	struct doip_slot *slot = entity.running ? doip_slot_by_address(&entity, target) : NULL;
+	struct doip_slot *slot = entity.running ? doip_slot_by_address(&entity, node) : NULL;
 	if (length == 0 || length > DOIP_MAX_USER_DATA)
 		return PORT_INVALID;
 	if (slot == NULL || slot->state != DOIP_SLOT_REGISTERED || slot->failed)
@@ -298,6 +298,11 @@ enum port_status doip_entity_send(uint16_t source, uint16_t target, const uint8_
 		entity.now_us = now_us;
 	doip_slot_flush(&entity, slot);
 	return PORT_OK;
+}
+
+enum port_status doip_entity_send(uint16_t source, uint16_t target, const uint8_t *data, size_t length)
+{
+	return doip_entity_send_via(target, source, target, data, length);
 }
 
 uint8_t doip_entity_nodes(uint16_t *addresses, uint8_t limit)

@@ -14,7 +14,9 @@
 #endif
 #define DOIP_MAX_TESTERS     8
 #define DOIP_MAX_ACTIVATIONS 6
-#define DOIP_MAX_MESSAGE     4096u /* largest payload that the static buffers hold */
+/* Largest payload that the static buffers hold: the longest UDS message (4095 bytes) with its addresses, and a little
+ * more, so that one which is too long for a node behind this entity can be told so (7.DoIP-072). */
+#define DOIP_MAX_MESSAGE 4104u
 
 enum doip_activation_need { /* bits */
 	                    DOIP_NEEDS_TLS = 1,
@@ -86,6 +88,10 @@ void doip_entity_poll(uint64_t now_us, uint64_t *ret_deadline_us);
 /* Sends a diagnostic message (0x8001) from `source` (this entity or a node behind it) to tester `target`.
  * PORT_ABSENT: that tester is not registered; PORT_FULL: its send buffer is full (ask again later). */
 enum port_status doip_entity_send(uint16_t source, uint16_t target, const uint8_t *data, size_t length);
+
+/* The same over the socket that is registered for `node`, with any target in the message: a functional address, or a
+ * node behind that node. */
+enum port_status doip_entity_send_via(uint16_t node, uint16_t source, uint16_t target, const uint8_t *data, size_t length);
 /* Registered source addresses, for the application's list of nodes. Returns the count written (<= limit). */
 uint8_t doip_entity_nodes(uint16_t *addresses, uint8_t limit);
 /* Closes everything in an orderly way (before a reset). */

@@ -12,7 +12,7 @@
 
 /* X(symbol, name): what it does */
 #define FAULT_LIST(X)                                                                                                                      \
-	X(FAULT_ACTIVATION_CODE, "activation-code")         /* routing activation answers 0x11 instead of 0x10 */                          \
+	X(FAULT_ACTIVATION_CODE, "activation-code")         /* testers (0x0E00..0x0FFF) are answered 0x11, not 0x10 */                     \
 	X(FAULT_ACCEPT_EXPIRED, "accept-expired")           /* an expired peer certificate is accepted */                                  \
 	X(FAULT_ACCEPT_ANY_CA, "accept-any-ca")             /* a peer certificate of any issuer is accepted */                             \
 	X(FAULT_ACCEPT_ANY_NAME, "accept-any-name")         /* the server's name is not checked */                                         \

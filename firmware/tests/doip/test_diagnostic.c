@@ -97,6 +97,31 @@ START_TEST(forwards_between_sockets)
 }
 END_TEST
 
+START_TEST(sends_over_a_nodes_socket)
+{
+	int node = active_tester(NODE), peer = active_tester(TESTER_1);
+	ck_assert_int_eq(doip_entity_send_via(NODE, TESTER_1, 0xE400, request, sizeof request), PORT_OK);
+	ck_assert_mem_eq(expect_message(node, 0x8001).payload, "\x0e\x80\xe4\x00\x22", 5);
+	expect_nothing(peer);
+	ck_assert_int_eq(doip_entity_send_via(TESTER_2, ENTITY, TESTER_1, request, sizeof request), PORT_ABSENT);
+	expect_nothing(peer);
+}
+END_TEST
+
+/* A node's longest answer: 4095 bytes of UDS, 4099 of payload, both ways. */
+START_TEST(forwards_the_longest_answer)
+{
+	static uint8_t data[4095] = {0x62};
+	int node = active_tester(NODE), peer = active_tester(TESTER_1);
+	app.response_to = TESTER_1;
+	app.response_length = sizeof data;
+	send_diagnostic(node, NODE, TESTER_1, data, sizeof data);
+	expect_ack(node, 0x8002, 0x00);
+	ck_assert_uint_eq(app.last_length, sizeof data);
+	ck_assert_uint_eq(expect_message(peer, 0x8001).length, 4099);
+}
+END_TEST
+
 START_TEST(the_tester_is_gone)
 {
 	int peer = active_tester(TESTER_1);
@@ -200,6 +225,8 @@ Suite *suite_diagnostic(void)
 	tcase_add_test(tcase, a_response_may_come_later);
 	tcase_add_test(tcase, testers_never_get_each_others_answers);
 	tcase_add_test(tcase, forwards_between_sockets);
+	tcase_add_test(tcase, sends_over_a_nodes_socket);
+	tcase_add_test(tcase, forwards_the_longest_answer);
 	tcase_add_loop_test(tcase, the_tester_is_gone, 0, 2);
 	tcase_add_test(tcase, refuses_arguments);
 	tcase_add_test(tcase, small_segments_both_ways);

@@ -23,7 +23,7 @@ START_TEST(defaults)
 	ck_assert_uint_eq(config.logical_address, ENTITY);
 	ck_assert(!config.vin_programmed);
 	ck_assert_uint_eq(config.max_sockets, 4);
-	ck_assert_uint_eq(config.max_data_size, 4096);
+	ck_assert_uint_eq(config.max_data_size, 4104);
 	ck_assert_uint_eq(config.tester_count, 8);
 	ck_assert_uint_eq(config.testers[2], TESTER_3);
 	ck_assert_uint_eq(config.activation_count, 5);
@@ -67,7 +67,7 @@ START_TEST(what_is_not_understood_is_told)
 	                                       {"doip.vin", "SHORT"},          {"doip.vin", "WDB000000000000012"},
 	                                       {"doip.eid", "0200000000a"},    {"doip.gid", "0200000000xx"},
 	                                       {"doip.max_sockets", "9"},      {"doip.max_sockets", "0"},
-	                                       {"doip.max_data_size", "4097"}, {"doip.power_mode", "256"},
+	                                       {"doip.max_data_size", "4105"}, {"doip.power_mode", "256"},
 	                                       {"doip.plain", "10.0.0.1"},     {"doip.udp", "10.0.0.256:1"}};
 	fake_param_set(wrong[_i][0], wrong[_i][1]);
 	load();

@@ -62,7 +62,7 @@ END_TEST
 
 START_TEST(discards_exactly_what_is_too_long)
 {
-	static uint8_t junk[4097];
+	static uint8_t junk[DOIP_MAX_MESSAGE + 1];
 	int peer = active_tester(TESTER_1);
 	memset(junk, 0x03, sizeof junk);
 	send_message(peer, 0x8001, junk, sizeof junk);
@@ -75,7 +75,7 @@ END_TEST
 
 START_TEST(takes_the_longest_message)
 {
-	static uint8_t data[4092];
+	static uint8_t data[DOIP_MAX_MESSAGE - 4];
 	int peer = active_tester(TESTER_1);
 	app.response_length = 4095;
 	send_diagnostic(peer, TESTER_1, ENTITY, data, sizeof data);
@@ -144,8 +144,8 @@ END_TEST
 START_TEST(checks_in_order)
 {
 	static const uint8_t all_wrong[8] = {0x03, 0x03, 0x12, 0x34, 0xFF, 0xFF, 0xFF, 0xFF};
-	static const uint8_t type_and_size[8] = {0x03, 0xFC, 0x12, 0x34, 0x00, 0x00, 0x10, 0x01};
-	static const uint8_t size_and_length[8] = {0x03, 0xFC, 0x00, 0x05, 0x00, 0x00, 0x10, 0x01};
+	static const uint8_t type_and_size[8] = {0x03, 0xFC, 0x12, 0x34, 0x00, 0x00, 0x10, 0x09};
+	static const uint8_t size_and_length[8] = {0x03, 0xFC, 0x00, 0x05, 0x00, 0x00, 0x10, 0x09};
 	int a = tester(), b = tester(), c = tester();
 	send_raw(a, all_wrong, 8);
 	expect_header_nack(a, 0x00);

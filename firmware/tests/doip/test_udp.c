@@ -148,7 +148,7 @@ static void expect_status(uint8_t open)
 	ck_assert_uint_eq(got.length, 15);
 	ck_assert_uint_eq(got.data[0], 2);
 	ck_assert_uint_eq(type_of(&got), 0x4002);
-	const uint8_t expected[7] = {0, 4, open, 0, 0, 0x10, 0};
+	const uint8_t expected[7] = {0, 4, open, 0, 0, 0x10, 0x08};
 	ck_assert_mem_eq(got.data + 8, expected, 7);
 }
 
@@ -229,7 +229,7 @@ START_TEST(refuses_lengths)
 		settle();
 		expect_udp_nack(0x04);
 	}
-	ck_assert(fake_udp_send(ASKER, UDP, "\x03\xFC\0\1\0\0\x10\1", 8));
+	ck_assert(fake_udp_send(ASKER, UDP, "\x03\xFC\0\1\0\0\x10\x09", 8));
 	settle();
 	expect_udp_nack(0x02);
 	expect_silence();

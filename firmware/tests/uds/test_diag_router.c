@@ -61,21 +61,27 @@ static uint8_t nodes(uint16_t *addresses, uint8_t limit)
 	return net.connected_count;
 }
 
-static void setup(void)
+static void start(void)
 {
 	static const struct diag_link server = {.send = send_below, .nodes = nodes}, client = {.send = send_above};
 	struct diag_router_config config = {.own_address = ZGW, .server = &server, .client = &client, .default_routes = "0x0011,0x0012"};
+
+	memset(&net, 0, sizeof(net));
+	net.connected[0] = TESTER;
+	net.connected[1] = ECU;
+	net.connected_count = 2;
+	diag_router_start(&config);
+}
+
+static void setup(void)
+{
 	struct uds_application application = {.respond = diag_router_respond};
 	struct uds_server_config uds;
 
 	bench_setup();
 	uds_server_config_load(&uds);
 	uds_server_start(&uds, &application);
-	memset(&net, 0, sizeof(net));
-	net.connected[0] = TESTER;
-	net.connected[1] = ECU;
-	net.connected_count = 2;
-	diag_router_start(&config);
+	start();
 }
 
 /* Sends from below ('S') or above ('C') and gives the NACK code and what left: "00 S0E80 …". */
@@ -131,18 +137,47 @@ END_TEST
 
 START_TEST(functional)
 {
-	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "3E 00", "00 S0E80 0091>0E80 7E00 | S0011 0E80>0011 3E00");
+	/* Nodes see that they are asked functionally, and leave out themselves what is then not wanted. */
+	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "3E 00", "00 S0E80 0091>0E80 7E00 | S0011 0E80>E400 3E00");
 	ROUTE('S', ECU, TESTER, "7E 00", "00 S0E80 0011>0E80 7E00");
-	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "BA", "00 S0011 0E80>0011 BA");
-	ROUTE('S', ECU, TESTER, "7F BA 11", "00 "); /* not wanted by who asks functionally */
+	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "BA", "00 S0011 0E80>E400 BA");
+	ROUTE('S', ECU, TESTER, "7F BA 11", "00 S0E80 0011>0E80 7FBA11"); /* an answer is carried whatever it is */
 	ROUTE('S', TESTER, ECU, "BA", "00 S0011 0E80>0011 BA");
-	ROUTE('S', ECU, TESTER, "7F BA 11", "00 S0E80 0011>0E80 7FBA11");
-	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "22 12 34", "00 S0011 0E80>0011 221234");
-	ROUTE('S', ECU, TESTER, "7F 22 78", "00 S0E80 0011>0E80 7F2278");
-	ROUTE('S', ECU, TESTER, "7F 22 31", "00 S0E80 0011>0E80 7F2231");
-	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "22", "00 S0E80 0091>0E80 7F2213 | S0011 0E80>0011 22");
-	ROUTE('S', ECU, TESTER, "7F 22 13", "00 S0E80 0011>0E80 7F2213");
+	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "22", "00 S0E80 0091>0E80 7F2213 | S0011 0E80>E400 22");
 	ROUTE('C', VMG, DIAG_FUNCTIONAL, "3E 00", "00 C0E00 0091>0E00 7E00");
+}
+END_TEST
+
+/* A functional request that found the node's connection full keeps its target while it waits. */
+START_TEST(functional_waits)
+{
+	uint64_t deadline_us = 0;
+
+	net.full = 2;
+	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "3E 00", "00 ");
+	diag_router_poll(1000, &deadline_us);
+	ck_assert_str_eq(net.sent, "S0E80 0091>0E80 7E00 | S0011 0E80>E400 3E00");
+}
+END_TEST
+
+START_TEST(asked_functionally_from_above)
+{
+	ROUTE('C', TESTER, DIAG_FUNCTIONAL, "BA", "00 ");
+	ROUTE('C', TESTER, ZGW, "BA", "00 C0E80 0091>0E80 7FBA11");
+}
+END_TEST
+
+START_TEST(length_by_parameter)
+{
+	static uint8_t data[DIAG_MAX_LENGTH + 1] = {0x36};
+
+	bench.route_max = 16;
+	start();
+	ck_assert_uint_eq(diag_router_from_server(TESTER, ECU, data, 16), 0x00);
+	ck_assert_uint_eq(diag_router_from_server(TESTER, ECU, data, 17), 0x04);
+	bench.route_max = 70000; /* more than a connection takes */
+	start();
+	ck_assert_uint_eq(diag_router_from_server(TESTER, ECU, data, DIAG_MAX_LENGTH + 1), 0x04);
 }
 END_TEST
 
@@ -179,7 +214,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = {own_address, node_below, unknown_and_unreachable, functional, full_buffers, too_large};
+	const TTest *const tests[] = {own_address,         node_below,       unknown_and_unreachable,
+	                              functional,          functional_waits, asked_functionally_from_above,
+	                              length_by_parameter, full_buffers,     too_large};
 	Suite *suite = suite_create("diag router");
 	TCase *tc = tcase_create("routing");
 	SRunner *runner;

@@ -32,6 +32,10 @@ enum port_status port_param_u32(const char *name, uint32_t *ret_value)
 		*ret_value = 1;
 		return PORT_OK;
 	}
+	if (strcmp(name, "route.max_length") == 0 && bench.route_max != 0) {
+		*ret_value = bench.route_max;
+		return PORT_OK;
+	}
 	return PORT_ABSENT;
 }
 

@@ -16,6 +16,7 @@ struct bench {
 	uint32_t random;    /* state of the generator */
 	bool no_secret;     /* uds.security_key is not set */
 	bool from_extended; /* uds.programming_from_extended */
+	uint32_t route_max; /* route.max_length; 0: not set */
 	enum fault fault;   /* active one; FAULT_COUNT: none */
 	uint16_t max_response;
 
