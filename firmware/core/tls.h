@@ -29,7 +29,9 @@ enum port_status tls_config_make(const struct tls_config_options *options, struc
 /* Wraps a socket. PORT_FULL when all TLS_MAX_SESSIONS static sessions are in use. The handshake runs in
  * stream_establish(), never blocks, and is logged to the console: "tls: server handshake ok TLSv1.3 CN=…" or
  * "tls: client handshake failed: …". */
-#define TLS_MAX_SESSIONS 10
+#ifndef TLS_MAX_SESSIONS
+#define TLS_MAX_SESSIONS 10 /* server and client together; smaller saves RAM */
+#endif
 enum port_status tls_stream(struct stream *ret_stream, struct tls_config *config, port_socket socket);
 
 /* "TLSv1.3", "TLSv1.2" or "none". */

@@ -230,7 +230,10 @@ def main():
           else "arm-none-eabi-gcc is not installed: -m32 stands for a 32-bit microcontroller")
     print("flash is without mbedTLS, which is not packaged for the target; its heap and stack are measured on this host")
     failures = []
+    sessions = int(dict(c.split("=") for c in constants)["TLS_MAX_SESSIONS"])
     for name, servers, clients, arena, ram, flash, stack in applications:
+        if servers + clients > sessions:
+            failures.append(f"{name} {servers + clients} TLS sessions of {sessions}")
         objects = boot if name == "bootloader" else shared + [sides[f] for f in SIDES[name]]
         image = toolchain.link(name, objects, core)
         sizes = toolchain.sections(image)
