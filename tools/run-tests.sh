@@ -188,7 +188,7 @@ part_rack()
 	need_programs || return
 	local status=0
 	rm -rf "$HILBENCH_RUN"
-	supervised rack 300 "$out/rack.log" "$HILBENCH_BIN/hilbench" run --rig "$root/rigs/virtual.yaml" --out "$HILBENCH_RUN" "$root/testcases" || status=$?
+	supervised rack 300 "$out/rack.log" "$HILBENCH_BIN/hilbench" run --rig rigs/virtual.yaml --out "$HILBENCH_RUN" testcases || status=$?
 	record_supervisor rack "$out/rack.log"
 	if [ -e "$HILBENCH_RUN/junit.xml" ]; then
 		"$python" "$tools/test-lines.py" junit "$HILBENCH_RUN/junit.xml" | record
@@ -254,6 +254,8 @@ for part in "${parts[@]}"; do
 		;;
 	esac
 done
+# The names of cases and files in results are relative to the checkout.
+cd "$root" || exit 3
 mkdir -p "$out"
 : >"$results"
 for part in "${parts[@]}"; do

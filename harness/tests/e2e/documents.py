@@ -44,8 +44,8 @@ def main():
     reference = os.path.join(ROOT, "docs/reference/steps.md")
     if os.path.exists(reference):
         with open(reference, encoding="utf-8") as file:
-            check("docs/reference/steps.md is what `hilbench steps` prints", file.read() == hilbench("steps").stdout,
-                  "run: build/bin/hilbench steps > docs/reference/steps.md")
+            check("docs/reference/steps.md is what `hilbench steps --markdown` prints", file.read() == hilbench("steps", "--markdown").stdout,
+                  "run: build/bin/hilbench steps --markdown > docs/reference/steps.md")
 
 
 main()
