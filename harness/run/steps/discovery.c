@@ -217,7 +217,7 @@ static int build_datagram(struct step_context *context, const struct step_call *
 static int udp_target(struct step_context *context, const struct step_call *call, const char *role, char *to, size_t size, char *only_from,
                       size_t only_size, struct error *err)
 {
-	const char *udp, *where, *broadcast;
+	const char *udp = NULL, *where, *broadcast = NULL;
 	int r;
 
 	if ((r = role_text(context, call, role, "udp", &udp, err)) < 0 || (r = step_arg_text(context, call, "to", &where, err)) < 0)
@@ -287,7 +287,7 @@ static int udp_exchange(struct step_context *context, const struct step_call *ca
 static int doip_udp_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	char to[96], only_from[64], local[96];
-	const char *role, *address;
+	const char *role, *address = NULL;
 	struct collector *collector;
 	struct bytes datagram = {0};
 	int64_t port;
@@ -333,7 +333,7 @@ static const struct arg_def listen_args[] = {
 
 static int doip_listen_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
-	const char *role, *broadcast, *udp;
+	const char *role, *broadcast = NULL, *udp = NULL;
 	struct collector *collector;
 	int r;
 

@@ -71,9 +71,9 @@ def killed_vboard():
         run.communicate(timeout=120)
         results = results_of(out) or {"cases": []}
         attempts = [attempt for case in results["cases"] for attempt in case["attempts"]]
-        bench = [a for a in attempts if a["verdict"] == "error" and a["cause"] == "bench"]
+        bench = [a for a in attempts if a["verdict"] == "error" and a.get("cause") == "bench"]
         check("a killed vboard is an error, cause bench, and never a failure of the product",
-              victims and bench and not any(a["verdict"] == "fail" for a in attempts), [(a["verdict"], a["cause"], a.get("message")) for a in attempts])
+              victims and bench and not any(a["verdict"] == "fail" for a in attempts), [(a["verdict"], a.get("cause"), a.get("message")) for a in attempts])
         check("a killed vboard leaves nothing behind", nothing_left(below), [name_of(p) for p in below if is_alive(p)])
 
 

@@ -38,7 +38,7 @@ def judge(board, fault, selection, must_fail):
         return
     last = {case["id"]: case["attempts"][-1] for case in results["cases"]}
     expected = {name for name in last if any(name.startswith(prefix) for prefix in must_fail)}
-    failed = {name for name, attempt in last.items() if attempt["verdict"] == "fail" and attempt["cause"] == "dut"}
+    failed = {name for name, attempt in last.items() if attempt["verdict"] == "fail" and attempt.get("cause") == "dut"}
     other = {name: attempt["verdict"] for name, attempt in last.items() if attempt["verdict"] not in ("pass", "fail")}
     right = status == 1 and expected and failed == expected and not other
     check(f"planted {fault}: {len(expected)} of {len(last)} cases fail, no other", right,
