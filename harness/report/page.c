@@ -9,7 +9,8 @@
 #include "chart.h"
 #include "templates.h" /* made of reports/templates/ */
 
-#define EVENTS_SHOWN 12
+#define EVENTS_SHOWN   12
+#define CLOCK_MOVED_NS 1000000 /* below this it is the clock being steered, and the width of the two readings */
 
 static void put_verdict(struct text *out, enum verdict verdict, bool full)
 {
@@ -136,7 +137,7 @@ static void put_notices(struct text *out, const struct report_run *run)
 	if (run->planned > run->case_count)
 		text_printf(out, "<p class=\"notice bad\">%zu of %u cases were begun; the others did not run.</p>", run->case_count,
 		            run->planned);
-	if (run->clock_moved_ns != 0) {
+	if (llabs(run->clock_moved_ns) >= CLOCK_MOVED_NS) {
 		text_put(out, "<p class=\"notice bad\">The time of day was set during the run, by ");
 		text_put_ms(out, run->clock_moved_ns);
 		text_put(out, " ms: UTC times are from before.</p>");
