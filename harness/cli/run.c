@@ -86,16 +86,11 @@ static int take_option(struct arguments *arguments, int option, const char *text
 
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
-	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},
-	                                        {"out", required_argument, NULL, 'o'},
-	                                        {"tag", required_argument, NULL, 't'},
-	                                        {"case", required_argument, NULL, 'c'},
-	                                        {"param", required_argument, NULL, 'p'},
-	                                        {"repeat", required_argument, NULL, 'n'},
-	                                        {"seed", required_argument, NULL, 's'},
-	                                        {"retry", required_argument, NULL, 'a'},
-	                                        {"stop-at-failure", no_argument, NULL, 'x'},
-	                                        {0}};
+	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},       {"out", required_argument, NULL, 'o'},
+	                                        {"tag", required_argument, NULL, 't'},       {"case", required_argument, NULL, 'c'},
+	                                        {"param", required_argument, NULL, 'p'},     {"repeat", required_argument, NULL, 'n'},
+	                                        {"seed", required_argument, NULL, 's'},      {"retry", required_argument, NULL, 'a'},
+	                                        {"stop-at-failure", no_argument, NULL, 'x'}, {0}};
 	int option, status = 0;
 	optind = 0;
 	opterr = 0;

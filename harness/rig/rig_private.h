@@ -38,8 +38,8 @@ struct rig_link {
 	char *name, *channel;
 	const struct value *map;
 	struct rig_board *client, *server;
-	struct relay *relay;  /* NULL: the rig has no tap here */
-	struct link_tap *tap; /* passive watch of a veth device, or NULL */
+	struct relay *relay;          /* NULL: the rig has no tap here */
+	struct link_tap *tap;         /* passive watch of a veth device, or NULL */
 	int64_t syn_ns, activated_ns; /* the newest connection attempt, the newest activation marker of the client */
 };
 

@@ -411,13 +411,15 @@ END_TEST
 /* ---- measurements ---- */
 
 #define MEASURE(limits, samples)                                                                                                           \
-	"- id: a\n  title: A\n  measure:\n    - id: m\n      title: M\n      samples: " samples "\n      from: {event: power.on, role: x}\n"    \
-	"      to: {event: boot.stage, role: x}\n      stages: [{name: first, to: {event: reset, role: x}}, {name: none, to: {event: board.fault, "      \
+	"- id: a\n  title: A\n  measure:\n    - id: m\n      title: M\n      samples: " samples                                            \
+	"\n      from: {event: power.on, role: x}\n"                                                                                       \
+	"      to: {event: boot.stage, role: x}\n      stages: [{name: first, to: {event: reset, role: x}}, {name: none, to: {event: "     \
+	"board.fault, "                                                                                                                    \
 	"role: x}}, "                                                                                                                      \
 	"{name: rest, to: {event: boot.stage, role: x}}]\n      limits: {" limits "}\n  steps:\n"
 #define SAMPLE(from, middle, to, u)                                                                                                        \
-	"    - measure.begin: m\n    - t.emit: {kind: boot.stage, at: 1ms}\n    - t.emit: {kind: power.on, at: " from ", u: " u                      \
-	"}\n    - t.emit: {kind: reset, at: " middle "}\n    - t.emit: {kind: boot.stage, at: " to ", u: " u                                      \
+	"    - measure.begin: m\n    - t.emit: {kind: boot.stage, at: 1ms}\n    - t.emit: {kind: power.on, at: " from ", u: " u            \
+	"}\n    - t.emit: {kind: reset, at: " middle "}\n    - t.emit: {kind: boot.stage, at: " to ", u: " u                               \
 	"}\n    - t.emit: {kind: boot.stage, at: 900ms}\n    - measure.end: m\n"
 
 static json_int_t number(const json_t *data, const char *key)
