@@ -124,6 +124,42 @@ void port_udp_close(port_socket socket);
 /* True while the physical link is up; a change ends port_wait(). */
 bool port_link_up(void);
 
+/* ---- CAN ---------------------------------------------------------------------------------------------------- */
+
+#define PORT_CAN_MAX_DATA 64u
+#define PORT_CAN_NODES    2u
+
+enum port_can_flag { /* bits of port_can_frame.flags */
+	PORT_CAN_EXTENDED = 1, /* 29-bit identifier */
+	PORT_CAN_REMOTE = 2,   /* classic remote frame: length is the requested DLC, no data */
+	PORT_CAN_FD = 4,       /* FDF */
+	PORT_CAN_BRS = 8,      /* data phase at the data bit rate (FD only) */
+	PORT_CAN_ESI = 16,     /* the sender was error passive (FD only, set by the controller) */
+};
+struct port_can_frame {
+	uint32_t id;
+	uint8_t flags;
+	uint8_t length; /* bytes: 0..8, FD also 12, 16, 20, 24, 32, 48, 64 */
+	uint8_t data[PORT_CAN_MAX_DATA];
+	uint64_t time_us; /* received frames: end of frame, the board's clock */
+};
+enum port_can_state { PORT_CAN_ACTIVE, PORT_CAN_WARNING, PORT_CAN_PASSIVE, PORT_CAN_BUS_OFF };
+
+/* Joins bus number `node` (0, 1). PORT_ABSENT: the board is not wired to it. Idempotent. */
+enum port_status port_can_open(uint8_t node);
+/* Queues a frame in the controller (at most 16 wait). PORT_WOULD_BLOCK: the queue is full; PORT_FAILED: bus-off;
+ * PORT_INVALID: illegal length or flags. *ret_ticket (may be NULL) is for port_can_sent(). */
+enum port_status port_can_send(uint8_t node, const struct port_can_frame *frame, uint32_t *ret_ticket);
+/* PORT_OK: acknowledged on the bus; PORT_WOULD_BLOCK: still waiting; PORT_FAILED: given up (bus-off, controller reset). */
+enum port_status port_can_sent(uint8_t node, uint32_t ticket);
+/* Next received frame (own frames are not received). PORT_WOULD_BLOCK: none; frames lost to a full receive queue are
+ * counted in port_can_lost(). */
+enum port_status port_can_receive(uint8_t node, struct port_can_frame *ret_frame);
+enum port_can_state port_can_state(uint8_t node, uint8_t *ret_transmit_errors, uint8_t *ret_receive_errors);
+uint32_t port_can_lost(uint8_t node);
+/* Leaves bus-off: the controller waits for 128 x 11 recessive bits (ISO 11898-1), then is error active. */
+enum port_status port_can_recover(uint8_t node);
+
 /* ---- trace (test builds only; a release port does nothing) ------------------------------------------------ */
 
 /* One line of the TLS key log (NSS format) to the debug trace port. Never to the console. */
