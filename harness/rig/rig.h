@@ -9,6 +9,7 @@
 #include "../base/loop.h"
 #include "../base/timeline.h"
 #include "../base/value.h"
+#include "../link/can.h"
 #include "../link/capture.h"
 #include "../link/relay.h"
 #include "../link/stream.h"
@@ -24,6 +25,7 @@ void rig_file_free(struct rig_file *);
 int rig_file_set_param(struct rig_file *, const char *assignment, struct error *err) WARN_UNUSED;
 bool rig_file_has_role(const struct rig_file *, const char *role);
 bool rig_file_has_link(const struct rig_file *, const char *link);
+bool rig_file_has_bus(const struct rig_file *, const char *bus);
 bool rig_file_has_capability(const struct rig_file *, const char *capability); /* "virtual", "netns", "tls", "relay", "power", … */
 bool rig_file_is_virtual(const struct rig_file *);
 const char *rig_file_name(const struct rig_file *);
@@ -66,6 +68,30 @@ struct relay *rig_link_relay(struct rig_link *); /* NULL on rigs without a tap *
 /* Physical link up/down where the rig can (netns); else by the relay. */
 int rig_link_set(struct rig_link *, bool up, struct error *err) WARN_UNUSED;
 const char *rig_link_address(const struct rig_link *); /* where the client connects to */
+
+/* ---- CAN buses: of each the rig holds one channel open, writes can.log and the can.* events ---- */
+struct rig_bus;
+struct rig_bus *rig_bus_find(struct rig *, const char *name); /* NULL: no such bus */
+unsigned rig_bus_count(const struct rig *);
+struct rig_bus *rig_bus_at(struct rig *, unsigned index); /* in the order of the rig file */
+const char *rig_bus_name(const struct rig_bus *);
+/* The harness's channel: can_send(), can_counters_read(), can_recover(). Its handlers belong to the rig. NULL when the
+ * bus is gone (rig_bus_check() says why). */
+struct can *rig_bus_channel(struct rig_bus *);
+/* Every frame right after its event and its line in can.log: received ones, and with `transmitted` those of
+ * can_send() once they were on the bus. An observer may send and may remove itself or others. */
+typedef void (*rig_bus_observer)(const struct can_message *, bool transmitted, void *context);
+int rig_bus_observe(struct rig_bus *, rig_bus_observer, void *context, struct error *err) WARN_UNUSED;
+void rig_bus_unobserve(struct rig_bus *, rig_bus_observer, void *context);
+/* Virtual bus control (docs/reference/virtual-bus.md): {"cmd": "corrupt" | "short" | "silence" | "status", …}. STOLEN.
+ * Pumps the loop until the answer; emits can.fault. *ret_answer (may be NULL) is a new reference. -ENOTSUP where the
+ * bus is real, -EREMOTEIO refused (err says why), -EPIPE the bus is gone, -ETIMEDOUT. */
+int rig_bus_inject_answer(struct rig_bus *, json_t *command, json_t **ret_answer, struct error *err) WARN_UNUSED;
+int rig_bus_inject(struct rig_bus *, json_t *command, struct error *err) WARN_UNUSED;
+/* Takes back every injection; rig_restore() does it for all. */
+void rig_bus_restore(struct rig_bus *);
+/* Fails (ERROR_BENCH) when the bus is gone: vbus died, the interface went down or was removed. */
+int rig_bus_check(const struct rig_bus *, struct error *err) WARN_UNUSED;
 
 /* ---- what the executor and the generic steps ask beyond that ---- */
 unsigned rig_board_count(const struct rig *);
