@@ -98,7 +98,7 @@ static bool round_poll(struct doip_context *context)
 		doip_activation_answer(context, newcomer, same ? DOIP_ACTIVATION_SOURCE_IN_USE : DOIP_ACTIVATION_NO_SOCKET);
 		return true;
 	}
-	if (context->now_us < context->round.deadline_us)
+	if (context->turn_us < context->round.deadline_us)
 		return false;
 	close_silent(context);
 	round_end(context);

@@ -196,9 +196,18 @@ static bool fill(struct doip_slot *slot)
 	}
 }
 
+/* A handshake takes as long as a timer's tolerance: what begins behind one in the same turn must not begin earlier. */
+static void clock_read(void)
+{
+	uint64_t now_us = port_time_us();
+	if (now_us > entity.now_us)
+		entity.now_us = now_us;
+}
+
 /* One step; false: the slot's turn is over. */
 static bool step(struct doip_slot *slot)
 {
+	clock_read();
 	if (slot->state == DOIP_SLOT_WAITING) /* what came behind the request waits for its answer; a FIN is seen */
 		return fill(slot);
 	if (slot->state != DOIP_SLOT_OPEN && !doip_slot_registered(slot))
@@ -268,14 +277,16 @@ void doip_entity_poll(uint64_t now_us, uint64_t *ret_deadline_us)
 	*ret_deadline_us = UINT64_MAX;
 	if (!entity.running)
 		return;
-	entity.now_us = now_us;
+	entity.turn_us = entity.now_us = now_us;
 	entity.again = false;
 	/* Known sockets first: one that has just ended makes room for one that waits at the listener. */
 	slots_poll();
+	clock_read();
 	doip_alive_poll(&entity);
 	doip_timers_poll(&entity);
 	doip_sockets_accept(&entity);
 	slots_poll();
+	clock_read();
 	doip_alive_poll(&entity);
 	if (!entity.running)
 		return;
@@ -293,9 +304,7 @@ enum port_status doip_entity_send_via(uint16_t node, uint16_t source, uint16_t t
 		return PORT_ABSENT;
 	if (!doip_outbox_add_diagnostic(&slot->outbox, slot->version, source, target, data, length))
 		return PORT_FULL;
-	uint64_t now_us = port_time_us();
-	if (now_us > entity.now_us)
-		entity.now_us = now_us;
+	clock_read();
 	doip_slot_flush(&entity, slot);
 	return PORT_OK;
 }

@@ -65,8 +65,9 @@ struct doip_context {
 	struct doip_entity_handlers handlers;
 	struct tls_config *server_tls;
 	bool running;
-	bool again; /* there is more to do at once */
-	uint64_t now_us;
+	bool again;       /* there is more to do at once */
+	uint64_t turn_us; /* begin of the turn: what came until then is read before a timer ends by it */
+	uint64_t now_us;  /* read again as the turn goes on: timers begin by it */
 	port_socket listener_plain, listener_tls;
 	uint32_t order;
 	struct doip_round round;

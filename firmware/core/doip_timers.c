@@ -36,7 +36,7 @@ void doip_timers_poll(struct doip_context *context)
 {
 	for (unsigned i = 0; i < DOIP_SLOT_COUNT; i++) {
 		struct doip_slot *slot = &context->slots[i];
-		if (in_use(slot) && context->now_us >= earlier(inactivity_deadline(context, slot), stall_deadline(slot)))
+		if (in_use(slot) && context->turn_us >= earlier(inactivity_deadline(context, slot), stall_deadline(slot)))
 			doip_slot_close(context, slot);
 	}
 }

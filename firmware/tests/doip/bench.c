@@ -14,6 +14,7 @@ static enum doip_diag_nack on_diagnostic(void *context, uint16_t source, uint16_
 	app.last_source = source;
 	app.last_target = target;
 	app.last_length = length;
+	fake_time_advance(app.takes_us);
 	if (app.stop)
 		doip_entity_stop();
 	if (app.respond) {

@@ -45,7 +45,8 @@ struct application {
 	int authenticated, confirmed;
 	size_t oem_length;
 	unsigned node_up, node_down;
-	bool stop; /* stops the entity from inside the handler */
+	uint64_t takes_us; /* the handler keeps the CPU for so long */
+	bool stop;         /* stops the entity from inside the handler */
 };
 extern struct application app;
 

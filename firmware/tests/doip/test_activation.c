@@ -157,6 +157,25 @@ START_TEST(an_answer_after_501_ms_is_late)
 }
 END_TEST
 
+/* Work of other sockets in the same turn, a handshake for instance, takes nothing off the time to answer in. */
+START_TEST(a_long_turn_does_not_shorten_the_wait)
+{
+	uint8_t bytes[32];
+	int other = active_tester(TESTER_2), holder = active_tester(TESTER_1), newcomer = tester();
+	uint64_t begin_us = port_time_us();
+	app.takes_us = 30 * MS;
+	fake_peer_send(other, bytes, compose(bytes, 3, 0x8001, "\x0e\x81\x00\x91\x3e", 5));
+	fake_peer_send(newcomer, bytes, compose(bytes, 3, 0x0005, "\x0e\x80\0\0\0\0\0", 7));
+	settle();
+	expect_message(holder, 0x0007);
+	run_until(begin_us + 529 * MS);
+	expect_open(holder);
+	expect_nothing(newcomer);
+	run_until(begin_us + 531 * MS);
+	expect_activation(newcomer, 0x10);
+}
+END_TEST
+
 static const uint16_t sources[] = {TESTER_1, TESTER_2, TESTER_3, TESTER_4};
 
 static void register_all(int peers[4])
@@ -437,6 +456,7 @@ Suite *suite_activation(void)
 	tcase_add_test(tcase, source_in_use_and_alive);
 	tcase_add_test(tcase, source_in_use_and_silent);
 	tcase_add_test(tcase, an_answer_after_501_ms_is_late);
+	tcase_add_test(tcase, a_long_turn_does_not_shorten_the_wait);
 	tcase_add_test(tcase, full_and_all_alive);
 	tcase_add_test(tcase, full_and_one_silent);
 	tcase_add_test(tcase, one_connection_too_many);
