@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-#define SLOTS        2u
+#define SLOTS        3u
+#define MAX_WAITING  2u /* for one connection: one that takes nothing leaves room for the others */
 #define MAX_NODES    16u
 #define MAX_UPSTREAM 8u
 #define RETRY_US     1000u
@@ -19,6 +20,7 @@ enum { ACCEPTED = 0x00, UNKNOWN_TARGET = 0x03, TOO_LARGE = 0x04, OUT_OF_MEMORY =
 struct slot {
 	const struct diag_link *link; /* NULL: free */
 	uint16_t via, source, target;
+	uint32_t order; /* of arrival */
 	size_t length;
 	uint8_t data[DIAG_MAX_LENGTH];
 };
@@ -32,6 +34,7 @@ static struct {
 	uint16_t upstream[MAX_UPSTREAM];
 	uint8_t upstream_count, upstream_next;
 	struct slot slots[SLOTS];
+	uint32_t order;
 	bool activity;
 } router;
 
@@ -167,14 +170,19 @@ static struct slot *free_slot(void)
 	return NULL;
 }
 
-/* Whether something for this connection waits already: it must not be overtaken. */
-static bool is_waiting(const struct diag_link *link, uint16_t via)
+/* What waits for this connection already and must not be overtaken. */
+static unsigned count_waiting(const struct diag_link *link, uint16_t via)
 {
-	for (unsigned i = 0; i < SLOTS; i++) {
-		if (router.slots[i].link == link && router.slots[i].via == via)
-			return true;
-	}
-	return false;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		count += router.slots[i].link == link && router.slots[i].via == via;
+	return count;
+}
+
+static bool has_room(const struct diag_link *link, uint16_t via)
+{
+	return free_slot() != NULL && count_waiting(link, via) < MAX_WAITING;
 }
 
 static enum port_status keep(const struct diag_link *link, uint16_t via, uint16_t source, uint16_t target, const uint8_t *data,
@@ -182,9 +190,10 @@ static enum port_status keep(const struct diag_link *link, uint16_t via, uint16_
 {
 	struct slot *slot = free_slot();
 
-	if (slot == NULL || length > sizeof(slot->data))
+	if (!has_room(link, via) || length > sizeof(slot->data))
 		return PORT_FULL;
 	slot->link = link;
+	slot->order = ++router.order;
 	slot->via = via;
 	slot->source = source;
 	slot->target = target;
@@ -202,7 +211,7 @@ static enum port_status send(const struct diag_link *link, uint16_t via, uint16_
 	if (link == NULL)
 		return PORT_ABSENT;
 	router.activity = true;
-	if (!is_waiting(link, via))
+	if (count_waiting(link, via) == 0)
 		status = link->send(via, source, target, data, length);
 	return status == PORT_FULL ? keep(link, via, source, target, data, length) : status;
 }
@@ -214,13 +223,14 @@ static uint8_t nack_of(enum port_status status)
 	return status == PORT_FULL ? OUT_OF_MEMORY : UNREACHABLE;
 }
 
+static const struct diag_link *link_of(uint16_t tester)
+{
+	return router.config.server == NULL || is_upstream(tester) ? router.config.client : router.config.server;
+}
+
 static enum port_status send_to_tester(uint16_t source, uint16_t tester, const uint8_t *data, size_t length)
 {
-	const struct diag_link *link = router.config.server;
-
-	if (link == NULL || is_upstream(tester))
-		link = router.config.client;
-	return send(link, tester, source, tester, data, length);
+	return send(link_of(tester), tester, source, tester, data, length);
 }
 
 void diag_router_respond(void *context, uint16_t tester, const uint8_t *data, size_t length)
@@ -241,7 +251,7 @@ void diag_router_respond(void *context, uint16_t tester, const uint8_t *data, si
 /* Beginning nothing while there is no room to keep its answer. */
 static uint8_t to_own_server(uint16_t source, bool functional, const uint8_t *data, size_t length)
 {
-	if (free_slot() == NULL)
+	if (!has_room(link_of(source), source))
 		return OUT_OF_MEMORY;
 	router.activity = true;
 	uds_server_request(source, functional, data, length, port_time_us());
@@ -303,24 +313,45 @@ uint8_t diag_router_from_client(uint16_t source, uint16_t target, const uint8_t 
 	return to_node(source, target, data, length);
 }
 
+/* A message goes only when nothing older waits for its connection: a short one would find room before a long one. */
+static bool is_next(const struct slot *slot)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		const struct slot *other = &router.slots[i];
+
+		if (other->link == slot->link && other->via == slot->via && (int32_t)(other->order - slot->order) < 0)
+			return false;
+	}
+	return slot->link != NULL;
+}
+
+static enum port_status send_slot(struct slot *slot)
+{
+	enum port_status status = slot->link->send(slot->via, slot->source, slot->target, slot->data, slot->length);
+
+	if (status == PORT_FULL)
+		return status;
+	slot->link = NULL;
+	router.activity = true;
+	return PORT_OK;
+}
+
 void diag_router_poll(uint64_t now_us, uint64_t *ret_deadline_us)
 {
-	enum port_status status;
+	bool sent;
 
-	*ret_deadline_us = UINT64_MAX;
-	for (unsigned i = 0; i < SLOTS; i++) {
-		struct slot *slot = &router.slots[i];
-
-		if (slot->link == NULL)
-			continue;
-		status = slot->link->send(slot->via, slot->source, slot->target, slot->data, slot->length);
-		if (status == PORT_FULL) {
-			*ret_deadline_us = now_us + RETRY_US;
-			continue;
+	do {
+		sent = false;
+		*ret_deadline_us = UINT64_MAX;
+		for (unsigned i = 0; i < SLOTS; i++) {
+			if (!is_next(&router.slots[i]))
+				continue;
+			if (send_slot(&router.slots[i]) == PORT_OK)
+				sent = true;
+			else
+				*ret_deadline_us = now_us + RETRY_US;
 		}
-		slot->link = NULL;
-		router.activity = true;
-	}
+	} while (sent);
 }
 
 bool diag_router_take_activity(void)

@@ -18,6 +18,7 @@ static struct {
 	uint16_t connected[4];
 	uint8_t connected_count;
 	unsigned full; /* refuse this many sends */
+	unsigned room; /* take this many, then refuse two; 0: no such limit */
 	bool client_down;
 } net;
 
@@ -34,6 +35,8 @@ static enum port_status note(char link, uint16_t via, uint16_t source, uint16_t 
 		net.full--;
 		return PORT_FULL;
 	}
+	if (net.room > 0 && --net.room == 0)
+		net.full = 2; /* a poll asks a second time after it sent something */
 	at += (size_t)snprintf(net.sent + at, sizeof(net.sent) - at, "%s%c%04X %04X>%04X ", at > 0 ? " | " : "", link, via, source, target);
 	for (size_t i = 0; i < length && i < 8; i++)
 		at += (size_t)snprintf(net.sent + at, sizeof(net.sent) - at, "%02X", data[i]);
@@ -192,7 +195,7 @@ START_TEST(full_buffers)
 	ROUTE('S', ECU, TESTER, "7E 00", "00 ");
 	ROUTE('S', TESTER, ZGW, "3E 00", "05 ");
 	ROUTE('S', ECU, TESTER, "7E 00", "05 ");
-	net.full = 2;
+	net.full = 1;
 	diag_router_poll(1000, &deadline_us);
 	ck_assert_str_eq(net.sent, "");
 	ck_assert_uint_eq(deadline_us, 2000);
@@ -200,6 +203,48 @@ START_TEST(full_buffers)
 	ck_assert_str_eq(net.sent, "S0E80 0091>0E80 7E00 | S0E80 0011>0E80 7E00");
 	ck_assert_uint_eq(deadline_us, UINT64_MAX);
 	ROUTE('S', TESTER, ZGW, "3E 00", "00 S0E80 0091>0E80 7E00");
+}
+END_TEST
+
+/* A node that takes nothing is busy (0x05) for itself alone: this node and others are reached all the same. */
+START_TEST(busy_node)
+{
+	uint64_t deadline_us = 0;
+
+	net.connected[2] = 0x0012;
+	net.connected_count = 3;
+	net.full = 1;
+	ROUTE('S', TESTER, ECU, "22 00 01", "00 ");
+	ROUTE('S', TESTER, ECU, "22 00 02", "00 ");
+	ROUTE('S', TESTER, ECU, "22 00 03", "05 ");
+	ROUTE('S', TESTER, ZGW, "3E 00", "00 S0E80 0091>0E80 7E00");
+	ROUTE('S', TESTER, 0x0012, "3E 00", "00 S0012 0E80>0012 3E00");
+	net.full = 1;
+	ROUTE('S', TESTER, 0x0012, "3E 00", "00 ");
+	ROUTE('S', TESTER, ZGW, "3E 00", "05 "); /* no room at all to keep an answer in */
+	net.sent[0] = '\0';
+	diag_router_poll(1000, &deadline_us);
+	ck_assert_str_eq(net.sent, "S0011 0E80>0011 220001 | S0011 0E80>0011 220002 | S0012 0E80>0012 3E00");
+	ROUTE('S', TESTER, ECU, "22 00 04", "00 S0011 0E80>0011 220004");
+}
+END_TEST
+
+/* The order of a connection holds while messages come and go between its waiting ones. */
+START_TEST(order_is_kept)
+{
+	uint64_t deadline_us = 0;
+
+	net.full = 1;
+	ROUTE('S', TESTER, ECU, "22 00 01", "00 ");
+	ROUTE('S', TESTER, ECU, "22 00 02", "00 ");
+	net.room = 1;
+	diag_router_poll(1000, &deadline_us);
+	ck_assert_str_eq(net.sent, "S0011 0E80>0011 220001");
+	ck_assert_uint_eq(deadline_us, 2000);
+	ROUTE('S', TESTER, ECU, "22 00 03", "00 ");
+	net.sent[0] = '\0';
+	diag_router_poll(2000, &deadline_us);
+	ck_assert_str_eq(net.sent, "S0011 0E80>0011 220002 | S0011 0E80>0011 220003");
 }
 END_TEST
 
@@ -216,7 +261,8 @@ int main(void)
 {
 	const TTest *const tests[] = {own_address,         node_below,       unknown_and_unreachable,
 	                              functional,          functional_waits, asked_functionally_from_above,
-	                              length_by_parameter, full_buffers,     too_large};
+	                              length_by_parameter, full_buffers,     busy_node,
+	                              order_is_kept,       too_large};
 	Suite *suite = suite_create("diag router");
 	TCase *tc = tcase_create("routing");
 	SRunner *runner;
