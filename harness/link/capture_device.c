@@ -29,7 +29,8 @@ struct capture_device {
 	int fd;
 	sd_event_source *source;
 	unsigned interface;
-	bool failed;
+	bool failed, has_prefix;
+	uint32_t net, mask; /* with has_prefix: what the kernel lets through, host order */
 	capture_frame_observer observer;
 	void *context;
 	uint8_t frame[FRAME_MAX];
@@ -204,6 +205,19 @@ static int open_socket(const char *name, int netns_fd, const char *prefix, struc
 	return fd;
 }
 
+static bool inside(const struct capture_device *device, const struct address *address)
+{
+	return address->any.sa_family == AF_INET && (ntohl(address->v4.sin_addr.s_addr) & device->mask) == device->net;
+}
+
+bool capture_device_shows(const struct capture *capture, const struct address *a, const struct address *b)
+{
+	for (const struct capture_device *device = capture->devices; device; device = device->next)
+		if (device->has_prefix && (inside(device, a) || inside(device, b)))
+			return true;
+	return false;
+}
+
 int capture_device(struct capture *capture, const char *name, int netns_fd, const char *prefix, capture_frame_observer observer,
                    void *context, struct error *err)
 {
@@ -226,6 +240,7 @@ int capture_device(struct capture *capture, const char *name, int netns_fd, cons
 		(void)close(fd);
 		return error_set(err, ERROR_BENCH, -r, "cannot capture on %s: %s", name, strerror(-r));
 	}
+	device->has_prefix = prefix && netns_fd < 0 && parse_prefix(prefix, &device->net, &device->mask, NULL) == 0;
 	device->capture = capture;
 	device->fd = fd;
 	device->observer = observer;

@@ -159,7 +159,7 @@ struct capture_flow *capture_flow_new(struct capture *capture, const char *clien
 {
 	struct capture_flow flow, *kept;
 
-	if (!capture || !flow_init(&flow, capture, client, server))
+	if (!capture || !flow_init(&flow, capture, client, server) || capture_device_shows(capture, &flow.ends[0], &flow.ends[1]))
 		return NULL;
 	for (const struct capture_flow *other = capture->flows; other; other = other->next) {
 		if (same_end(&other->ends[0], &flow.ends[0]) && same_end(&other->ends[1], &flow.ends[1]))
@@ -231,7 +231,7 @@ void capture_refused(struct capture *capture, const char *client, const char *se
 {
 	struct capture_flow flow;
 
-	if (!capture || !flow_init(&flow, capture, client, server))
+	if (!capture || !flow_init(&flow, capture, client, server) || capture_device_shows(capture, &flow.ends[0], &flow.ends[1]))
 		return;
 	write_segment(&flow, true, TH_SYN, NULL, 0, at);
 	flow.next_sequence[1] = 0; /* a closed port has no sequence (RFC 9293 clause 3.10.7.1) */
@@ -246,7 +246,7 @@ void capture_datagram(struct capture *capture, const char *from, const char *to,
 	uint8_t *packet, *p;
 
 	if (!capture || address_parse(from, &source, NULL) < 0 || address_parse(to, &destination, NULL) < 0 ||
-	    source.any.sa_family != destination.any.sa_family)
+	    source.any.sa_family != destination.any.sa_family || capture_device_shows(capture, &source, &destination))
 		return;
 	ip = ip_header_size(&source);
 	if (length > DATAGRAM_MAX - ip - UDP_HEADER)

@@ -39,6 +39,10 @@ struct capture {
 	struct capture_device *devices;
 };
 
+/* Whether a device capture of our own namespace shows every IPv4 packet between these two: it is real and has the
+ * kernel's stamps, and the same connection rebuilt beside it would look to a reader like a repetition. */
+bool capture_device_shows(const struct capture *, const struct address *, const struct address *);
+
 /* The file is broken off: nothing more is written. */
 void capture_fail(struct capture *, int code, const char *what);
 /* Appends an Enhanced Packet Block; at: CLOCK_MONOTONIC as everywhere. */

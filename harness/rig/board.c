@@ -12,6 +12,7 @@
 static const struct {
 	const char *key, *param;
 } implied[] = {
+        {"address", "net.address"},
         {"logical_address", "doip.logical_address"},
         {"vin", "doip.vin"},
         {"eid", "doip.eid"},

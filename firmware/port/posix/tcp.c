@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -56,9 +57,22 @@ enum port_status port_tcp_accept(port_socket listener, port_socket *ret_socket, 
 	return port_posix_socket_add(fd, false, ret_socket);
 }
 
+/* On the loopback network a board has an address of its own only if it says so: elsewhere its interface decides. */
+static bool own_loopback_address(const struct port_endpoint *remote, struct port_endpoint *ret)
+{
+	char text[48], endpoint[56];
+	if (remote->family != 4 || remote->address[0] != 127 || port_param_text("net.address", text, sizeof text) != PORT_OK)
+		return false;
+	snprintf(endpoint, sizeof endpoint, "%s:0", text);
+	return port_endpoint_parse(endpoint, ret) == PORT_OK && ret->family == 4 && ret->address[0] == 127;
+}
+
 enum port_status port_tcp_connect(const struct port_endpoint *local, const struct port_endpoint *remote, port_socket *ret_socket)
 {
 	struct sockaddr_storage from, to;
+	struct port_endpoint own;
+	if (!local && own_loopback_address(remote, &own))
+		local = &own;
 	socklen_t to_length = port_posix_sockaddr(remote, &to);
 	if (to_length == 0 || (local && local->family != remote->family))
 		return PORT_INVALID;
