@@ -12,6 +12,9 @@
 #define CONSOLE_SIZE    16384u
 #define TEXT_SIZE       256u
 #define EPHEMERAL_FIRST 49152u
+#define CAN_RECEIVED    64u
+#define CAN_QUEUE       16u
+#define CAN_TICKETS     1024u
 
 struct pipe_bytes {
 	uint8_t data[FAKE_PIPE_SIZE];
@@ -40,6 +43,17 @@ struct datagram_queue {
 	struct fake_datagram items[DATAGRAMS];
 	port_socket target[DATAGRAMS];
 	unsigned count;
+};
+
+struct fake_can {
+	bool wired, opened, manual;
+	struct port_can_frame sent[FAKE_CAN_SENT], received[CAN_RECEIVED];
+	uint32_t sent_ticket[FAKE_CAN_SENT];
+	unsigned sent_head, sent_count, received_head, received_count, waiting, recoveries;
+	enum port_status ticket[CAN_TICKETS]; /* of the newest tickets, by number */
+	uint32_t last_ticket, lost;
+	enum port_can_state state;
+	uint8_t transmit_errors, receive_errors;
 };
 
 static struct {
@@ -72,6 +86,7 @@ static struct {
 	void (*wait_hook)(void *context);
 	void *wait_context;
 	uint16_t ephemeral;
+	struct fake_can can[PORT_CAN_NODES];
 } fake;
 
 static jmp_buf run_exit;
@@ -885,4 +900,178 @@ bool fake_udp_take(struct fake_datagram *ret_datagram)
 	*ret_datagram = fake.outward.items[0];
 	queue_remove(&fake.outward, 0);
 	return true;
+}
+
+/* ---- CAN ---------------------------------------------------------------------------------------------------- */
+
+static struct fake_can *can_get(uint8_t node)
+{
+	if (node >= PORT_CAN_NODES)
+		__builtin_trap();
+	return &fake.can[node];
+}
+
+/* A node that was not opened is the firmware's bug, but the contract has an answer for it. */
+static struct fake_can *can_opened(uint8_t node)
+{
+	return node < PORT_CAN_NODES && fake.can[node].opened ? &fake.can[node] : NULL;
+}
+
+enum port_status port_can_open(uint8_t node)
+{
+	enum port_status status;
+	if (node >= PORT_CAN_NODES || !fake.can[node].wired)
+		return PORT_ABSENT;
+	if (fails(FAKE_OPEN, &status))
+		return status;
+	fake.can[node].opened = true;
+	return PORT_OK;
+}
+
+static bool can_legal(const struct port_can_frame *frame)
+{
+	bool fd = frame->flags & PORT_CAN_FD;
+	uint8_t n = frame->length;
+	if (frame->id > (frame->flags & PORT_CAN_EXTENDED ? 0x1FFFFFFFu : 0x7FFu))
+		return false;
+	if (fd ? (frame->flags & PORT_CAN_REMOTE) != 0 : (frame->flags & (PORT_CAN_BRS | PORT_CAN_ESI)) != 0)
+		return false;
+	return n <= 8 || (fd && (n == 12 || n == 16 || n == 20 || n == 24 || n == 32 || n == 48 || n == 64));
+}
+
+enum port_status port_can_send(uint8_t node, const struct port_can_frame *frame, uint32_t *ret_ticket)
+{
+	enum port_status status;
+	struct fake_can *can = can_opened(node);
+	if (can == NULL || !can_legal(frame))
+		return can == NULL ? PORT_ABSENT : PORT_INVALID;
+	if (fails(FAKE_CAN_SEND, &status))
+		return status;
+	if (can->state == PORT_CAN_BUS_OFF)
+		return PORT_FAILED;
+	if (can->waiting == CAN_QUEUE)
+		return PORT_WOULD_BLOCK;
+	if (can->sent_count == FAKE_CAN_SENT)
+		__builtin_trap(); /* the test does not take what the firmware sends */
+	unsigned place = (can->sent_head + can->sent_count++) % FAKE_CAN_SENT;
+	uint32_t ticket = ++can->last_ticket;
+	can->sent[place] = *frame;
+	can->sent[place].time_us = fake.now_us;
+	can->sent_ticket[place] = ticket;
+	can->ticket[ticket % CAN_TICKETS] = can->manual ? PORT_WOULD_BLOCK : PORT_OK;
+	can->waiting += can->manual;
+	if (ret_ticket != NULL)
+		*ret_ticket = ticket;
+	return PORT_OK;
+}
+
+enum port_status port_can_sent(uint8_t node, uint32_t ticket)
+{
+	const struct fake_can *can = can_opened(node);
+	if (can == NULL || ticket - 1 >= can->last_ticket || can->last_ticket - ticket >= CAN_TICKETS)
+		return PORT_FAILED;
+	return can->ticket[ticket % CAN_TICKETS];
+}
+
+enum port_status port_can_receive(uint8_t node, struct port_can_frame *ret_frame)
+{
+	struct fake_can *can = can_opened(node);
+	if (can == NULL || can->received_count == 0)
+		return can == NULL ? PORT_ABSENT : PORT_WOULD_BLOCK;
+	*ret_frame = can->received[can->received_head];
+	can->received_head = (can->received_head + 1) % CAN_RECEIVED;
+	can->received_count--;
+	return PORT_OK;
+}
+
+enum port_can_state port_can_state(uint8_t node, uint8_t *ret_transmit_errors, uint8_t *ret_receive_errors)
+{
+	const struct fake_can *can = can_get(node);
+	if (ret_transmit_errors != NULL)
+		*ret_transmit_errors = can->transmit_errors;
+	if (ret_receive_errors != NULL)
+		*ret_receive_errors = can->receive_errors;
+	return can->state;
+}
+
+uint32_t port_can_lost(uint8_t node)
+{
+	return can_get(node)->lost;
+}
+
+enum port_status port_can_recover(uint8_t node)
+{
+	struct fake_can *can = can_opened(node);
+	if (can == NULL)
+		return PORT_ABSENT;
+	can->recoveries++;
+	return PORT_OK;
+}
+
+void fake_can_wire(uint8_t node)
+{
+	can_get(node)->wired = true;
+}
+bool fake_can_opened(uint8_t node)
+{
+	return can_get(node)->opened;
+}
+
+bool fake_can_take(uint8_t node, struct port_can_frame *ret_frame, uint32_t *ret_ticket)
+{
+	struct fake_can *can = can_get(node);
+	if (can->sent_count == 0)
+		return false;
+	*ret_frame = can->sent[can->sent_head];
+	if (ret_ticket != NULL)
+		*ret_ticket = can->sent_ticket[can->sent_head];
+	can->sent_head = (can->sent_head + 1) % FAKE_CAN_SENT;
+	can->sent_count--;
+	return true;
+}
+
+bool fake_can_inject(uint8_t node, const struct port_can_frame *frame)
+{
+	struct fake_can *can = can_get(node);
+	if (can->received_count == CAN_RECEIVED) {
+		can->lost++;
+		return false;
+	}
+	unsigned place = (can->received_head + can->received_count++) % CAN_RECEIVED;
+	can->received[place] = *frame;
+	can->received[place].time_us = fake.now_us;
+	return true;
+}
+
+void fake_can_state_set(uint8_t node, enum port_can_state state, uint8_t transmit_errors, uint8_t receive_errors)
+{
+	struct fake_can *can = can_get(node);
+	can->state = state;
+	can->transmit_errors = transmit_errors;
+	can->receive_errors = receive_errors;
+	if (state != PORT_CAN_BUS_OFF)
+		return;
+	for (unsigned i = 0; i < CAN_TICKETS; i++) /* the queue is given up */
+		if (can->ticket[i] == PORT_WOULD_BLOCK)
+			can->ticket[i] = PORT_FAILED;
+	can->waiting = 0;
+}
+
+void fake_can_automatic(uint8_t node, bool on)
+{
+	can_get(node)->manual = !on;
+}
+
+void fake_can_confirm(uint8_t node, uint32_t ticket, bool acknowledged)
+{
+	struct fake_can *can = can_get(node);
+	if (can->ticket[ticket % CAN_TICKETS] != PORT_WOULD_BLOCK)
+		__builtin_trap(); /* not a ticket that waits */
+	can->ticket[ticket % CAN_TICKETS] = acknowledged ? PORT_OK : PORT_FAILED;
+	can->waiting--;
+}
+
+unsigned fake_can_recoveries(uint8_t node)
+{
+	return can_get(node)->recoveries;
 }

@@ -51,6 +51,7 @@ enum fake_operation {
 	FAKE_UDP_RECEIVE,
 	FAKE_JOIN,
 	FAKE_NVM,
+	FAKE_CAN_SEND,
 	FAKE_OPERATIONS
 };
 /* Every n-th operation from now on gives `status` instead; n = 0: none. */
@@ -92,5 +93,26 @@ bool fake_udp_send(const char *from, const char *to, const void *data, size_t le
 bool fake_udp_take(struct fake_datagram *ret_datagram);
 /* Whether the firmware joined the group. */
 bool fake_udp_joined(const char *group);
+
+/* ---- CAN ---------------------------------------------------------------------------------------------------- */
+/* Wires the board to bus `node`: without it port_can_open() answers PORT_ABSENT. */
+void fake_can_wire(uint8_t node);
+/* Whether the firmware has opened the node. */
+bool fake_can_opened(uint8_t node);
+/* The oldest frame that the firmware has sent and that the test has not taken; ret_ticket may be NULL. false: none.
+ * At most FAKE_CAN_SENT frames are kept: a test that lets more pass without taking them traps. */
+#define FAKE_CAN_SENT 256u
+bool fake_can_take(uint8_t node, struct port_can_frame *ret_frame, uint32_t *ret_ticket);
+/* A frame on the bus, received by the firmware; its time_us is the present. false: the receive queue (64) is full and
+ * port_can_lost() counts one more. */
+bool fake_can_inject(uint8_t node, const struct port_can_frame *frame);
+void fake_can_state_set(uint8_t node, enum port_can_state state, uint8_t transmit_errors, uint8_t receive_errors);
+/* on (default): every frame is acknowledged at once. off: it waits in the controller's queue (16 places) until the
+ * test confirms its ticket. */
+void fake_can_automatic(uint8_t node, bool on);
+/* The frame's end: acknowledged, or given up. */
+void fake_can_confirm(uint8_t node, uint32_t ticket, bool acknowledged);
+/* How often the firmware asked to leave bus-off. */
+unsigned fake_can_recoveries(uint8_t node);
 
 #endif

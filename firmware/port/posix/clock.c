@@ -25,6 +25,11 @@ uint64_t port_time_us(void)
 	return (port_posix_now_ns() - reset_ns) / 1000;
 }
 
+uint64_t port_posix_board_us(uint64_t monotonic_ns)
+{
+	return monotonic_ns > reset_ns ? (monotonic_ns - reset_ns) / 1000 : 0;
+}
+
 void port_posix_watchdog_start(uint32_t watchdog_ms)
 {
 	/* Four kicks a period: one may come late without an end. */

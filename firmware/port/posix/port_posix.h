@@ -44,6 +44,8 @@ void port_posix_parameters_each(const char *prefix, void (*call)(const char *res
 /* Clock: CLOCK_MONOTONIC ns that counts as zero. */
 void port_posix_clock_start(uint64_t reset_time_ns);
 uint64_t port_posix_now_ns(void);
+/* The board's time at an instant of CLOCK_MONOTONIC, 0 when that lies before its reset. */
+uint64_t port_posix_board_us(uint64_t monotonic_ns);
 
 /* NVM backing: a descriptor of a PORT_NVM_SIZE file, or -1 for memory that is lost at the end. -1 on failure. */
 int port_posix_nvm_open(int fd);
@@ -53,6 +55,12 @@ int port_posix_link_open(const char *device);
 int port_posix_link_fd(void); /* to poll, -1 none */
 /* Asks for the state afresh; true when it changed. */
 bool port_posix_link_update(void);
+
+/* CAN: the descriptor to poll for a node (-1 none), what to call when it is readable, and whether frames that were read
+ * along with something else have not yet been told. */
+int port_posix_can_fd(int node);
+bool port_posix_can_ready(int node, short events);
+bool port_posix_can_waiting(void);
 
 /* Console input was asked for: it may end a sleep again, unless it has ended. */
 void port_posix_console_served(bool ended);

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <time.h>
 
-#define POLL_COUNT (PORT_MAX_SOCKETS + PORT_POSIX_LINGER_COUNT + 2)
+#define POLL_COUNT (PORT_MAX_SOCKETS + PORT_POSIX_LINGER_COUNT + PORT_CAN_NODES + 2)
 
 /* One sleep's descriptors; what is ready is told to `ready`, which says whether the caller has something to do. */
 struct wait_set {
@@ -78,6 +78,10 @@ static void set_fill(struct wait_set *set)
 		if (port_posix_linger_fd(i) >= 0)
 			set_add(set, port_posix_linger_fd(i), POLLIN, linger_ready, i);
 	}
+	for (int i = 0; i < (int)PORT_CAN_NODES; i++) {
+		if (port_posix_can_fd(i) >= 0)
+			set_add(set, port_posix_can_fd(i), POLLIN, port_posix_can_ready, i);
+	}
 	if (!console_unserved)
 		set_add(set, PORT_FD_CONSOLE_IN, POLLIN, console_ready, 0);
 	if (port_posix_link_fd() >= 0)
@@ -107,7 +111,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 void port_wait(uint64_t deadline_us)
 {
-	bool woken = false;
+	bool woken = port_posix_can_waiting();
 	for (;;) {
 		uint64_t most_ns = smaller(port_posix_watchdog_kick(), port_posix_linger_poll());
 		uint64_t now_us = port_time_us();
