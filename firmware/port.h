@@ -86,7 +86,7 @@ enum port_status port_start_application(void);
 /* ---- network ---------------------------------------------------------------------------------------------- */
 
 typedef int16_t port_socket; /* index into the port's table */
-#define PORT_NO_SOCKET ((port_socket)-1)
+#define PORT_NO_SOCKET   ((port_socket) - 1)
 #define PORT_MAX_SOCKETS 24
 
 struct port_endpoint {
@@ -129,12 +129,12 @@ bool port_link_up(void);
 #define PORT_CAN_MAX_DATA 64u
 #define PORT_CAN_NODES    2u
 
-enum port_can_flag { /* bits of port_can_frame.flags */
-	PORT_CAN_EXTENDED = 1, /* 29-bit identifier */
-	PORT_CAN_REMOTE = 2,   /* classic remote frame: length is the requested DLC, no data */
-	PORT_CAN_FD = 4,       /* FDF */
-	PORT_CAN_BRS = 8,      /* data phase at the data bit rate (FD only) */
-	PORT_CAN_ESI = 16,     /* the sender was error passive (FD only, set by the controller) */
+enum port_can_flag {                        /* bits of port_can_frame.flags */
+	             PORT_CAN_EXTENDED = 1, /* 29-bit identifier */
+	             PORT_CAN_REMOTE = 2,   /* classic remote frame: length is the requested DLC, no data */
+	             PORT_CAN_FD = 4,       /* FDF */
+	             PORT_CAN_BRS = 8,      /* data phase at the data bit rate (FD only) */
+	             PORT_CAN_ESI = 16,     /* the sender was error passive (FD only, set by the controller) */
 };
 struct port_can_frame {
 	uint32_t id;

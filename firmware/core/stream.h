@@ -29,10 +29,22 @@ struct stream_ops {
 /* Takes over a connected (or connecting) socket as a plain stream. */
 void stream_plain(struct stream *ret_stream, port_socket socket);
 
-static inline bool stream_is_open(const struct stream *s) { return s->ops != NULL; }
-static inline enum port_status stream_establish(struct stream *s) { return s->ops->establish(s); }
-static inline enum port_status stream_send(struct stream *s, const uint8_t *d, size_t n, size_t *r) { return s->ops->send(s, d, n, r); }
-static inline enum port_status stream_receive(struct stream *s, uint8_t *b, size_t n, size_t *r) { return s->ops->receive(s, b, n, r); }
+static inline bool stream_is_open(const struct stream *s)
+{
+	return s->ops != NULL;
+}
+static inline enum port_status stream_establish(struct stream *s)
+{
+	return s->ops->establish(s);
+}
+static inline enum port_status stream_send(struct stream *s, const uint8_t *d, size_t n, size_t *r)
+{
+	return s->ops->send(s, d, n, r);
+}
+static inline enum port_status stream_receive(struct stream *s, uint8_t *b, size_t n, size_t *r)
+{
+	return s->ops->receive(s, b, n, r);
+}
 void stream_close(struct stream *); /* no-op when closed; ops becomes NULL */
 void stream_abort(struct stream *);
 

@@ -12,11 +12,11 @@
 #define UDS_MAX_RESPONSE 4095u
 
 struct uds_server_config {
-	uint16_t p2_ms;        /* 50 */
-	uint16_t p2_star_ms;   /* 5000 */
-	uint32_t s3_ms;        /* 5000 */
-	uint32_t security_delay_ms;  /* 10000, after security_attempts wrong keys */
-	uint8_t security_attempts;   /* 3 */
+	uint16_t p2_ms;                 /* 50 */
+	uint16_t p2_star_ms;            /* 5000 */
+	uint32_t s3_ms;                 /* 5000 */
+	uint32_t security_delay_ms;     /* 10000, after security_attempts wrong keys */
+	uint8_t security_attempts;      /* 3 */
 	bool programming_from_extended; /* false; true: programmingSession only from extended, otherwise 0x22 */
 };
 void uds_server_config_load(struct uds_server_config *config); /* parameters "uds.*" */
@@ -27,7 +27,7 @@ typedef void (*uds_respond)(void *context, uint16_t tester, const uint8_t *data,
 /* A data identifier the application adds (22, and 2E where write is not NULL); see uds_did.h for built-in ones. */
 struct uds_did {
 	uint16_t id;
-	uint16_t length;      /* fixed length in bytes; 0 = variable */
+	uint16_t length;                       /* fixed length in bytes; 0 = variable */
 	uint8_t read_sessions, write_sessions; /* bit n = session n+1 allowed; 0 = not at all */
 	uint8_t write_security;                /* level needed to write, 0 none */
 	/* Returns the number of bytes written to buffer (<= size). */
@@ -40,7 +40,7 @@ struct uds_did {
 
 /* What the built-in identification DIDs answer. The texts are the caller's, for the life of the program. */
 struct uds_identity {
-	uint8_t vin[17]; /* F190 until one is written; all 0xFF = not programmed */
+	uint8_t vin[17];              /* F190 until one is written; all 0xFF = not programmed */
 	const char *serial_number;    /* F18C */
 	const char *software_version; /* F195 */
 	const char *part_number;      /* F187 */

@@ -9,7 +9,7 @@
 
 #include <stdarg.h>
 
-#define WARN_UNUSED __attribute__((warn_unused_result))
+#define WARN_UNUSED       __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 /* A place in a YAML (or other input) file; line and column count from 1, 0 = unknown. file is borrowed from an
@@ -33,16 +33,17 @@ enum error_domain {
 
 struct error {
 	enum error_domain domain;
-	int code;            /* positive errno, 0 if none fits */
-	char message[1024];  /* UTF-8, no newline at the end */
-	struct place place;  /* input file place, if any */
-	const char *source;  /* C file:line that raised it */
+	int code;           /* positive errno, 0 if none fits */
+	char message[1024]; /* UTF-8, no newline at the end */
+	struct place place; /* input file place, if any */
+	const char *source; /* C file:line that raised it */
 };
 
 /* Fills *err (if not NULL) and returns -code (or -EINVAL when code is 0), so that a caller can `return error_set(…)`. */
-#define error_set(err, domain, code, ...) error_set_at((err), (domain), (code), (struct place){0}, __FILE_NAME__, __LINE__, __VA_ARGS__)
+#define error_set(err, domain, code, ...)              error_set_at((err), (domain), (code), (struct place){0}, __FILE_NAME__, __LINE__, __VA_ARGS__)
 #define error_set_place(err, domain, code, place, ...) error_set_at((err), (domain), (code), (place), __FILE_NAME__, __LINE__, __VA_ARGS__)
-int error_set_at(struct error *err, enum error_domain domain, int code, struct place place, const char *source_file, int source_line, const char *format, ...) PRINTF_LIKE(7, 8);
+int error_set_at(struct error *err, enum error_domain domain, int code, struct place place, const char *source_file, int source_line,
+                 const char *format, ...) PRINTF_LIKE(7, 8);
 
 /* Puts "text: " in front of the message. */
 void error_prefix(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);

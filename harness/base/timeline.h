@@ -33,7 +33,7 @@ void clock_bracket(void);
 int64_t clock_realtime_offset_ns(void);
 
 struct event {
-	uint64_t number;     /* from 1, without gaps: set by timeline_emit() */
+	uint64_t number; /* from 1, without gaps: set by timeline_emit() */
 	struct instant at;
 	const char *channel; /* "run", "case", "board:zgw", "link:zgw-vmg", "tester:1", … */
 	const char *kind;    /* "power.on", "boot.stage", "tcp.syn", "tls.finished", "doip.rx", … */

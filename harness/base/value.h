@@ -11,7 +11,18 @@
 #include "bytes.h"
 #include "error.h"
 
-enum value_type { VALUE_NULL, VALUE_BOOL, VALUE_INTEGER, VALUE_TEXT, VALUE_BYTES, VALUE_DURATION, VALUE_SIZE, VALUE_NUMBER, VALUE_LIST, VALUE_MAP };
+enum value_type {
+	VALUE_NULL,
+	VALUE_BOOL,
+	VALUE_INTEGER,
+	VALUE_TEXT,
+	VALUE_BYTES,
+	VALUE_DURATION,
+	VALUE_SIZE,
+	VALUE_NUMBER,
+	VALUE_LIST,
+	VALUE_MAP
+};
 
 struct value {
 	enum value_type type;
@@ -20,22 +31,32 @@ struct value {
 	bool hex;    /* an integer that was written as 0x…: shown so again */
 	union {
 		bool boolean;
-		int64_t integer;     /* VALUE_INTEGER; VALUE_DURATION in ns; VALUE_SIZE in bytes */
-		double number;       /* VALUE_NUMBER */
-		char *text;          /* VALUE_TEXT, owned, UTF-8 */
-		struct bytes bytes;  /* VALUE_BYTES */
-		struct { struct value **items; unsigned count; } list;
-		struct { struct value_entry *entries; unsigned count; } map;
+		int64_t integer;    /* VALUE_INTEGER; VALUE_DURATION in ns; VALUE_SIZE in bytes */
+		double number;      /* VALUE_NUMBER */
+		char *text;         /* VALUE_TEXT, owned, UTF-8 */
+		struct bytes bytes; /* VALUE_BYTES */
+		struct {
+			struct value **items;
+			unsigned count;
+		} list;
+		struct {
+			struct value_entry *entries;
+			unsigned count;
+		} map;
 	};
 };
-struct value_entry { char *key; struct place key_place; struct value *value; };
+struct value_entry {
+	char *key;
+	struct place key_place;
+	struct value *value;
+};
 
 /* Parses one YAML document with libyaml: duplicate keys, anchors/aliases/tags, several documents, non-scalar keys,
  * invalid UTF-8, nesting over 64 and files over 4 MiB are errors with their place. */
 int value_parse_file(const char *path, struct value **ret, struct error *err) WARN_UNUSED;
 int value_parse_text(const char *name, const char *text, size_t length, struct value **ret, struct error *err) WARN_UNUSED;
 void value_free(struct value *);
-struct value *value_copy(const struct value *);             /* NULL: out of memory */
+struct value *value_copy(const struct value *); /* NULL: out of memory */
 
 /* Makers of run-time values (variables); place is zero. NULL: out of memory. */
 struct value *value_new_integer(int64_t);

@@ -7,36 +7,52 @@
 
 /* One end of a measurement: the first event with this kind (and channel, and data fields) in the sample's window. */
 struct event_selector {
-	char *kind;           /* "power.on" */
-	char *role, *link;    /* channel: board:ROLE or link:LINK; NULL any */
-	struct value *where;  /* map of data fields that must be equal, or NULL */
+	char *kind;          /* "power.on" */
+	char *role, *link;   /* channel: board:ROLE or link:LINK; NULL any */
+	struct value *where; /* map of data fields that must be equal, or NULL */
 	struct place place;
 };
 enum measure_statistic { STATISTIC_P50, STATISTIC_P95, STATISTIC_MAX, STATISTIC_MIN, STATISTIC_MEAN };
-struct measure_limit { enum measure_statistic statistic; bool at_most; int64_t value_ns; struct place place; };
-struct measure_stage { char *name; struct event_selector to; };
+struct measure_limit {
+	enum measure_statistic statistic;
+	bool at_most;
+	int64_t value_ns;
+	struct place place;
+};
+struct measure_stage {
+	char *name;
+	struct event_selector to;
+};
 struct measure_def {
 	char *id, *title;
 	struct event_selector from, to;
-	struct measure_stage *stages; unsigned stage_count; /* in order; each runs from the end of the one before; a stage whose event is missing is skipped */
-	struct measure_limit *limits; unsigned limit_count;
-	unsigned samples;   /* that the case must reach; fewer is a failure */
+	struct measure_stage *stages;
+	unsigned stage_count; /* in order; each runs from the end of the one before; a stage whose event is missing is skipped */
+	struct measure_limit *limits;
+	unsigned limit_count;
+	unsigned samples; /* that the case must reach; fewer is a failure */
 	struct place place;
 };
 
 struct case_def {
-	char *id;              /* stable: "doip.header-nack-pattern", with params "doip.x[version=2]" */
+	char *id; /* stable: "doip.header-nack-pattern", with params "doip.x[version=2]" */
 	char *title;
-	char **verifies, **tags, **requires; /* NULL-terminated */
+	char **verifies, **tags,
+	        **
+	                requires; /* NULL-terminated */
 	struct place place;
 	int64_t timeout_ns;        /* default 60 s */
 	int64_t always_timeout_ns; /* default 15 s */
 	struct step_block setup, steps, always;
-	struct measure_def *measures; unsigned measure_count;
-	struct value *params;      /* map name -> value of this combination, or NULL */
-	struct value *retry;       /* reserved */
+	struct measure_def *measures;
+	unsigned measure_count;
+	struct value *params; /* map name -> value of this combination, or NULL */
+	struct value *retry;  /* reserved */
 };
-struct program { struct case_def **cases; unsigned count; };
+struct program {
+	struct case_def **cases;
+	unsigned count;
+};
 
 /* Collects every error it can (up to limit) rather than the first one. */
 struct error_list {
@@ -51,9 +67,11 @@ void error_list_free(struct error_list *);
 
 /* Reads files (directories are searched for *.yaml, sorted) and checks everything that needs no rig: structure,
  * steps, arguments, variables, case ids unique over all files. 0, or -EINVAL with at least one error in the list. */
-int program_load(const char *const *paths, unsigned path_count, const struct step_registry *, struct program **ret, struct error_list *errors) WARN_UNUSED;
+int program_load(const char *const *paths, unsigned path_count, const struct step_registry *, struct program **ret,
+                 struct error_list *errors) WARN_UNUSED;
 /* The same for one text; name stands for the file in places. */
-int program_load_text(const char *name, const char *text, size_t length, const struct step_registry *, struct program **ret, struct error_list *errors) WARN_UNUSED;
+int program_load_text(const char *name, const char *text, size_t length, const struct step_registry *, struct program **ret,
+                      struct error_list *errors) WARN_UNUSED;
 void program_free(struct program *);
 
 /* Selects cases: any of the tags (none given: all) and none of those written "!tag"; any of the patterns (fnmatch) for
@@ -91,7 +109,8 @@ int step_call_arg(const struct step_call *, const char *name, const struct scope
 
 /* Checks a map of expectations against a result map. 0 all hold; -EBADMSG: one does not, err (ERROR_DUT) carries the
  * place of the expectation, *ret_expected and *ret_actual are newly allocated texts. */
-int expect_check(const struct value *expect, const struct value *results, const struct scope *, char **ret_expected, char **ret_actual, struct error *err) WARN_UNUSED;
+int expect_check(const struct value *expect, const struct value *results, const struct scope *, char **ret_expected, char **ret_actual,
+                 struct error *err) WARN_UNUSED;
 
 /* JSON Schema (draft 2020-12) of test case files, from the registry. New reference. */
 json_t *schema_testcase(const struct step_registry *);

@@ -14,20 +14,20 @@ struct step_call;
 
 enum arg_flags {
 	ARG_REQUIRED = 1,
-	ARG_LIST = 2,      /* a list of `type`; a single value is taken as a list of one */
-	ARG_ROLE = 4,      /* text naming a role of the rig */
-	ARG_LINK = 8,      /* text naming a link of the rig */
-	ARG_STEPS = 16,    /* a block: a list of steps */
-	ARG_EXPECT = 32,   /* a map: result field -> matcher (see below) */
-	ARG_SAVE = 64,     /* a map: variable name -> result field */
-	ARG_ANY = 128,     /* any value, kept as it is */
-	ARG_NAME = 256,    /* text that names something the case itself defines (a measurement, a connection); of a
-			    * STEP_BLOCK step, the one called "as" names a variable that its block may use */
-	ARG_SCALAR = 512,  /* the step may be written with this argument alone: `- wait: 50ms` */
+	ARG_LIST = 2,        /* a list of `type`; a single value is taken as a list of one */
+	ARG_ROLE = 4,        /* text naming a role of the rig */
+	ARG_LINK = 8,        /* text naming a link of the rig */
+	ARG_STEPS = 16,      /* a block: a list of steps */
+	ARG_EXPECT = 32,     /* a map: result field -> matcher (see below) */
+	ARG_SAVE = 64,       /* a map: variable name -> result field */
+	ARG_ANY = 128,       /* any value, kept as it is */
+	ARG_NAME = 256,      /* text that names something the case itself defines (a measurement, a connection); of a
+	                      * STEP_BLOCK step, the one called "as" names a variable that its block may use */
+	ARG_SCALAR = 512,    /* the step may be written with this argument alone: `- wait: 50ms` */
 	ARG_POSITIVE = 1024, /* integers, durations, sizes: above zero */
 };
 struct arg_def {
-	const char *name;           /* NULL ends the table */
+	const char *name; /* NULL ends the table */
 	enum value_type type;
 	unsigned flags;
 	const char *default_text;   /* as it would be written; NULL none */
@@ -36,16 +36,20 @@ struct arg_def {
 	const char *doc;            /* one sentence, ends with a full stop */
 };
 /* A field of the step's result, usable in expect: and save:. */
-struct result_def { const char *name; enum value_type type; const char *doc; };
+struct result_def {
+	const char *name;
+	enum value_type type;
+	const char *doc;
+};
 
 enum step_flags {
-	STEP_ACTION = 1,  /* changes something: moves the event mark (waiting steps look back to the last action) */
-	STEP_BLOCK = 2,   /* has ARG_STEPS; the executor runs the block through run() */
+	STEP_ACTION = 1,    /* changes something: moves the event mark (waiting steps look back to the last action) */
+	STEP_BLOCK = 2,     /* has ARG_STEPS; the executor runs the block through run() */
 	STEP_ALWAYS_OK = 4, /* may stand in `always` after a cancel */
 };
 struct step_def {
-	const char *name;  /* "doip.activate" */
-	const char *doc;   /* a paragraph */
+	const char *name;    /* "doip.activate" */
+	const char *doc;     /* a paragraph */
 	const char *example; /* YAML, or NULL */
 	unsigned flags;
 	const struct arg_def *args;
@@ -56,7 +60,10 @@ struct step_def {
 	int (*run)(struct step_context *, const struct step_call *, struct error *);
 };
 
-struct step_registry { const struct step_def *const *steps; unsigned count; };
+struct step_registry {
+	const struct step_def *const *steps;
+	unsigned count;
+};
 const struct step_def *step_registry_find(const struct step_registry *, const char *name);
 
 /* A matcher of `expect:`; written as a bare value (= eq) or a map with one of:
@@ -74,6 +81,9 @@ struct step_call {
 	struct value *expect;     /* map, or NULL */
 	struct value *save;       /* map, or NULL */
 };
-struct step_block { struct step_call **calls; unsigned count; };
+struct step_block {
+	struct step_call **calls;
+	unsigned count;
+};
 
 #endif

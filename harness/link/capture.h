@@ -20,7 +20,8 @@ struct capture;
 /* Creates the file (which must not exist); mode 0600 when it may hold secrets. loop may be NULL: then packets reach
  * the file at capture_close() or when 64 KiB have gathered; with a loop, within 100 ms too. */
 int capture_open(struct capture **ret, struct loop *, const char *path, bool allow_secrets, struct error *) WARN_UNUSED;
-int capture_close(struct capture *, struct error *); /* writes what is left; frees (also the flows that are still open); the first failure */
+int capture_close(struct capture *,
+                  struct error *); /* writes what is left; frees (also the flows that are still open); the first failure */
 bool capture_failed(const struct capture *, struct error *); /* a write failed (full disk): nothing more is written, the file is whole */
 
 /* Rebuilt TCP. Addresses "1.2.3.4:5". A flow is one connection. NULL flows and captures are allowed everywhere. */
@@ -40,6 +41,7 @@ void capture_secret(struct capture *, const char *line);
  * an address inside prefix ("127.1.0.0/16", IPv4) or NULL. -EPERM without the privilege. Frames are also handed to
  * observer (may be NULL): Ethernet frame, stamp. What goes over the loopback device is taken once. */
 typedef void (*capture_frame_observer)(const uint8_t *frame, size_t length, struct instant at, void *context);
-int capture_device(struct capture *, const char *device, int netns_fd, const char *prefix, capture_frame_observer, void *context, struct error *) WARN_UNUSED;
+int capture_device(struct capture *, const char *device, int netns_fd, const char *prefix, capture_frame_observer, void *context,
+                   struct error *) WARN_UNUSED;
 
 #endif

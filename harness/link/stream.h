@@ -15,10 +15,10 @@ struct capture;
 /* Who we are and whom we trust in TLS; paths of PEM files. NULL certificate: present none. */
 struct tls_identity {
 	const char *ca, *certificate, *key;
-	const char *peer_name;                    /* client: name to verify and SNI; NULL: none */
+	const char *peer_name;                     /* client: name to verify and SNI; NULL: none */
 	uint16_t minimum_version, maximum_version; /* 0x0303, 0x0304 */
-	const char *groups;                       /* OpenSSL group list or NULL */
-	bool verify_peer;                         /* false: take any (a scanner's view) */
+	const char *groups;                        /* OpenSSL group list or NULL */
+	bool verify_peer;                          /* false: take any (a scanner's view) */
 };
 
 enum stream_state { STREAM_CONNECTING, STREAM_HANDSHAKING, STREAM_OPEN, STREAM_CLOSED };
@@ -27,7 +27,15 @@ enum stream_state { STREAM_CONNECTING, STREAM_HANDSHAKING, STREAM_OPEN, STREAM_C
  * RESET, REFUSED: by RST, or nobody answered. TLS: an alert, or bytes that are no TLS. LOCAL: stream_abort(), or closed
  * by us. TRUNCATED: FIN inside TLS without close_notify.
  */
-enum stream_end { STREAM_END_NONE, STREAM_END_FIN, STREAM_END_RESET, STREAM_END_REFUSED, STREAM_END_TLS, STREAM_END_LOCAL, STREAM_END_TRUNCATED };
+enum stream_end {
+	STREAM_END_NONE,
+	STREAM_END_FIN,
+	STREAM_END_RESET,
+	STREAM_END_REFUSED,
+	STREAM_END_TLS,
+	STREAM_END_LOCAL,
+	STREAM_END_TRUNCATED
+};
 
 struct stream; /* opaque */
 struct stream_handlers {
@@ -50,14 +58,15 @@ struct stream_environment {
 /* address "127.1.2.1:13400", local may be NULL ("127.1.9.1"). identity NULL: plain TCP. What the network says (refused,
  * unreachable) comes by closed(); only what is wrong on our side (an address that is not ours, a missing certificate) is
  * an error here. Handlers are called from the loop only, but for stream_abort(). The stream may be freed in any of them. */
-int stream_connect(struct stream **ret, const struct stream_environment *, const char *local, const char *address, const struct tls_identity *, const struct stream_handlers *, struct error *) WARN_UNUSED;
+int stream_connect(struct stream **ret, const struct stream_environment *, const char *local, const char *address,
+                   const struct tls_identity *, const struct stream_handlers *, struct error *) WARN_UNUSED;
 int stream_send(struct stream *, const void *data, size_t length, struct error *) WARN_UNUSED; /* queues all of it; -ENOTCONN unless open */
 /* Raw TCP bytes beneath TLS (to send rubbish in place of records). */
 int stream_send_raw(struct stream *, const void *data, size_t length, struct error *) WARN_UNUSED;
-void stream_pause_reading(struct stream *, bool);  /* a peer that stops reading */
-void stream_shutdown(struct stream *);             /* orderly: close_notify, FIN; received data still comes */
-void stream_abort(struct stream *);                /* RST; closed(STREAM_END_LOCAL) is called before it returns */
-void stream_free(struct stream *);                 /* closes in order if open, without calling closed(); NULL allowed */
+void stream_pause_reading(struct stream *, bool); /* a peer that stops reading */
+void stream_shutdown(struct stream *);            /* orderly: close_notify, FIN; received data still comes */
+void stream_abort(struct stream *);               /* RST; closed(STREAM_END_LOCAL) is called before it returns */
+void stream_free(struct stream *);                /* closes in order if open, without calling closed(); NULL allowed */
 enum stream_state stream_state(const struct stream *);
 enum stream_end stream_end(const struct stream *);
 /*
@@ -72,7 +81,8 @@ const char *stream_end_name(enum stream_end); /* "fin" "reset" "refused" "tls" "
 struct stream_listener;
 /* accepted: the new stream is the callee's; it sets handlers with stream_set_handlers() at once. opened() follows: at
  * once for plain TCP, after the handshake for TLS. address may have port 0: see stream_listener_address(). */
-int stream_listen(struct stream_listener **ret, const struct stream_environment *, const char *address, const struct tls_identity *, void (*accepted)(struct stream *, void *), void *context, struct error *) WARN_UNUSED;
+int stream_listen(struct stream_listener **ret, const struct stream_environment *, const char *address, const struct tls_identity *,
+                  void (*accepted)(struct stream *, void *), void *context, struct error *) WARN_UNUSED;
 void stream_listener_free(struct stream_listener *);
 const char *stream_listener_address(const struct stream_listener *); /* "127.0.0.1:40001" */
 const char *stream_local(const struct stream *);

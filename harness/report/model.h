@@ -22,7 +22,7 @@ struct report_attempt {
 	enum verdict verdict;
 	enum cause cause;
 	char *message, *expected, *actual;
-	struct place place; /* of the failure, else of the case */
+	struct place place;                    /* of the failure, else of the case */
 	int64_t begin_ns, end_ns, duration_ns; /* CLOCK_MONOTONIC */
 	bool has_step;
 	struct report_step step;

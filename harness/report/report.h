@@ -34,11 +34,11 @@ struct report_figure {
 };
 /* What a terminal wants to know after a run. */
 struct report_summary {
-	unsigned total, planned;                   /* cases run; cases the run was to have (0 unknown) */
+	unsigned total, planned; /* cases run; cases the run was to have (0 unknown) */
 	unsigned by_verdict[VERDICT_ERROR + 1];
-	unsigned flaky;                            /* passed, but not in every attempt */
-	bool virtual_rack, interrupted, complete;  /* not complete: the journal has no run.end */
-	bool journal_cut;                          /* its last line is cut off and was left out */
+	unsigned flaky;                           /* passed, but not in every attempt */
+	bool virtual_rack, interrupted, complete; /* not complete: the journal has no run.end */
+	bool journal_cut;                         /* its last line is cut off and was left out */
 	struct report_problem *problems;
 	size_t problem_count;
 	struct report_figure *figures;

@@ -15,13 +15,13 @@ struct text {
 void text_free(struct text *);
 void text_put(struct text *, const char *);
 void text_printf(struct text *, const char *format, ...) PRINTF_LIKE(2, 3); /* integers and strings only: no locale */
-void text_put_html(struct text *, const char *); /* escaped for content and quoted attributes; NULL is empty */
-void text_put_ms(struct text *, int64_t ns);     /* "12.345" */
+void text_put_html(struct text *, const char *);                            /* escaped for content and quoted attributes; NULL is empty */
+void text_put_ms(struct text *, int64_t ns);                                /* "12.345" */
 void text_put_seconds(struct text *, int64_t ns);
-const char *text_end(struct text *);             /* NUL-terminated; "" when it failed */
+const char *text_end(struct text *); /* NUL-terminated; "" when it failed */
 
-/* Valid UTF-8 of characters that XML 1.0 allows: everything else, and what reorders text, becomes U+FFFD. At most limit bytes (0: no limit),
- * then "…". New string, NULL when out of memory. */
+/* Valid UTF-8 of characters that XML 1.0 allows: everything else, and what reorders text, becomes U+FFFD. At most limit bytes (0: no
+ * limit), then "…". New string, NULL when out of memory. */
 char *text_clean(const char *data, size_t length, size_t limit);
 
 #define TEXT_NUMBER_SIZE 40

@@ -11,23 +11,25 @@ struct step_context {
 	struct timeline *timeline;
 	struct rig *rig;
 	struct scope *scope;
-	int64_t deadline_ns;      /* of the case or of its `always` phase: no step waits longer */
-	uint64_t action_mark;     /* timeline mark at the begin of the last STEP_ACTION step */
-	struct value *results;    /* a map a step fills by step_result_*(); reset before each step */
-	uint64_t seed;            /* of this case: derived from the run's */
+	int64_t deadline_ns;   /* of the case or of its `always` phase: no step waits longer */
+	uint64_t action_mark;  /* timeline mark at the begin of the last STEP_ACTION step */
+	struct value *results; /* a map a step fills by step_result_*(); reset before each step */
+	uint64_t seed;         /* of this case: derived from the run's */
 	struct executor *executor;
 	/* Case-scoped objects of steps ("testers", "servers", …): a destructor runs at the end of the case, newest first. */
 	struct case_object *objects;
-	char *expected, *actual;  /* of a failed check; owned */
+	char *expected, *actual; /* of a failed check; owned */
 };
 
 /* Arguments of the running call, resolved, converted, and kept alive until the step ends. A missing optional
  * argument gives NULL / the fallback with 0. */
 int step_arg(struct step_context *, const struct step_call *, const char *name, const struct value **ret, struct error *) WARN_UNUSED;
 int step_arg_text(struct step_context *, const struct step_call *, const char *name, const char **ret, struct error *) WARN_UNUSED;
-int step_arg_integer(struct step_context *, const struct step_call *, const char *name, int64_t fallback, int64_t *ret, struct error *) WARN_UNUSED; /* also durations (ns) and sizes */
+int step_arg_integer(struct step_context *, const struct step_call *, const char *name, int64_t fallback, int64_t *ret,
+                     struct error *) WARN_UNUSED; /* also durations (ns) and sizes */
 int step_arg_bool(struct step_context *, const struct step_call *, const char *name, bool fallback, bool *ret, struct error *) WARN_UNUSED;
-int step_arg_bytes(struct step_context *, const struct step_call *, const char *name, const struct bytes **ret, struct error *) WARN_UNUSED; /* *ret NULL if absent */
+int step_arg_bytes(struct step_context *, const struct step_call *, const char *name, const struct bytes **ret,
+                   struct error *) WARN_UNUSED; /* *ret NULL if absent */
 bool step_has_arg(const struct step_call *, const char *name);
 
 /* Results. */
@@ -42,7 +44,8 @@ int step_result_bool(struct step_context *, const char *name, bool) WARN_UNUSED;
 int step_wait(struct step_context *, bool (*done)(void *), void *, int64_t within_ns, struct error *) WARN_UNUSED;
 
 /* A failed check of the DUT's behaviour: fills expected/actual and err (ERROR_DUT); returns -EBADMSG. */
-int step_check_failed(struct step_context *, struct error *, const char *expected, const char *actual, const char *format, ...) PRINTF_LIKE(5, 6);
+int step_check_failed(struct step_context *, struct error *, const char *expected, const char *actual, const char *format, ...)
+        PRINTF_LIKE(5, 6);
 
 /* Case-scoped objects: found by kind and name. object_add takes ownership. */
 int step_object_add(struct step_context *, const char *kind, const char *name, void *object, void (*destroy)(void *)) WARN_UNUSED;

@@ -484,21 +484,21 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {errors_carry_place_and_context,
-	                                     long_errors_end_between_characters,
-	                                     interning_survives_growth,
-	                                     bytes_grow_parse_and_print,
-	                                     verdicts_decide_the_exit_status,
-	                                     statistics_are_type_7,
-	                                     near_words_are_suggested,
-	                                     loop_meets_deadlines,
-	                                     loop_handles_what_is_ready_after_the_deadline,
-	                                     timeline_writes_the_journal_in_field_order,
-	                                     timeline_remembers_the_newest,
-	                                     observers_may_emit_and_leave,
-	                                     a_full_disk_leaves_whole_lines,
-	                                     enospc_is_told_once,
-	                                     kernel_stamps_become_monotonic,
-	                                     programs_and_fixtures_are_found};
+	                              long_errors_end_between_characters,
+	                              interning_survives_growth,
+	                              bytes_grow_parse_and_print,
+	                              verdicts_decide_the_exit_status,
+	                              statistics_are_type_7,
+	                              near_words_are_suggested,
+	                              loop_meets_deadlines,
+	                              loop_handles_what_is_ready_after_the_deadline,
+	                              timeline_writes_the_journal_in_field_order,
+	                              timeline_remembers_the_newest,
+	                              observers_may_emit_and_leave,
+	                              a_full_disk_leaves_whole_lines,
+	                              enospc_is_told_once,
+	                              kernel_stamps_become_monotonic,
+	                              programs_and_fixtures_are_found};
 	Suite *suite = suite_create("base");
 	TCase *cases = tcase_create("base");
 	SRunner *runner;

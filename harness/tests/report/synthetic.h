@@ -17,7 +17,8 @@ void synthetic_begin(struct synthetic *);                             /* an empt
 void synthetic_run(struct synthetic *, const char *host);             /* run.begin, virtual */
 void synthetic_end(struct synthetic *, int status, bool interrupted); /* run.end */
 /* One event; data is JSON text or NULL. */
-void synthetic_event(struct synthetic *, const char *channel, const char *kind, const char *data_format, ...) __attribute__((format(printf, 4, 5)));
+void synthetic_event(struct synthetic *, const char *channel, const char *kind, const char *data_format, ...)
+        __attribute__((format(printf, 4, 5)));
 void synthetic_raw(struct synthetic *, const void *data, size_t length); /* into the journal as it is */
 void synthetic_case_begin(struct synthetic *, const char *id, const char *file, int attempt);
 void synthetic_case_end(struct synthetic *, const char *id, int attempt, const char *verdict, const char *cause, const char *message);
