@@ -21,7 +21,7 @@ static void report_dead(struct board *board, const char *exit)
 	              json_pack("{s:s, s:I, s:s, s:s}", "event", "cpu", "t", (json_int_t)instant_ns(), "state", "dead", "exit", exit));
 }
 
-static void report_reset(struct board *board, const char *kind)
+void board_report_reset(struct board *board, const char *kind)
 {
 	control_event(&board->control, json_pack("{s:s, s:I, s:s, s:i}", "event", "reset", "t", (json_int_t)board->release_ns, "kind", kind,
 	                                         "boot", (int)board->boots));
@@ -64,8 +64,8 @@ static int prepare(struct board *board, char *error, size_t error_size)
 	return 0;
 }
 
-/* Releases reset: the SSW begins. */
-static void release(struct board *board, const char *kind, const char *reason)
+/* Releases reset: the SSW begins. The caller reports it. */
+static void release(struct board *board, const char *reason)
 {
 	board->boots++;
 	board->fresh = false;
@@ -73,7 +73,6 @@ static void release(struct board *board, const char *kind, const char *reason)
 	board->release_ns = instant_ns();
 	board->ssw_end_ns = board->release_ns + straps_get_u32(&board->straps, "boot.ssw_ms", 10) * MS;
 	board->state = BOARD_SSW;
-	report_reset(board, kind);
 }
 
 int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
@@ -90,7 +89,7 @@ int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, s
 		if (prepare(board, error, error_size) < 0)
 			return -1;
 		board->powered = true;
-		release(board, "power", "power-on");
+		release(board, "power-on");
 		*ret_t_ns = board->release_ns;
 	}
 	return 0;
@@ -105,7 +104,8 @@ int board_reset(struct board *board, const char *kind, uint64_t *ret_t_ns, char 
 	if (prepare(board, error, error_size) < 0)
 		return -1;
 	stop(board, BOARD_SSW);
-	release(board, kind, kind);
+	release(board, kind);
+	board_report_reset(board, kind);
 	*ret_t_ns = board->release_ns;
 	return 0;
 }
@@ -122,7 +122,9 @@ int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, si
 	if (board->held && board->powered) {
 		if (prepare(board, error, error_size) < 0)
 			return -1;
-		release(board, board->fresh ? "power" : "external", board->fresh ? "power-on" : "external");
+		bool fresh = board->fresh;
+		release(board, fresh ? "power-on" : "external");
+		board_report_reset(board, fresh ? "power" : "external");
 		*ret_t_ns = board->release_ns;
 	}
 	board->held = false;

@@ -30,9 +30,13 @@ struct board {
 };
 
 /* Actions. *ret_t_ns: the action's own time. -1: refused, the reason is in error[]. kind has to live for ever. */
+/* board_power() leaves the report of the reset that it released to the caller: the power edge is told first. */
 int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size);
 int board_reset(struct board *board, const char *kind, uint64_t *ret_t_ns, char *error, size_t error_size);
 int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size);
+
+/* The event of the newest release from reset. */
+void board_report_reset(struct board *board, const char *kind);
 
 /* What happened: a deadline passed, the debug trace has a message, the CPU ended. */
 uint64_t board_deadline_ns(const struct board *board);

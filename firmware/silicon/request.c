@@ -30,7 +30,10 @@ static void do_switch(struct board *board, json_t *request, int (*action)(struct
 
 static void do_power(struct board *board, json_t *request)
 {
+	unsigned boots = board->boots;
 	do_switch(board, request, board_power);
+	if (board->boots != boots)
+		board_report_reset(board, "power");
 }
 
 static void do_hold(struct board *board, json_t *request)
