@@ -41,10 +41,10 @@ static int64_t floor_ns(struct timeline *timeline)
 int main(void)
 {
 	char text[256], directory[] = "/tmp/bench-step-XXXXXX", path[64];
-	struct program *program;
+	struct program *program = NULL;
 	struct error_list errors = {0};
-	struct loop *loop;
-	struct timeline *timeline;
+	struct loop *loop = NULL;
+	struct timeline *timeline = NULL;
 	struct verdict_tally tally;
 	struct error error;
 	const struct executor_options options = {0};
