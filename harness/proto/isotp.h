@@ -25,20 +25,23 @@ struct isotp_options {
 	bool pad; uint8_t padding;
 	uint8_t block_size, st_min; /* what we ask for as a receiver */
 	unsigned wft_max;
-	uint32_t receive_limit;     /* larger first frames get FC overflow */
-	int64_t n_as_ns, n_bs_ns, n_cr_ns;
+	uint32_t receive_limit;     /* larger first frames get FC overflow; 0: 64 MiB */
+	int64_t n_as_ns, n_bs_ns, n_cr_ns; /* 0: 1 s each */
 };
 /* What a sender or receiver does wrong on purpose; zero-initialised = nothing. Counters are from 1. */
 struct isotp_misdeeds {
 	unsigned wrong_sn_at, skip_cf_at, repeat_cf_at; /* consecutive frame number */
-	bool ignore_st_min, ignore_block_size, no_flow_control;
+	bool ignore_st_min, ignore_block_size;
+	bool no_flow_control;          /* sends none as a receiver, waits for none as a sender */
 	unsigned waits_before_flow;    /* FC.WAIT so often first */
-	int flow_status;               /* -1: right one; else FS sent (3..15 reserved, 2 overflow) */
+	int flow_status;               /* 0: the right one; else FS sent (1 wait, 2 overflow, 3..15 reserved) */
 	uint8_t short_flow_control;    /* send an FC of so many bytes (0 = right) */
 	bool first_frame_fits_single;  /* FF although an SF would do */
 	bool escape_small;             /* 32-bit length although <= 4095 */
 	int64_t delay_cf_ns;           /* before each CF */
-	uint32_t announce_length;      /* FF_DL claimed (0 = true one) */
+	uint32_t announce_length;      /* SF_DL or FF_DL claimed (0 = true one) */
+	int64_t wait_gap_ns;           /* between FC.WAIT frames; 0: 100 ms */
+	int64_t delay_flow_control_ns; /* before each FC */
 };
 
 struct isotp; /* one link, both directions; opaque */

@@ -15,11 +15,13 @@
 struct secoc_layout {
 	uint16_t data_id;
 	bool data_id_in_mac;
-	unsigned authentic_bytes, mac_from, mac_bytes;
+	unsigned authentic_bytes;
+	unsigned mac_from, mac_bytes; /* part of the PDU under the MAC; may reach into the sent freshness (whole bytes of it) */
 	unsigned freshness_bits, freshness_sent_bits, mac_bits;
 	unsigned trip_bits, reset_bits, counter_bits, flag_bits; /* all 0: single counter */
 };
-/* "profile1", "profile2", "profile3", "demo", "demo-b": presets; 0 or -EINVAL. authentic_bytes and data_id stay as given. */
+/* "profile1", "profile2", "profile3", "demo", "demo-b": presets; 0 or -EINVAL. authentic_bytes and data_id stay as given
+ * (demo and demo-b: 13 where authentic_bytes is 0); the MAC covers all authentic bytes. */
 int secoc_layout_preset(const char *name, struct secoc_layout *);
 int secoc_layout_check(const struct secoc_layout *, struct error *) WARN_UNUSED;
 
@@ -30,12 +32,13 @@ int secoc_cmac(struct secoc_key *, const void *data, size_t length, uint8_t mac[
 
 /* What is made wrong; zero-initialised = right. */
 struct secoc_mutation {
-	int flip_bit;                 /* -1 none; bit number of the whole PDU, MSB first */
-	const uint8_t *mac; unsigned mac_bits_right; bool has_mac_bits_right; /* first n bits right, the rest inverted */
+	bool has_flip_bit; unsigned flip_bit; /* bit number of the whole PDU, from 0, MSB first */
+	const uint8_t *mac;           /* 16 bytes sent in place of the CMAC */
+	unsigned mac_bits_right; bool has_mac_bits_right; /* first n bits right, the rest inverted */
 	bool zero_mac, ones_mac, random_mac;
 	bool little_endian_freshness, without_data_id;
 	bool has_data_id; uint16_t data_id;
-	uint64_t seed;
+	uint64_t seed;                /* of random_mac */
 };
 /* Secured PDU = authentic | low freshness bits | high MAC bits, one MSB-first bit string. 0, -EINVAL, -ENOMEM. */
 int secoc_make(struct secoc_key *, const struct secoc_layout *, const uint8_t *authentic, uint64_t freshness, const struct secoc_mutation *, struct bytes *ret) WARN_UNUSED;

@@ -7,6 +7,8 @@ int main(void)
 {
 	SRunner *runner = srunner_create(doip_suite());
 	srunner_add_suite(runner, uds_suite());
+	srunner_add_suite(runner, isotp_suite());
+	srunner_add_suite(runner, secoc_suite());
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

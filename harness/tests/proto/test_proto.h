@@ -6,5 +6,7 @@
 
 Suite *doip_suite(void);
 Suite *uds_suite(void);
+Suite *isotp_suite(void);
+Suite *secoc_suite(void);
 
 #endif
