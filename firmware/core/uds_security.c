@@ -5,7 +5,7 @@
  * key = first 4 bytes of AES-CMAC(secret, seed). Failed attempts and a running delay survive a reset; the delay then
  * begins anew.
  */
-#include "uds_cmac.h"
+#include "cmac.h"
 #include "uds_nvm.h"
 #include "uds_services.h"
 
@@ -156,7 +156,7 @@ static bool key_matches(const uint8_t *key)
 {
 	uint8_t mac[16], difference = 0;
 
-	if (!uds_cmac(security.secret, security.seed, sizeof(security.seed), mac))
+	if (!cmac_once(security.secret, security.seed, sizeof(security.seed), mac))
 		return false;
 	/* All bytes are looked at, so that the time tells nothing about the key. */
 	for (size_t i = 0; i < KEY_LENGTH; i++)

@@ -12,19 +12,29 @@
 
 /* X(symbol, name): what it does */
 #define FAULT_LIST(X)                                                                                                                      \
-	X(FAULT_ACTIVATION_CODE, "activation-code")         /* testers (0x0E00..0x0FFF) are answered 0x11, not 0x10 */                     \
-	X(FAULT_ACCEPT_EXPIRED, "accept-expired")           /* an expired peer certificate is accepted */                                  \
-	X(FAULT_ACCEPT_ANY_CA, "accept-any-ca")             /* a peer certificate of any issuer is accepted */                             \
-	X(FAULT_ACCEPT_ANY_NAME, "accept-any-name")         /* the server's name is not checked */                                         \
-	X(FAULT_NO_CLIENT_CERTIFICATE, "no-client-auth")    /* a client without certificate is accepted */                                 \
-	X(FAULT_SLOW_HANDSHAKE, "slow-handshake")           /* every handshake starts 300 ms late */                                       \
-	X(FAULT_HEADER_NACK_MISSING, "header-nack-missing") /* unknown payload types are dropped silently */                               \
-	X(FAULT_ALIVE_CHECK_MISSING, "alive-check-missing") /* a second tester with a registered address is accepted at once */            \
-	X(FAULT_ACK_AFTER_RESPONSE, "ack-after-response")   /* 0x8001 is sent before 0x8002 */                                             \
-	X(FAULT_SUPPRESS_IGNORED, "suppress-ignored")       /* suppressPosRspMsgIndicationBit has no effect */                             \
-	X(FAULT_BOOT_HANG, "boot-hang")                     /* hangs after the application stage */                                        \
-	X(FAULT_NO_BOOT, "no-boot")                         /* nothing after the SSW */                                                    \
-	X(FAULT_CONSOLE_FLOOD, "console-flood")             /* writes binary rubbish to the console without end */
+	X(FAULT_ACTIVATION_CODE, "activation-code")                   /* testers (0x0E00..0x0FFF) are answered 0x11, not 0x10 */           \
+	X(FAULT_ACCEPT_EXPIRED, "accept-expired")                     /* an expired peer certificate is accepted */                        \
+	X(FAULT_ACCEPT_ANY_CA, "accept-any-ca")                       /* a peer certificate of any issuer is accepted */                   \
+	X(FAULT_ACCEPT_ANY_NAME, "accept-any-name")                   /* the server's name is not checked */                               \
+	X(FAULT_NO_CLIENT_CERTIFICATE, "no-client-auth")              /* a client without certificate is accepted */                       \
+	X(FAULT_SLOW_HANDSHAKE, "slow-handshake")                     /* every handshake starts 300 ms late */                             \
+	X(FAULT_HEADER_NACK_MISSING, "header-nack-missing")           /* unknown payload types are dropped silently */                     \
+	X(FAULT_ALIVE_CHECK_MISSING, "alive-check-missing")           /* a second tester with a registered address is accepted at once */  \
+	X(FAULT_ACK_AFTER_RESPONSE, "ack-after-response")             /* 0x8001 is sent before 0x8002 */                                   \
+	X(FAULT_SUPPRESS_IGNORED, "suppress-ignored")                 /* suppressPosRspMsgIndicationBit has no effect */                   \
+	X(FAULT_BOOT_HANG, "boot-hang")                               /* hangs after the application stage */                              \
+	X(FAULT_NO_BOOT, "no-boot")                                   /* nothing after the SSW */                                          \
+	X(FAULT_CONSOLE_FLOOD, "console-flood")                       /* writes binary rubbish to the console without end */               \
+	X(FAULT_SECOC_REPLAY, "secoc-replay-accepted")                /* an old freshness is accepted again */                             \
+	X(FAULT_SECOC_ADVANCE, "secoc-advance-on-failure")            /* a rejected PDU moves the freshness */                             \
+	X(FAULT_SECOC_ONE_BYTE, "secoc-mac-one-byte")                 /* only the first byte of the MAC is compared */                     \
+	X(FAULT_SECOC_NO_DATA_ID, "secoc-no-data-id")                 /* the MAC does not cover the data id */                             \
+	X(FAULT_SECOC_LITTLE_ENDIAN, "secoc-little-endian-freshness") /* the freshness is little-endian under the MAC */                   \
+	X(FAULT_SECOC_WRAP_CRASH, "secoc-wrap-crash") /* an accepted jump over the wrap of the sent bits ends the program */               \
+	X(FAULT_SECOC_COORDINATION, "secoc-unauthenticated-coordination") /* coordination messages are not verified */                     \
+	X(FAULT_SECOC_VOLATILE, "secoc-freshness-volatile")               /* the freshness is lost at power off */                         \
+	X(FAULT_ISOTP_WRONG_SN, "isotp-wrong-sn-accepted")                /* sequence numbers are not looked at */                         \
+	X(FAULT_ISOTP_STMIN_IGNORED, "isotp-stmin-ignored")               /* consecutive frames without a gap */
 
 #define FAULT_ENUM(symbol, name) symbol,
 enum fault { FAULT_LIST(FAULT_ENUM) FAULT_COUNT };

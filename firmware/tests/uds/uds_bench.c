@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uds_bench.h"
 
-#include "../../core/uds_cmac.h"
+#include "../../core/cmac.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,7 +218,7 @@ const char *bench_unlock(uint8_t level, bool right_key)
 	if (bench.answer_count != 1 || bench.answers[0].length != 6)
 		return bench_answers();
 	bench_bytes(SECRET, secret, sizeof(secret));
-	if (!uds_cmac(secret, bench.answers[0].data + 2, 4, mac))
+	if (!cmac_once(secret, bench.answers[0].data + 2, 4, mac))
 		abort();
 	memcpy(request + 2, mac, 4);
 	request[5] ^= right_key ? 0 : 1;
