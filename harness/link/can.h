@@ -41,11 +41,15 @@ struct can_handlers {
 	void (*error)(struct can *, enum can_error_kind, uint32_t id, struct instant at, void *context);
 	void (*state)(struct can *, enum can_bus_state, struct instant at, void *context);
 	void (*lost)(struct can *, uint64_t count, void *context);                    /* overflow: count since the last call */
-	void (*closed)(struct can *, const char *reason, void *context);              /* interface gone, bus gone */
+	void (*closed)(struct can *, const char *reason, void *context);              /* interface gone, bus gone: nothing follows */
+	/* Virtual bus: the state of every other node, by its number there. */
+	void (*node_state)(struct can *, unsigned node, enum can_bus_state, unsigned tec, unsigned rec, struct instant at, void *context);
 };
 struct can_options {
 	const char *driver;   /* "virtual", "socketcan", "cannelloni-udp", "cannelloni-tcp", "udp-multicast" */
-	const char *address;  /* socket path, interface name, "local:port,remote:port", "group:port[,interface]" */
+	/* virtual: socket path; socketcan: interface name; cannelloni-udp: "local:port,remote:port"; cannelloni-tcp:
+	 * "[local:port,]remote:port" connects, "local:port," listens; udp-multicast: "group:port[,interface name or address]". */
+	const char *address;
 	const char *name;     /* node name on a virtual bus; channel "can:NAME" on the timeline */
 	bool listen_only, fd;
 	uint32_t nominal_bit_rate, data_bit_rate; /* socketcan: set when not 0 (needs the privilege) */
@@ -61,7 +65,15 @@ const char *can_error_name(enum can_error_kind);
 
 /* Frame check: 0, or -EINVAL with the reason (length that no DLC has, BRS without FD, remote FD, id out of range). */
 int can_message_check(const struct can_message *, struct error *) WARN_UNUSED;
-/* One candump -L line ("(1436509052.249713) can0 123##1DEADBEEF", stamp with 9 digits) of a message; newline included. */
+/* Time of the frame on the bus with its stuff bits, from start of frame to the end of the interframe space, ns, by
+ * ISO 11898-1 with sample points at 80 %. data_bit_rate 0: no faster phase. nominal_bit_rate > 0. */
+int64_t can_frame_time_ns(const struct can_message *, uint32_t nominal_bit_rate, uint32_t data_bit_rate);
+/* Checks the form of can_options.address for a driver without opening anything: 0 or -EINVAL with the reason. */
+int can_address_check(const char *driver, const char *address, struct error *err) WARN_UNUSED;
+/* One candump -L line ("(1436509052.249713) can0 123##1DEADBEEF", stamp with 9 digits) of a message; newline included.
+ * Returns its length, or -ENOSPC (CAN_LOG_LINE_MAX always suffices for interface names up to 63 characters). The wall
+ * clock's offset is taken once a process, so that a clock that is set does not bend the log. */
+#define CAN_LOG_LINE_MAX 256
 int can_log_format(const struct can_message *, const char *interface, char *buffer, size_t size);
 
 #endif
