@@ -1,0 +1,80 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The first process of the virtual machine: loads the CAN modules, makes interfaces, runs the test programs on them and
+# prints their lines of the test protocol on the serial console. Every line is preceded by "@" so that nothing the kernel
+# says can look like one. Ends through qemu's isa-debug-exit: 0 written is status 1 of qemu (all passed), 1 is status 3.
+failed=0
+
+say()
+{
+	echo "@$*"
+	case $* in
+	'not ok '*) failed=1 ;;
+	esac
+}
+
+check()
+{
+	name=$1
+	shift
+	if "$@" >/run/check 2>&1; then
+		say "ok $name"
+	else
+		say "not ok $name - $(tr '\n' ' ' </run/check | cut -c 1-200)"
+	fi
+}
+
+# shows INTERFACE TEXT: what iproute2 reads back of an interface.
+shows()
+{
+	/sbin/ip -details link show "$1" >/run/shown && tr '\n' ' ' </run/shown && grep -q -- "$2" /run/shown
+}
+
+# run NAME SECONDS PROGRAM...: its lines; a program that dies or says nothing is a failed test.
+run()
+{
+	name=$1
+	limit=$2
+	shift 2
+	timeout "$limit" "$@" >/run/out 2>&1
+	status=$?
+	sed -n '/^ok \|^not ok \|^skip /s/^/@/p' /run/out
+	sed '/^ok \|^not ok \|^skip /d' /run/out
+	if grep -q '^not ok ' /run/out; then
+		failed=1
+	elif [ $status -ne 0 ]; then
+		say "not ok $name - status $status: $(tail -n 1 /run/out | cut -c 1-200)"
+	elif ! grep -q '^ok \|^skip ' /run/out; then
+		say "not ok $name - it printed no line"
+	fi
+}
+
+conclude()
+{
+	say 'done'
+	printf "\\00$failed" | dd of=/dev/port bs=1 seek=244 2>/dev/null
+	poweroff -f
+}
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs dev /dev
+ip=/sbin/ip
+while read -r module; do
+	insmod "$module" || say "not ok module $module - insmod fails"
+done </etc/modules
+echo "kernel $(cat /proc/sys/kernel/osrelease), up $(cut -d ' ' -f 1 /proc/uptime) s"
+
+# Plain interfaces: a virtual one and a pair.
+$ip link add vcan0 type vcan && $ip link set vcan0 mtu 72 up
+$ip link add vxcan0 type vxcan peer name vxcan1 && $ip link set vxcan0 mtu 72 up && $ip link set vxcan1 mtu 72 up
+# The adapter: its interfaces come when the driver has talked with it.
+mkfifo /run/adapter
+gs_usb_emulator /run/adapter &
+emulator=$!
+
+
+run 'ISO-TP' 100 isotp_oracle vcan0
+
+kill $emulator
+conclude
