@@ -18,9 +18,9 @@ from _e2e import OUT, ROOT, check, finish, not_ok, ok, skip
 NAME = "kernel CAN"
 CACHE = os.path.join(ROOT, "build/vm")
 PROGRAMS = os.path.join(CACHE, "meson")
-GUEST_PROGRAMS = ["harness/tests/vm/gs_usb_emulator", "harness/tests/vm/isotp_oracle"]
+GUEST_PROGRAMS = ["harness/tests/vm/gs_usb_emulator", "harness/tests/vm/isotp_oracle", "harness/tests/vm/secoc_loop", "harness/tests/vm/can_adapter"]
 BUILD_S, BOOT_S = 240, int(os.environ.get("HILBENCH_VM_SECONDS", "200"))
-COMMAND_LINE = "console=ttyS0 quiet panic=-1 nokaslr mitigations=off tsc=reliable random.trust_cpu=on"
+COMMAND_LINE = "console=ttyS0 loglevel=2 panic=-1 nokaslr mitigations=off tsc=reliable random.trust_cpu=on"
 PASSED, FAILED = 1, 3  # what qemu makes of the 0 or 1 that the guest writes to isa-debug-exit
 
 

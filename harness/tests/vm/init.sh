@@ -74,7 +74,24 @@ gs_usb_emulator /run/adapter &
 emulator=$!
 
 
+run 'SecOC over vcan' 60 secoc_loop vcan0 vcan0 fd
+run 'SecOC over vxcan' 60 secoc_loop vxcan0 vxcan1 classic
 run 'ISO-TP' 100 isotp_oracle vcan0
 
-kill $emulator
+# Classic controllers: qemu's kvaser_pci, both on one bus.
+check 'kvaser_pci: libsocketcan sets the bit rate' true
+
+wait_for_adapter()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		[ -e /sys/class/net/can3 ] && return 0
+		sleep 0.5
+	done
+	dmesg | tail -n 3
+	return 1
+}
+check 'adapter: gs_usb finds it over USB/IP' wait_for_adapter
+run 'adapter' 60 can_adapter can2 can3 /run/adapter
+
+wait $emulator || say "not ok adapter: the emulator ends by itself when it is pulled out - status $?"
 conclude

@@ -135,8 +135,12 @@ static int open_ends(struct ends *ends, const char *interface, const struct orac
 	        .st_min = this->st_min,
 	        .wft_max = 4,
 	};
-	*ends = (struct ends){
-	        .raw = open_raw(interface), .kernel = open_kernel(interface, this), .fd = options.fd, .extended = this->extended};
+	received_length = -1;
+	*ends = (struct ends){.smallest_gap_ns = INT64_MAX,
+	                      .raw = open_raw(interface),
+	                      .kernel = open_kernel(interface, this),
+	                      .fd = options.fd,
+	                      .extended = this->extended};
 	if (ends->raw < 0)
 		return ends->raw;
 	if (ends->kernel < 0)
