@@ -23,6 +23,7 @@ libmbedtls-dev 3.6
 libyaml-dev 0.2.5
 libsystemd-dev 257
 libjansson-dev 2.14
+libsocketcan-dev 0.0.12
 libxml2-dev 2.9.14
 zlib1g-dev 1:1.2.13
 iproute2 6.1'
@@ -31,6 +32,8 @@ check 0.15.2
 libxml2-utils 2.9.14
 tshark 4.0
 python3-scapy 2.5
+python3-can 4.1
+qemu-system-x86 1:7.2
 gcc-arm-none-eabi 15:12
 libnewlib-arm-none-eabi 3
 clang-19 1:19
