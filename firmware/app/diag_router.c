@@ -13,8 +13,10 @@
 #define RETRY_US     1000u
 #define ROUTES_SIZE  96u
 
+#define PREFERENCE_SIZE 8u
+
 /* ISO 13400-2 diagnostic message NACK codes, as this file gives them. */
-enum { ACCEPTED = 0x00, UNKNOWN_TARGET = 0x03, TOO_LARGE = 0x04, OUT_OF_MEMORY = 0x05, UNREACHABLE = 0x06 };
+enum { ACCEPTED = 0x00, UNKNOWN_TARGET = 0x03, TOO_LARGE = 0x04, OUT_OF_MEMORY = 0x05, UNREACHABLE = 0x06, TRANSPORT_ERROR = 0x08 };
 
 /* A message that found its link's buffer full. */
 struct slot {
@@ -30,6 +32,7 @@ static struct {
 	uint16_t routes[DIAG_MAX_ROUTES];
 	uint8_t route_count;
 	uint32_t max_length;
+	bool prefer_can;
 	/* Addresses whose last request came from above: their answers go there. */
 	uint16_t upstream[MAX_UPSTREAM];
 	uint8_t upstream_count, upstream_next;
@@ -86,6 +89,20 @@ static void load_routes(const char *text)
 	}
 }
 
+static void load_preference(void)
+{
+	char text[PREFERENCE_SIZE];
+	struct console_line line;
+	enum port_status status = port_param_text("route.prefer", text, sizeof(text));
+
+	router.prefer_can = status == PORT_OK && strcmp(text, "isotp") == 0;
+	if (status == PORT_ABSENT || (status == PORT_OK && (router.prefer_can || strcmp(text, "doip") == 0)))
+		return;
+	console_begin(&line);
+	console_text(&line, "! route.prefer: wants doip or isotp");
+	console_end(&line);
+}
+
 void diag_router_start(const struct diag_router_config *config)
 {
 	char text[ROUTES_SIZE];
@@ -96,6 +113,7 @@ void diag_router_start(const struct diag_router_config *config)
 	router.max_length = DIAG_MAX_LENGTH;
 	if (port_param_u32("route.max_length", &router.max_length) == PORT_OK && router.max_length > DIAG_MAX_LENGTH)
 		router.max_length = DIAG_MAX_LENGTH;
+	load_preference();
 	status = port_param_text("route.nodes", text, sizeof(text));
 	if (status == PORT_INVALID)
 		refuse_route();
@@ -113,16 +131,26 @@ static bool is_route(uint16_t address)
 	return false;
 }
 
-static bool is_connected(uint16_t address)
+static bool has_node(const struct diag_link *link, uint16_t address)
 {
 	uint16_t nodes[MAX_NODES];
-	uint8_t count = router.config.server == NULL ? 0 : router.config.server->nodes(nodes, MAX_NODES);
+	uint8_t count = link == NULL || link->nodes == NULL ? 0 : link->nodes(nodes, MAX_NODES);
 
 	for (uint8_t i = 0; i < count; i++) {
 		if (nodes[i] == address)
 			return true;
 	}
 	return false;
+}
+
+static bool is_connected(uint16_t address)
+{
+	return has_node(router.config.server, address);
+}
+
+static bool is_over_can(uint16_t address)
+{
+	return has_node(router.config.can, address) && (router.prefer_can || !is_connected(address));
 }
 
 /* Index, or -1. */
@@ -225,6 +253,8 @@ static uint8_t nack_of(enum port_status status)
 
 static const struct diag_link *link_of(uint16_t tester)
 {
+	if (tester == DIAG_CAN_TESTER && router.config.can != NULL)
+		return router.config.can;
 	return router.config.server == NULL || is_upstream(tester) ? router.config.client : router.config.server;
 }
 
@@ -258,8 +288,30 @@ static uint8_t to_own_server(uint16_t source, bool functional, const uint8_t *da
 	return ACCEPTED;
 }
 
+/* Not kept when it cannot go at once: a tester that hears "busy" can tell its own timers. */
+static uint8_t to_can(uint16_t source, uint16_t target, const uint8_t *data, size_t length)
+{
+	if (length > router.max_length)
+		return TOO_LARGE;
+	router.activity = true;
+	switch (router.config.can->send(target, source, target, data, length)) {
+	case PORT_OK:
+		return ACCEPTED;
+	case PORT_FULL:
+		return OUT_OF_MEMORY;
+	case PORT_INVALID:
+		return TOO_LARGE;
+	case PORT_ABSENT:
+		return UNREACHABLE;
+	default:
+		return TRANSPORT_ERROR;
+	}
+}
+
 static uint8_t to_node(uint16_t source, uint16_t target, const uint8_t *data, size_t length)
 {
+	if (is_over_can(target))
+		return to_can(source, target, data, length);
 	if (!is_connected(target))
 		return is_route(target) ? UNREACHABLE : UNKNOWN_TARGET;
 	if (!is_route(target) && !diag_is_node(target))
@@ -271,6 +323,19 @@ static uint8_t to_node(uint16_t source, uint16_t target, const uint8_t *data, si
 
 /* To this node and to every node below; one that cannot take it is left out, as on a bus. The target stays the
  * functional one: each node leaves out the answers that ISO 14229-1:2020 8.7.2 does not want. */
+static void to_nodes_on_can(uint16_t source, const uint8_t *data, size_t length)
+{
+	uint16_t nodes[MAX_NODES];
+	uint8_t count = router.config.can == NULL || router.config.can->nodes == NULL ? 0 : router.config.can->nodes(nodes, MAX_NODES);
+
+	for (uint8_t i = 0; i < count; i++) {
+		if (!is_over_can(nodes[i]))
+			continue;
+		(void)to_can(source, DIAG_FUNCTIONAL, data, length); /* one frame reaches them all */
+		return;
+	}
+}
+
 static uint8_t to_all(uint16_t source, const uint8_t *data, size_t length)
 {
 	uint16_t nodes[MAX_NODES];
@@ -278,10 +343,12 @@ static uint8_t to_all(uint16_t source, const uint8_t *data, size_t length)
 	uint8_t nack = to_own_server(source, true, data, length);
 
 	for (uint8_t i = 0; i < count && nack == ACCEPTED; i++) {
-		if (!diag_is_node(nodes[i]) || nodes[i] == source || length > router.max_length)
+		if (!diag_is_node(nodes[i]) || nodes[i] == source || length > router.max_length || is_over_can(nodes[i]))
 			continue;
 		(void)send(router.config.server, nodes[i], source, DIAG_FUNCTIONAL, data, length);
 	}
+	if (nack == ACCEPTED)
+		to_nodes_on_can(source, data, length);
 	return nack;
 }
 
@@ -311,6 +378,16 @@ uint8_t diag_router_from_client(uint16_t source, uint16_t target, const uint8_t 
 	if (target == DIAG_FUNCTIONAL)
 		return to_own_server(source, true, data, length);
 	return to_node(source, target, data, length);
+}
+
+uint8_t diag_router_from_can(uint16_t source, bool functional, const uint8_t *data, size_t length)
+{
+	return to_own_server(source, functional, data, length);
+}
+
+uint8_t diag_router_answer_from_can(uint16_t node, uint16_t tester, const uint8_t *data, size_t length)
+{
+	return nack_of(send_to_tester(node, tester, data, length));
 }
 
 /* A message goes only when nothing older waits for its connection: a short one would find room before a long one. */

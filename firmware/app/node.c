@@ -11,7 +11,8 @@
 #include "identity.h"
 #include "node_list.h"
 
-#define SIDES          2u
+#define SIDES          3u
+#define COMMON_DIDS    2u
 #define RESET_DELAY_US 50000u /* for the answer to leave */
 #define FLOOD_US       1000u
 #define FLOOD_LENGTH   256u
@@ -44,7 +45,7 @@ static uint16_t max_response(void)
 
 static void start_uds(const struct node_options *options, uint16_t address)
 {
-	static struct uds_did dids[2];
+	static struct uds_did dids[COMMON_DIDS + NODE_MAX_DIDS];
 	struct uds_application application = {
 	        .dids = dids,
 	        .respond = diag_router_respond,
@@ -62,6 +63,8 @@ static void start_uds(const struct node_options *options, uint16_t address)
 		dids[application.did_count++] = (struct uds_did){
 		        .id = 0xFD01, .read_sessions = 7, .read = node_list_read, .context = (void *)(uintptr_t)options->server->link};
 	}
+	for (size_t i = 0; i < options->did_count && i < NODE_MAX_DIDS; i++)
+		dids[application.did_count++] = options->dids[i];
 	uds_server_config_load(&config);
 	uds_server_start(&config, &application);
 	(void)uds_dtc_report(UDS_DTC_NO_VIN, !identity_vin(vin));
@@ -91,6 +94,7 @@ static void start(const struct node_options *options)
 	config.own_address = (uint16_t)address;
 	config.server = options->server == NULL ? NULL : options->server->link;
 	config.client = options->client == NULL ? NULL : options->client->link;
+	config.can = options->can == NULL ? NULL : options->can->link;
 	node.side_count = 0;
 	node.reset_at_us = UINT64_MAX;
 	boot_record_begin();
@@ -98,6 +102,7 @@ static void start(const struct node_options *options)
 	diag_router_start(&config);
 	start_side(options->server, "DoIP server (an endpoint is in use, or its configuration is wrong)", config.own_address);
 	start_side(options->client, "DoIP client", config.own_address);
+	start_side(options->can, "CAN (an identifier, tx_dl or key cannot be)", config.own_address);
 }
 
 static void flood_console(void)

@@ -3,6 +3,7 @@
 #ifndef FIRMWARE_APP_NODE_H
 #define FIRMWARE_APP_NODE_H
 
+#include "../core/uds_server.h"
 #include "diag_router.h"
 
 /* One face of a node towards the network. */
@@ -18,6 +19,7 @@ struct node_side {
 extern const struct node_side server_side;
 extern const struct node_side client_side;
 
+#define NODE_MAX_DIDS 4u
 struct node_options {
 	const char *name; /* for the serial number */
 	const char *part_number;
@@ -25,6 +27,9 @@ struct node_options {
 	const char *routes;                      /* of route.nodes, likewise */
 	uint16_t subnode;                        /* CommunicationControl 04/05 may name it; 0 none */
 	const struct node_side *server, *client; /* NULL: the node has none */
+	const struct node_side *can;             /* likewise */
+	const struct uds_did *dids;              /* of this node alone, at most NODE_MAX_DIDS */
+	size_t did_count;
 };
 
 /* Boot stages, start, main loop. Does not return. */

@@ -266,6 +266,17 @@ static enum secoc_result check_overridden(struct secoc_pdu *pdu, const uint8_t *
 	return result == SECOC_OK ? SECOC_OK : SECOC_FAILURE_OVERWRITTEN;
 }
 
+static enum secoc_result count(struct secoc_pdu *pdu, enum secoc_result result)
+{
+	if (pdu->passed)
+		pdu->counters.accepted++;
+	else
+		pdu->counters.rejected++;
+	pdu->counters.by_result[result]++;
+	pdu->counters.last = result;
+	return result;
+}
+
 enum secoc_result secoc_verify(uint8_t index, const uint8_t *secured, size_t length)
 {
 	struct secoc_pdu *pdu = &pdus[index];
@@ -279,13 +290,15 @@ enum secoc_result secoc_verify(uint8_t index, const uint8_t *secured, size_t len
 		result = check(pdu, secured, length);
 		pdu->passed = result == SECOC_OK;
 	}
-	if (pdu->passed)
-		pdu->counters.accepted++;
-	else
-		pdu->counters.rejected++;
-	pdu->counters.by_result[result]++;
-	pdu->counters.last = result;
-	return result;
+	return count(pdu, result);
+}
+
+enum secoc_result secoc_refuse(uint8_t index)
+{
+	if (index >= pdu_count)
+		return SECOC_FRESHNESS_FAILED;
+	pdus[index].passed = false;
+	return count(&pdus[index], SECOC_FRESHNESS_FAILED);
 }
 
 bool secoc_passed(uint8_t index)

@@ -77,6 +77,8 @@ enum port_status secoc_make(uint8_t pdu, const uint8_t *authentic, uint8_t *secu
 /* Verifies; on SECOC_OK the freshness advances and is kept in non-volatile memory before the call returns. On any
  * other result nothing moves. `length` is the received length. */
 enum secoc_result secoc_verify(uint8_t pdu, const uint8_t *secured, size_t length);
+/* Counts a PDU that the application knows to be a replay without looking at its MAC: a freshness failure, nothing moves. */
+enum secoc_result secoc_refuse(uint8_t pdu);
 /* Whether the PDU verified last goes to the application: success, or what an override lets pass. */
 bool secoc_passed(uint8_t pdu);
 /* limit: number of PDUs, at least 1, for the codes with a limit. PORT_INVALID: another code, or no limit. */
