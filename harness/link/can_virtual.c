@@ -12,6 +12,8 @@
 #include "can_private.h"
 
 #define MESSAGES_AT_ONCE 64
+/* A node of the bus holds 16 frames; ours wait here, where there is room. */
+#define HANDED_MAX       12
 #define RECEIVE_BYTES    (4 << 20)
 #define MESSAGE_BYTES    512
 #define FRAME_HEAD_BYTES 6
@@ -210,13 +212,13 @@ static int hand_over(struct can *can, const struct can_pending_entry *entry)
 	return send_all(can->state, buffer, 11 + data);
 }
 
-/* As many as the socket takes; the rest when it is writable again. */
+/* As many as bus and socket take; the rest when some are confirmed, or when the socket is writable again. */
 static int flush(struct can *can)
 {
 	struct virtual_node *node = can->state;
 	struct can_pending_entry *entry;
 	int r = 0;
-	while (r == 0 && (entry = can_pending_next(&can->pending))) {
+	while (r == 0 && can->pending.handed < HANDED_MAX && (entry = can_pending_next(&can->pending))) {
 		r = hand_over(can, entry);
 		if (r == 0)
 			can_pending_was_handed(&can->pending);
@@ -241,10 +243,10 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
 {
 	struct can *can = context;
 	can_enter(can);
-	if (events & EPOLLOUT)
-		(void)flush(can); /* a failure shows as the end of the connection */
 	for (unsigned i = 0; i < MESSAGES_AT_ONCE && !can->freed && !can->closed && read_one(can); i++)
 		;
+	if (!can->freed && !can->closed)
+		(void)flush(can); /* a failure shows as the end of the connection */
 	can_leave(can);
 	return 0;
 }

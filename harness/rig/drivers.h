@@ -24,10 +24,27 @@ struct board_driver {
 	int (*alive)(const struct rig_board *, struct error *err);
 };
 
+/* Bus drivers: what a CAN bus of the rig is made of. They bring it up and say how the harness's channel is opened. */
+struct bus_driver {
+	const char *name;
+	const char *channel; /* can_options.driver */
+	const char *address; /* key of the bus's map that becomes can_options.address; NULL: the driver's own socket */
+	int (*check)(const struct value *bus, struct error *err); /* beyond the address; may be NULL */
+	/* The rest may be NULL: there is nothing to bring up, nothing can be injected. */
+	int (*open)(struct rig_bus *, struct error *err);
+	void (*close)(struct rig_bus *);
+	int (*request)(struct rig_bus *, json_t *stolen, json_t **ret_answer, struct error *err);
+	void (*node_seen)(struct rig_bus *, unsigned node); /* a node whose name is not known, or that is new */
+	int (*alive)(const struct rig_bus *, struct error *err);
+};
+
 const struct board_driver *board_driver_find(const char *name);
 extern const char *const board_driver_names[]; /* NULL-terminated */
 extern const char *const link_driver_names[];
+extern const char *const bus_driver_names[];
+const struct bus_driver *bus_driver_find(const char *name);
 
 extern const struct board_driver driver_vboard;
+extern const struct bus_driver driver_vbus, driver_socketcan, driver_cannelloni_udp, driver_cannelloni_tcp, driver_udp_multicast;
 
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "../base/suggest.h"
+#include "bus.h"
 #include "link_tap.h"
 #include "network.h"
 #include "rack.h"
@@ -77,7 +78,7 @@ static int endpoint_free(const struct value *map, const char *name, const char *
 
 static int endpoints_free(const struct value *root, struct error *err)
 {
-	const struct value *roles = value_get(root, "roles"), *links = value_get(root, "links");
+	const struct value *roles = value_get(root, "roles"), *links = value_get(root, "links"), *buses = value_get(root, "buses");
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < roles->map.count; i++) {
 		const struct value_entry *role = &roles->map.entries[i];
@@ -89,6 +90,8 @@ static int endpoints_free(const struct value *root, struct error *err)
 	}
 	for (unsigned i = 0; r == 0 && links && i < links->map.count; i++)
 		r = endpoint_free(links->map.entries[i].value, links->map.entries[i].key, "listen", SOCK_STREAM, err);
+	for (unsigned i = 0; r == 0 && buses && i < buses->map.count; i++)
+		r = endpoint_free(buses->map.entries[i].value, buses->map.entries[i].key, "cannelloni_tcp", SOCK_STREAM, err);
 	return r;
 }
 
@@ -150,7 +153,8 @@ static int put_group(struct value *values, const char *name, const struct value 
 
 static int build_values(struct rig *rig)
 {
-	const struct value *roles = value_get(rig->root, "roles"), *links = value_get(rig->root, "links");
+	const struct value *roles = value_get(rig->root, "roles"), *links = value_get(rig->root, "links"),
+	                   *buses = value_get(rig->root, "buses");
 	if (!(rig->values = map_new()))
 		return -ENOMEM;
 	int r = put_group(rig->values, "tester", value_get(rig->root, "tester"));
@@ -158,6 +162,8 @@ static int build_values(struct rig *rig)
 		r = put_group(rig->values, roles->map.entries[i].key, roles->map.entries[i].value);
 	for (unsigned i = 0; r == 0 && links && i < links->map.count; i++)
 		r = put_group(rig->values, links->map.entries[i].key, links->map.entries[i].value);
+	for (unsigned i = 0; r == 0 && buses && i < buses->map.count; i++)
+		r = put_group(rig->values, buses->map.entries[i].key, buses->map.entries[i].value);
 	return r;
 }
 
@@ -306,16 +312,32 @@ static int open_link(struct rig *rig, struct rig_link *link, const struct value_
 	return r;
 }
 
-static int open_parts(struct rig *rig, struct error *err)
+/* Before the boards, which connect to them. */
+static int open_buses(struct rig *rig, struct error *err)
 {
-	const struct value *roles = value_get(rig->root, "roles"), *links = value_get(rig->root, "links");
+	const struct value *buses = value_get(rig->root, "buses");
+	int r = 0;
+	for (unsigned i = 0; r == 0 && buses && i < buses->map.count; i++)
+		r = bus_open(rig, &rig->buses[rig->bus_count++], &buses->map.entries[i], err);
+	return r;
+}
+
+static int open_parts(struct rig *rig, bool buses_only, struct error *err)
+{
+	const struct value *roles = value_get(rig->root, "roles"), *links = value_get(rig->root, "links"),
+	                   *buses = value_get(rig->root, "buses");
 	rig->boards = calloc(roles->map.count, sizeof(*rig->boards));
 	rig->links = calloc(links ? links->map.count + 1 : 1, sizeof(*rig->links));
-	if (!rig->boards || !rig->links || build_values(rig) < 0)
+	rig->buses = calloc(buses ? buses->map.count + 1 : 1, sizeof(*rig->buses));
+	if (!rig->boards || !rig->links || !rig->buses || build_values(rig) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	if (buses_only)
+		return open_buses(rig, err);
 	int r = open_capture(rig, err);
 	if (r == 0)
 		capture_devices(rig);
+	if (r == 0)
+		r = open_buses(rig, err);
 	for (unsigned i = 0; r == 0 && i < roles->map.count; i++)
 		r = board_open(rig, &rig->boards[rig->board_count++], &roles->map.entries[i], err);
 	for (unsigned i = 0; r == 0 && links && i < links->map.count; i++)
@@ -345,10 +367,10 @@ int rig_start(const struct rig_file *file, struct loop *loop, struct timeline *t
 	rig->directory = options->run_directory;
 	rig->seed = options->seed;
 	rig->describe = options->describe;
-	rig->number_fd = -1;
+	rig->number_fd = rig->can_log = -1;
 	int r = open_network(rig, err);
 	if (r == 0)
-		r = open_parts(rig, err);
+		r = open_parts(rig, options->buses_only, err);
 	if (r == 0 && timeline_observe(timeline, on_event, rig) < 0)
 		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	if (r < 0) {
@@ -366,6 +388,10 @@ void rig_stop(struct rig *rig)
 	timeline_unobserve(rig->timeline, on_event, rig);
 	for (unsigned i = 0; i < rig->board_count; i++)
 		board_close(&rig->boards[i]);
+	for (unsigned i = 0; i < rig->bus_count; i++)
+		bus_close(&rig->buses[i]);
+	if (rig->can_log >= 0)
+		close(rig->can_log);
 	for (unsigned i = 0; i < rig->link_count; i++) {
 		relay_free(rig->links[i].relay);
 		free(rig->links[i].name);
@@ -379,6 +405,7 @@ void rig_stop(struct rig *rig)
 	network_close(rig->network);
 	free(rig->boards);
 	free(rig->links);
+	free(rig->buses);
 	value_free(rig->values);
 	value_free(rig->root);
 	if (rig->number_fd >= 0)
@@ -413,6 +440,24 @@ struct rig_board *rig_board_find(struct rig *rig, const char *role)
 	for (unsigned i = 0; i < rig->board_count; i++)
 		if (rig->boards[i].role && !strcmp(rig->boards[i].role, role))
 			return &rig->boards[i];
+	return NULL;
+}
+
+unsigned rig_bus_count(const struct rig *rig)
+{
+	return rig->bus_count;
+}
+
+struct rig_bus *rig_bus_at(struct rig *rig, unsigned index)
+{
+	return &rig->buses[index];
+}
+
+struct rig_bus *rig_bus_find(struct rig *rig, const char *name)
+{
+	for (unsigned i = 0; i < rig->bus_count; i++)
+		if (!strcmp(rig_bus_name(&rig->buses[i]), name))
+			return &rig->buses[i];
 	return NULL;
 }
 
@@ -468,6 +513,11 @@ int rig_check(const struct rig *rig, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	for (unsigned i = 0; i < rig->bus_count; i++) {
+		int r = rig_bus_check(&rig->buses[i], err);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
@@ -488,6 +538,8 @@ static int restore_board(struct rig_board *board, struct error *err)
 int rig_restore(struct rig *rig, struct error *err)
 {
 	int r = rig_check(rig, err);
+	for (unsigned i = 0; r == 0 && i < rig->bus_count; i++)
+		rig_bus_restore(&rig->buses[i]);
 	for (unsigned i = 0; r == 0 && i < rig->board_count; i++)
 		r = restore_board(&rig->boards[i], err);
 	for (unsigned i = 0; r == 0 && i < rig->link_count; i++) {

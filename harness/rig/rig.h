@@ -26,7 +26,10 @@ int rig_file_set_param(struct rig_file *, const char *assignment, struct error *
 bool rig_file_has_role(const struct rig_file *, const char *role);
 bool rig_file_has_link(const struct rig_file *, const char *link);
 bool rig_file_has_bus(const struct rig_file *, const char *bus);
-bool rig_file_has_capability(const struct rig_file *, const char *capability); /* "virtual", "netns", "tls", "relay", "power", … */
+/* "virtual", "netns", "tls", "relay", "power", …; "can" and "can-fd" when there is such a bus. */
+bool rig_file_has_capability(const struct rig_file *, const char *capability);
+/* The file's own tree, unexpanded: for showing it. */
+const struct value *rig_file_root(const struct rig_file *);
 bool rig_file_is_virtual(const struct rig_file *);
 const char *rig_file_name(const struct rig_file *);
 json_t *schema_rig(void); /* New reference */
@@ -36,6 +39,7 @@ struct rig_options {
 	const char *run_directory;
 	uint64_t seed;
 	watch_doip_describe describe; /* decoded fields of the doip events on links; NULL: none */
+	bool buses_only;              /* neither boards nor links nor capture: to look at the buses */
 };
 /* Reserves what the rig needs (rack number, namespaces), starts drivers with every board powered off, relays, capture. */
 int rig_start(const struct rig_file *, struct loop *, struct timeline *, const struct rig_options *, struct rig **ret,

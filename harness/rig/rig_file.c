@@ -9,6 +9,7 @@
 
 #include "../base/paths.h"
 #include "../base/suggest.h"
+#include "bus.h"
 #include "rig_keys.h"
 #include "rig_private.h"
 
@@ -84,7 +85,7 @@ static int check_endpoint(const struct value *seen, const struct value *map, con
 static int check_endpoints(const struct value *root, struct error *err)
 {
 	struct value *seen = map_new();
-	const struct value *roles = value_get(root, "roles"), *links = value_get(root, "links");
+	const struct value *roles = value_get(root, "roles"), *links = value_get(root, "links"), *buses = value_get(root, "buses");
 	int r = seen ? 0 : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	for (unsigned i = 0; r == 0 && i < roles->map.count; i++) {
 		const struct value *role = roles->map.entries[i].value;
@@ -96,6 +97,8 @@ static int check_endpoints(const struct value *root, struct error *err)
 	}
 	for (unsigned i = 0; r == 0 && links && i < links->map.count; i++)
 		r = check_endpoint(seen, links->map.entries[i].value, "listen", "TCP", seen, err);
+	for (unsigned i = 0; r == 0 && buses && i < buses->map.count; i++)
+		r = check_endpoint(seen, buses->map.entries[i].value, "cannelloni_tcp", "TCP", seen, err);
 	value_free(seen);
 	return r;
 }
@@ -110,6 +113,8 @@ static int check_file(const struct value *root, struct error *err)
 	r = check_drivers(roles, err);
 	if (r == 0)
 		r = check_links(value_get(root, "links"), roles, err);
+	if (r == 0)
+		r = bus_check_all(value_get(root, "buses"), roles, err);
 	if (r == 0)
 		r = check_endpoints(root, err);
 	return r;
@@ -155,8 +160,33 @@ bool rig_file_has_link(const struct rig_file *file, const char *link)
 	return links && value_get(links, link);
 }
 
+bool rig_file_has_bus(const struct rig_file *file, const char *bus)
+{
+	const struct value *buses = value_get(file->root, "buses");
+	return buses && value_get(buses, bus);
+}
+
+const struct value *rig_file_root(const struct rig_file *file)
+{
+	return file->root;
+}
+
+/* "can" and "can-fd" follow from the buses: no list has to repeat them. */
+static bool buses_give(const struct value *buses, const char *capability)
+{
+	bool fd = !strcmp(capability, "can-fd");
+	if (!fd && strcmp(capability, "can"))
+		return false;
+	for (unsigned i = 0; buses && i < buses->map.count; i++)
+		if (!fd || bus_map_is_fd(buses->map.entries[i].value))
+			return true;
+	return false;
+}
+
 bool rig_file_has_capability(const struct rig_file *file, const char *capability)
 {
+	if (buses_give(value_get(file->root, "buses"), capability))
+		return true;
 	const struct value *list = value_get(file->root, "capabilities");
 	for (unsigned i = 0; list && i < list->list.count; i++)
 		if (!strcmp(list->list.items[i]->text, capability))

@@ -56,6 +56,22 @@ static const struct rig_key link_keys[] = {
         {"network", RIG_KEY_TEXT, .doc = "With driver veth: the network whose device at the client is watched."},
         {"source", RIG_KEY_ADDRESS, .doc = "Address the relayed connection comes from; default the client's."},
         {NULL}};
+static const struct rig_key bus_keys[] = {
+        {"driver", RIG_KEY_TEXT, true, .choices = bus_driver_names, .doc = "What the bus is made of."},
+        {"nominal", RIG_KEY_INTEGER, .minimum = 10000, .maximum = 1000000,
+         .doc = "Bit rate, bit/s; vbus: required; socketcan: set where it is another (needs the privilege)."},
+        {"data", RIG_KEY_INTEGER, .minimum = 10000, .maximum = 20000000,
+         .doc = "Bit rate of the data phase of CAN FD, bit/s; without it a vbus or socketcan bus is classic."},
+        {"boards", RIG_KEY_SCALARS, .doc = "Boards on the bus, ROLE: NUMBER of the board's CAN node."},
+        {"interface", RIG_KEY_TEXT, .doc = "socketcan: the network interface."},
+        {"address", RIG_KEY_TEXT,
+         .doc = "cannelloni-udp: LOCAL:PORT,REMOTE:PORT; cannelloni-tcp: REMOTE:PORT connects, `LOCAL:PORT,` listens; udp-multicast: "
+                "GROUP:PORT[,INTERFACE]."},
+        {"cannelloni_udp", RIG_KEY_TEXT, .doc = "vbus: other tools join by cannelloni over UDP, LOCAL:PORT,REMOTE:PORT."},
+        {"cannelloni_tcp", RIG_KEY_ENDPOINT, .doc = "vbus: other tools join by cannelloni over TCP at this endpoint."},
+        {"multicast", RIG_KEY_TEXT, .doc = "vbus: other tools join by python-can's udp_multicast, GROUP:PORT[,INTERFACE]."},
+        {"listen_only", RIG_KEY_BOOL, .doc = "The harness only listens."},
+        {NULL}};
 static const struct rig_key capture_keys[] = {
         {"secrets", RIG_KEY_BOOL, .doc = "Whether TLS secrets of test builds go into the capture."},
         {"devices", RIG_KEY_LIST, .doc = "Network devices to capture as well, where that is allowed."},
@@ -69,6 +85,7 @@ static const struct rig_key file_keys[] = {
         {"tester", RIG_KEY_MAP, true, .keys = tester_keys, .doc = "The harness as a tester."},
         {"roles", RIG_KEY_NAMED, true, .keys = role_keys, .doc = "The boards by the role that test cases name, servers first."},
         {"links", RIG_KEY_NAMED, .keys = link_keys, .doc = "Connections between boards that the rig taps."},
+        {"buses", RIG_KEY_NAMED, .keys = bus_keys, .doc = "CAN buses of the rig."},
         {"identities", RIG_KEY_NAMED, .keys = identity_keys, .doc = "TLS identities that the harness may take."},
         {"capture", RIG_KEY_MAP, .keys = capture_keys, .doc = "What goes into capture.pcapng."},
         {"journal_segments", RIG_KEY_BOOL, .doc = "Whether each TCP segment becomes an event."},

@@ -43,6 +43,32 @@ struct rig_link {
 	int64_t syn_ns, activated_ns; /* the newest connection attempt, the newest activation marker of the client */
 };
 
+struct bus_observer {
+	rig_bus_observer notify; /* NULL: removed while observers were being told */
+	void *context;
+};
+
+#define BUS_NODES_MAX 64 /* of a virtual bus */
+
+struct rig_bus {
+	struct rig *rig;
+	char *name, *channel;
+	const struct value *map;
+	const struct bus_driver *driver;
+	void *state;  /* the driver's */
+	char *socket; /* virtual bus: where nodes connect; NULL: none */
+	struct can *can;
+	bool gone; /* the channel was closed by the other side: reason */
+	char reason[128];
+	bool altered; /* something was injected since rig_bus_restore() */
+	struct bus_observer *observers;
+	unsigned observer_count, telling;
+	struct bus_node {
+		char name[64]; /* "": not known */
+		enum can_bus_state state;
+	} nodes[BUS_NODES_MAX];
+};
+
 struct rig {
 	const struct rig_file *file;
 	struct loop *loop;
@@ -60,6 +86,10 @@ struct rig {
 	unsigned board_count;
 	struct rig_link *links;
 	unsigned link_count;
+	struct rig_bus *buses;
+	unsigned bus_count;
+	int can_log; /* -1: not open */
+	bool can_log_failed;
 };
 
 /* What drivers tell. */
