@@ -2,6 +2,7 @@
 #include "board.h"
 
 #include "instant.h"
+#include "wire.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,6 +132,29 @@ int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, si
 	return 0;
 }
 
+/* A connection to each bus that the board is wired to. A bus that is not there is no reason not to boot: the firmware
+ * then finds no controller. */
+static void open_can(struct board *board, struct cpu_start *start)
+{
+	for (int i = 0; i < CPU_MAX_CAN; i++) {
+		char name[16], number[16];
+		start->can[i] = board->can_path[i] ? wire_connect(board->can_path[i]) : -1;
+		if (board->can_path[i] && start->can[i] < 0)
+			fprintf(stderr, "vboard: %s: %s: %s\n", board->name, board->can_path[i], strerror(errno));
+		snprintf(name, sizeof name, "can.%d.fd", i);
+		snprintf(number, sizeof number, "%d", CPU_FIRST_CAN + i);
+		straps_set(&board->straps, name, start->can[i] >= 0 ? number : NULL);
+	}
+}
+
+static void close_can(const struct cpu_start *start)
+{
+	for (int i = 0; i < CPU_MAX_CAN; i++) {
+		if (start->can[i] >= 0)
+			close(start->can[i]);
+	}
+}
+
 /* The board's own facts, beside the straps. */
 static void set_facts(struct board *board)
 {
@@ -158,10 +182,12 @@ static void start_cpu(struct board *board)
 	        .program = board->boot_path, .netns = board->netns, .application = board->application.fd, .nvm = board->nvm};
 	uint32_t baud = straps_get_u32(&board->straps, "console.baud", 921600);
 	set_facts(board);
+	open_can(board, &start);
 	start.parameters = image_parameters(&board->straps, CPU_FIRST_OBJECT);
 	if (start.parameters < 0 || uart_open(&board->uart, baud, &start.console_input, &start.console_output) < 0) {
 		if (start.parameters >= 0)
 			close(start.parameters);
+		close_can(&start);
 		report_dead(board, "no descriptors left");
 		return;
 	}
@@ -170,6 +196,7 @@ static void start_cpu(struct board *board)
 	close(start.parameters);
 	close(start.console_input);
 	close(start.console_output);
+	close_can(&start);
 	for (size_t i = 0; i < start.object_count; i++) {
 		if (start.objects[i] >= 0)
 			close(start.objects[i]);

@@ -14,6 +14,7 @@ enum board_state { BOARD_OFF, BOARD_HELD, BOARD_SSW, BOARD_RUNNING, BOARD_DEAD }
 struct board {
 	const char *name, *boot_path, *application_path;
 	int nvm, netns;
+	const char *can_path[CPU_MAX_CAN]; /* sockets of the buses the board is wired to, NULL: none */
 	struct straps straps;
 	struct image application;
 	struct cpu cpu;

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FD_COUNT   (CPU_FIRST_OBJECT + CPU_MAX_OBJECTS)
+#define FD_COUNT   (CPU_FIRST_CAN + CPU_MAX_CAN)
 #define FD_ABOVE   64 /* where descriptors are parked while the low ones are laid out */
 #define STATUS_FD  (FD_ABOVE - 1)
 #define KEEP_ERROR 2
@@ -81,6 +81,8 @@ static void layout_of(const struct cpu_start *start, int trace, int *fds)
 	fds[6] = start->nvm;
 	for (size_t i = 0; i < start->object_count; i++)
 		fds[CPU_FIRST_OBJECT + i] = start->objects[i];
+	for (int i = 0; i < CPU_MAX_CAN; i++)
+		fds[CPU_FIRST_CAN + i] = start->can[i];
 }
 
 static int spawn(struct cpu *cpu, const struct cpu_start *start, int trace)

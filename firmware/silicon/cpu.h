@@ -10,7 +10,9 @@
 #include "straps.h"
 
 #define CPU_MAX_OBJECTS  16
+#define CPU_MAX_CAN      2
 #define CPU_FIRST_OBJECT 7 /* descriptors of the CPU: docs/reference/virtual-board.md */
+#define CPU_FIRST_CAN    (CPU_FIRST_OBJECT + CPU_MAX_OBJECTS)
 
 struct cpu {
 	pid_t pid;      /* 0: none */
@@ -26,6 +28,7 @@ struct cpu_start {
 	int console_input, console_output, parameters, application, nvm;
 	int objects[CPU_MAX_OBJECTS];
 	size_t object_count;
+	int can[CPU_MAX_CAN]; /* connections to buses, -1: none */
 };
 
 /* Returns when the program runs (exec succeeded). -1: it does not, cpu->exit tells why. */

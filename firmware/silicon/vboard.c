@@ -22,6 +22,7 @@ static const char usage[] =
         "  --param NAME=VALUE   a strap of the board\n"
         "  --object NAME=FILE   a file the firmware may read: tls.ca, tls.certificate, tls.key\n"
         "  --netns PATH         the network namespace the CPU runs in\n"
+        "  --can N=PATH         wires CAN node N (0, 1) to the bus that listens at PATH\n"
         "  --help\n";
 
 static struct board board = {
@@ -105,6 +106,13 @@ static void option_object(const char *value)
 	set_pair(STRAPS_OBJECT, value);
 }
 
+static void option_can(const char *value)
+{
+	if (value[0] < '0' || value[0] >= '0' + CPU_MAX_CAN || value[1] != '=' || !value[2])
+		fail("N=PATH expected, N 0 or 1", value);
+	board.can_path[value[0] - '0'] = value + 2;
+}
+
 static void read_options(int argc, char **argv)
 {
 	static const struct {
@@ -113,7 +121,8 @@ static void read_options(int argc, char **argv)
 	} options[] = {{"--name", option_name},     {"--control-fd", option_control},
 	               {"--boot", option_boot},     {"--application", option_application},
 	               {"--nvm", option_nvm},       {"--param", option_param},
-	               {"--object", option_object}, {"--netns", option_netns}};
+	               {"--object", option_object}, {"--netns", option_netns},
+	               {"--can", option_can}};
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0) {
 			fputs(usage, stdout);
