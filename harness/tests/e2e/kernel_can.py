@@ -6,6 +6,7 @@ needs no CAN in its own kernel. What is unpacked of the packages is kept in buil
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from _e2e import OUT, ROOT, check, finish, not_ok, ok, skip
 NAME = "kernel CAN"
 CACHE = os.path.join(ROOT, "build/vm")
 PROGRAMS = os.path.join(CACHE, "meson")
-GUEST_PROGRAMS = ["harness/tests/vm/gs_usb_emulator", "harness/tests/vm/isotp_oracle", "harness/tests/vm/secoc_loop", "harness/tests/vm/can_adapter"]
+GUEST_PROGRAMS = [f"harness/tests/vm/{name}" for name in ("gs_usb_emulator", "isotp_oracle", "secoc_loop", "can_plain", "can_classic", "can_adapter")]
 BUILD_S, BOOT_S = 240, int(os.environ.get("HILBENCH_VM_SECONDS", "200"))
 COMMAND_LINE = "console=ttyS0 loglevel=2 panic=-1 nokaslr mitigations=off tsc=reliable random.trust_cpu=on"
 PASSED, FAILED = 1, 3  # what qemu makes of the 0 or 1 that the guest writes to isa-debug-exit
@@ -125,5 +126,7 @@ def main():
 
 
 if __name__ == "__main__":
+    # Told to end, the machine is ended too: sys.exit() runs what "finally" holds.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     main()
     finish()

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * can_adapter FROM TO CONTROL: link/can on the two interfaces of a CAN-FD adapter that gs_usb_emulator plays; CONTROL is
+ * can_adapter FROM TO CONTROL [unplug]: link/can on the two interfaces of a CAN-FD adapter that gs_usb_emulator plays; CONTROL is
  * the emulator's FIFO. Bit rates of both phases, hardware stamps, error states up to bus-off and back, bit rates that do
- * not agree, and the adapter pulled out at the end.
+ * not agree; with "unplug" the adapter pulled out in mid test.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,119 +12,28 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../base/loop.h"
-#include "../../link/can.h"
+#include "can_end.h"
 #include "lines.h"
 
-enum { NOMINAL = 500000, DATA = 2000000, BURST = 200, STATES_MAX = 32 };
+enum { NOMINAL = 500000, DATA = 2000000, BURST = 200 };
 #define LIMIT_NS INT64_C(4000000000)
 /* Both channels' clocks are set by a question over USB each: so far their stamps of one instant may be apart. */
 #define CLOCKS_APART_NS INT64_C(200000000)
 
-struct end {
-	struct can *can;
-	const char *interface;
-	unsigned received, sent, not_sent, errors, out_of_order, wrong_data, not_hardware;
-	uint64_t lost;
-	struct can_message newest, newest_sent;
-	enum can_bus_state states[STATES_MAX];
-	unsigned state_count;
-	bool closed;
-	char reason[128];
-};
 struct bench {
 	struct loop *loop;
-	struct end from, to;
+	struct can_end from, to;
 	const char *control;
-	unsigned wanted;
 };
-
-static void fill(struct can_message *message, unsigned number, unsigned length, uint8_t flags)
-{
-	*message = (struct can_message){.id = 0x123, .length = (uint8_t)length, .flags = flags};
-	for (unsigned i = 0; i < length; i++)
-		message->data[i] = (uint8_t)(number + i * 3);
-}
-
-static void received(struct can *can, const struct can_message *message, void *context)
-{
-	struct end *end = context;
-	struct can_message right;
-	fill(&right, end->received, message->length, message->flags);
-	end->wrong_data += memcmp(right.data, message->data, message->length) != 0;
-	end->out_of_order += end->received > 0 && message->at.ns < end->newest.at.ns;
-	end->not_hardware += message->at.source != CLOCK_SOURCE_HARDWARE;
-	end->newest = *message;
-	end->received++;
-}
-
-static void sent(struct can *can, const struct can_message *message, void *context)
-{
-	struct end *end = context;
-	end->out_of_order += end->sent > 0 && message->at.ns < end->newest_sent.at.ns;
-	end->not_hardware += message->at.source != CLOCK_SOURCE_HARDWARE;
-	end->newest_sent = *message;
-	end->sent++;
-}
-
-static void not_sent(struct can *can, uint64_t ticket, const char *reason, void *context)
-{
-	((struct end *)context)->not_sent++;
-}
-
-static void error_seen(struct can *can, enum can_error_kind kind, uint32_t id, struct instant at, void *context)
-{
-	((struct end *)context)->errors++;
-}
-
-static void state_seen(struct can *can, enum can_bus_state state, struct instant at, void *context)
-{
-	struct end *end = context;
-	if (end->state_count < STATES_MAX)
-		end->states[end->state_count++] = state;
-}
-
-static void lost(struct can *can, uint64_t count, void *context)
-{
-	((struct end *)context)->lost += count;
-}
-
-static void closed(struct can *can, const char *reason, void *context)
-{
-	struct end *end = context;
-	end->closed = true;
-	snprintf(end->reason, sizeof(end->reason), "%s", reason);
-}
-
-static int open_end(struct bench *bench, struct end *end, uint32_t nominal, uint32_t data, struct error *err)
-{
-	struct can_handlers handlers = {.context = end,
-	                                .received = received,
-	                                .sent = sent,
-	                                .not_sent = not_sent,
-	                                .error = error_seen,
-	                                .state = state_seen,
-	                                .lost = lost,
-	                                .closed = closed};
-	struct can_options options = {.driver = "socketcan",
-	                              .address = end->interface,
-	                              .name = end->interface,
-	                              .fd = true,
-	                              .nominal_bit_rate = nominal,
-	                              .data_bit_rate = data};
-	*end = (struct end){.interface = end->interface};
-	return can_open(&end->can, bench->loop, NULL, &options, &handlers, err);
-}
 
 static bool reopen(struct bench *bench, uint32_t from_data, uint32_t to_data, const char *name)
 {
 	struct error err = {0};
-	can_close(bench->from.can);
-	can_close(bench->to.can);
-	bench->from.can = bench->to.can = NULL;
-	int result = open_end(bench, &bench->from, NOMINAL, from_data, &err);
+	can_end_close(&bench->from);
+	can_end_close(&bench->to);
+	int result = can_end_open(&bench->from, bench->loop, NOMINAL, from_data, &err);
 	if (result == 0)
-		result = open_end(bench, &bench->to, NOMINAL, to_data, &err);
+		result = can_end_open(&bench->to, bench->loop, NOMINAL, to_data, &err);
 	return line_check(result == 0, name, "%s", err.message);
 }
 
@@ -137,15 +46,9 @@ static void tell(struct bench *bench, const char *command)
 		close(fd);
 }
 
-static bool all_came(void *context)
-{
-	const struct bench *bench = context;
-	return bench->to.received >= bench->wanted && bench->from.sent >= bench->wanted;
-}
-
 static bool is_off(void *context)
 {
-	const struct end *end = &((const struct bench *)context)->from;
+	const struct can_end *end = &((const struct bench *)context)->from;
 	return end->state_count > 0 && end->states[end->state_count - 1] == CAN_BUS_OFF;
 }
 
@@ -155,19 +58,9 @@ static bool is_closed(void *context)
 	return bench->from.closed && bench->to.closed;
 }
 
-/* Sends one frame and waits until it came. */
 static bool passes(struct bench *bench, unsigned length, uint8_t flags, struct error *err)
 {
-	struct can_message message;
-	fill(&message, bench->to.received, length, flags);
-	bench->wanted = bench->to.received + 1;
-	if (can_send(bench->from.can, &message, NULL, err) < 0)
-		return false;
-	int result = loop_until(bench->loop, all_came, bench, loop_now_ns() + LIMIT_NS);
-	if (result < 0)
-		error_set(err, ERROR_BENCH, -result, "%u received, %u confirmed, %u given up", bench->to.received, bench->from.sent,
-		          bench->from.not_sent);
-	return result == 0 && bench->to.newest.length == length && bench->to.newest.flags == flags && bench->to.wrong_data == 0;
+	return can_end_passes(bench->loop, &bench->from, &bench->to, length, flags, err);
 }
 
 static void rates(struct bench *bench)
@@ -206,12 +99,11 @@ static void burst(struct bench *bench)
 	int result = 0;
 	bench->from.not_hardware = bench->to.not_hardware = bench->from.out_of_order = bench->to.out_of_order = 0;
 	for (unsigned i = 0; i < BURST && result == 0; i++) {
-		fill(&message, begin + i, 64, CAN_MESSAGE_FD | CAN_MESSAGE_BRS);
+		can_end_fill(&message, begin + i, 64, CAN_MESSAGE_FD | CAN_MESSAGE_BRS);
 		result = can_send(bench->from.can, &message, NULL, &err);
 	}
-	bench->wanted = begin + BURST;
 	if (result == 0)
-		result = loop_until(bench->loop, all_came, bench, loop_now_ns() + 5 * LIMIT_NS);
+		result = can_end_wait(bench->loop, &bench->from, &bench->to, begin + BURST, 5 * LIMIT_NS, &err);
 	line_check(result == 0 && bench->to.received == begin + BURST && bench->to.wrong_data == 0 && bench->to.lost == 0,
 	           "adapter: 200 FD frames in a burst come whole and in order", "%u of %u came, %u wrong, %" PRIu64 " lost: %s",
 	           bench->to.received - begin, (unsigned)BURST, bench->to.wrong_data, bench->to.lost, err.message);
@@ -232,7 +124,7 @@ static void corrected(struct bench *bench)
 	line_check(passes(bench, 8, 0, &err), "adapter: a frame whose first 3 attempts fail arrives", "%s", err.message);
 }
 
-static bool went_through(const struct end *end, enum can_bus_state first, enum can_bus_state second, enum can_bus_state third)
+static bool went_through(const struct can_end *end, enum can_bus_state first, enum can_bus_state second, enum can_bus_state third)
 {
 	const enum can_bus_state wanted[3] = {first, second, third};
 	unsigned matched = 0;
@@ -247,7 +139,7 @@ static bool driven_off(struct bench *bench, const char *name, uint8_t flags)
 	struct can_message message;
 	struct error err = {0};
 	bench->from.state_count = bench->from.not_sent = 0;
-	fill(&message, 0, 8, flags);
+	can_end_fill(&message, 0, 8, flags);
 	int result = can_send(bench->from.can, &message, NULL, &err);
 	if (result == 0)
 		result = loop_until(bench->loop, is_off, bench, loop_now_ns() + LIMIT_NS);
@@ -267,7 +159,7 @@ static void bus_off(struct bench *bench)
 	struct can_counters counters;
 	can_counters_read(bench->from.can, &counters);
 	line_check(counters.state == CAN_BUS_OFF, "adapter: the counters say bus-off", "%s", can_state_name(counters.state));
-	fill(&message, 0, 8, 0);
+	can_end_fill(&message, 0, 8, 0);
 	int result = can_send(bench->from.can, &message, NULL, &err);
 	line_check(result == -ENETDOWN, "adapter: a frame for a controller that is bus-off is refused", "result %d %s", result,
 	           err.message);
@@ -304,15 +196,16 @@ static void pulled_out(struct bench *bench)
 	line_check(result == 0 && bench->from.reason[0] != '\0', "adapter: pulled out in mid test, both ends are told closed with a reason",
 	           "\"%s\", \"%s\"", bench->from.reason, bench->to.reason);
 	struct can_message message;
-	fill(&message, 0, 8, 0);
+	can_end_fill(&message, 0, 8, 0);
 	result = can_send(bench->from.can, &message, NULL, &err);
 	line_check(result < 0, "adapter: a frame for an adapter that is gone is refused", "it was taken");
 }
 
 int main(int argc, char **argv)
 {
-	if (argc != 4) {
-		fprintf(stderr, "usage: can_adapter FROM TO CONTROL\n");
+	bool unplug = argc == 5 && strcmp(argv[4], "unplug") == 0;
+	if (argc != 4 && !unplug) {
+		fprintf(stderr, "usage: can_adapter FROM TO CONTROL [unplug]\n");
 		return 2;
 	}
 	struct bench bench = {.from.interface = argv[1], .to.interface = argv[2], .control = argv[3]};
@@ -321,17 +214,18 @@ int main(int argc, char **argv)
 		line_check(false, "adapter: loop", "%s", err.message);
 		return 1;
 	}
-	if (reopen(&bench, DATA, DATA, "adapter: 500 kbit/s and 2 Mbit/s are set through netlink")) {
+	if (unplug) {
+		pulled_out(&bench);
+	} else if (reopen(&bench, DATA, DATA, "adapter: 500 kbit/s and 2 Mbit/s are set through netlink")) {
 		rates(&bench);
 		every_length(&bench);
 		burst(&bench);
 		corrected(&bench);
 		bus_off(&bench);
 		other_data_rate(&bench);
-		pulled_out(&bench);
 	}
-	can_close(bench.from.can);
-	can_close(bench.to.can);
+	can_end_close(&bench.from);
+	can_end_close(&bench.to);
 	loop_free(bench.loop);
 	return lines_status();
 }

@@ -27,7 +27,9 @@ check()
 # shows INTERFACE TEXT: what iproute2 reads back of an interface.
 shows()
 {
-	/sbin/ip -details link show "$1" >/run/shown && tr '\n' ' ' </run/shown && grep -q -- "$2" /run/shown
+	/sbin/ip -details link show "$1" | tr '\n\t' '  ' >/run/shown
+	cat /run/shown
+	grep -q -- "$2" /run/shown
 }
 
 # run NAME SECONDS PROGRAM...: its lines; a program that dies or says nothing is a failed test.
@@ -73,13 +75,16 @@ mkfifo /run/adapter
 gs_usb_emulator /run/adapter &
 emulator=$!
 
-
+$ip link add vcan1 type vcan && $ip link set vcan1 up
+run 'vcan' 60 can_plain vcan0 vcan0 vcan1
+run 'vxcan' 60 can_plain vxcan0 vxcan1
 run 'SecOC over vcan' 60 secoc_loop vcan0 vcan0 fd
 run 'SecOC over vxcan' 60 secoc_loop vxcan0 vxcan1 classic
 run 'ISO-TP' 100 isotp_oracle vcan0
 
 # Classic controllers: qemu's kvaser_pci, both on one bus.
-check 'kvaser_pci: libsocketcan sets the bit rate' true
+run 'classic' 60 can_classic can0 can1
+check 'classic: iproute2 reads the bit rate back too' shows can0 ' bitrate 500000 '
 
 wait_for_adapter()
 {
@@ -92,6 +97,9 @@ wait_for_adapter()
 }
 check 'adapter: gs_usb finds it over USB/IP' wait_for_adapter
 run 'adapter' 60 can_adapter can2 can3 /run/adapter
+check 'adapter: iproute2 reads the bit rates of both phases back too' shows can2 ' bitrate 500000 .* dbitrate 2000000 '
+check 'adapter: and the other data bit rate of the other end' shows can3 ' bitrate 500000 .* dbitrate 4000000 '
+run 'adapter, unplugged' 30 can_adapter can2 can3 /run/adapter unplug
 
 wait $emulator || say "not ok adapter: the emulator ends by itself when it is pulled out - status $?"
 conclude
