@@ -144,22 +144,34 @@ static void on_state(struct can *can, enum can_bus_state state, struct instant a
 	emit_state(bus, HARNESS_NODE, state, counters.tec, counters.rec, at);
 }
 
-/* Counters move with every error; what is told is the change of state. */
+void bus_names_known(struct rig_bus *bus)
+{
+	for (unsigned i = 0; i < bus->held_count; i++) {
+		const struct bus_change *change = &bus->held[i];
+		char unnamed[24];
+		snprintf(unnamed, sizeof(unnamed), "node %u", change->node);
+		emit_state(bus, bus->nodes[change->node].name[0] ? bus->nodes[change->node].name : unnamed, change->state, change->tec,
+		           change->rec, change->at);
+	}
+	bus->held_count = 0;
+}
+
+/* Counters move with every error; what is told is the change of state, with the name that the node has now: numbers are
+ * given anew. */
 static void on_node_state(struct can *can, unsigned node, enum can_bus_state state, unsigned tec, unsigned rec, struct instant at,
                           void *context)
 {
 	struct rig_bus *bus = context;
-	char unnamed[24];
-	if (node >= BUS_NODES_MAX)
-		return;
-	bool fresh = tec == 0 && rec == 0 && state == CAN_BUS_ACTIVE;
-	if (bus->driver->node_seen && (fresh || !bus->nodes[node].name[0]))
-		bus->driver->node_seen(bus, node);
-	if (bus->nodes[node].state == state)
+	if (node >= BUS_NODES_MAX || bus->nodes[node].state == state)
 		return;
 	bus->nodes[node].state = state;
-	snprintf(unnamed, sizeof(unnamed), "node %u", node);
-	emit_state(bus, bus->nodes[node].name[0] ? bus->nodes[node].name : unnamed, state, tec, rec, at);
+	if (bus->held_count == BUS_HELD_MAX)
+		bus_names_known(bus);
+	bus->held[bus->held_count++] = (struct bus_change){node, tec, rec, state, at};
+	if (bus->driver->ask_names)
+		bus->driver->ask_names(bus);
+	else
+		bus_names_known(bus);
 }
 
 static void on_lost(struct can *can, uint64_t count, void *context)
@@ -172,6 +184,7 @@ static void on_closed(struct can *can, const char *reason, void *context)
 {
 	struct rig_bus *bus = context;
 	bus->gone = true;
+	bus_names_known(bus);
 	snprintf(bus->reason, sizeof(bus->reason), "%s", reason);
 	timeline_emit_now(bus->rig->timeline, "case", "note", json_pack("{s:o}", "text", json_sprintf("bus %s: %s", bus->name, reason)));
 }

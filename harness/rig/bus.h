@@ -14,6 +14,8 @@ int bus_open(struct rig *, struct rig_bus *, const struct value_entry *, struct 
 void bus_close(struct rig_bus *);
 /* Where a board's node connects to a virtual bus; NULL: a bus of other make. */
 const char *bus_socket(const struct rig_bus *);
+/* The driver learned the names of the nodes: what waited for them is told. */
+void bus_names_known(struct rig_bus *);
 /* The board's CAN node on this bus, -1: the board is not on it. */
 int bus_node_of(const struct rig_bus *, const char *role);
 

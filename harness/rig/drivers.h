@@ -34,7 +34,7 @@ struct bus_driver {
 	int (*open)(struct rig_bus *, struct error *err);
 	void (*close)(struct rig_bus *);
 	int (*request)(struct rig_bus *, json_t *stolen, json_t **ret_answer, struct error *err);
-	void (*node_seen)(struct rig_bus *, unsigned node); /* a node whose name is not known, or that is new */
+	void (*ask_names)(struct rig_bus *); /* of the nodes, without waiting: nodes[], then bus_names_known() */
 	int (*alive)(const struct rig_bus *, struct error *err);
 };
 

@@ -49,6 +49,7 @@ struct bus_observer {
 };
 
 #define BUS_NODES_MAX 64 /* of a virtual bus */
+#define BUS_HELD_MAX  32
 
 struct rig_bus {
 	struct rig *rig;
@@ -67,6 +68,12 @@ struct rig_bus {
 		char name[64]; /* "": not known */
 		enum can_bus_state state;
 	} nodes[BUS_NODES_MAX];
+	struct bus_change {
+		unsigned node, tec, rec;
+		enum can_bus_state state;
+		struct instant at;
+	} held[BUS_HELD_MAX]; /* changes of state that wait for the names of the nodes */
+	unsigned held_count;
 };
 
 struct rig {

@@ -53,9 +53,10 @@ static void on_event(const char *event, json_t *message, void *context)
 		return;
 	vbus->asked = false;
 	take_names(bus, message);
+	bus_names_known(bus);
 }
 
-static void vbus_node_seen(struct rig_bus *bus, unsigned node)
+static void vbus_ask_names(struct rig_bus *bus)
 {
 	struct vbus *vbus = bus->state;
 	if (vbus->asked)
@@ -187,6 +188,6 @@ const struct bus_driver driver_vbus = {
         .open = vbus_open,
         .close = vbus_close,
         .request = vbus_request,
-        .node_seen = vbus_node_seen,
+        .ask_names = vbus_ask_names,
         .alive = vbus_alive,
 };
