@@ -21,6 +21,7 @@ struct vbus_slot {
 
 struct vbus_client {
 	bool used, closing;
+	bool state_missed; /* its own state did not fit: told when there is room again */
 	int fd;
 	int node; /* -1: not attached yet */
 	uint8_t flags;

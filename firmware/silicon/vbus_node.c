@@ -112,26 +112,40 @@ static bool tell_lost(struct vbus_client *client)
 	return true;
 }
 
-/* needed: has to arrive. */
-static void post(struct vbus_client *client, const uint8_t *message, size_t length, bool needed)
+/* False: no room. */
+static bool offer(struct vbus_client *client, const uint8_t *message, size_t length, unsigned limit)
 {
-	if (client->closing)
-		return;
-	if (!tell_lost(client) && !needed) {
-		lose(client);
-		return;
-	}
-	if (client->count == 0 && send_now(client, message, length))
-		return;
-	if (ring_put(client, message, length, needed ? RING : RING_FRAMES))
-		return;
-	if (needed)
-		client->closing = true; /* no memory, or a node that never reads: it loses its power */
-	else
+	if (client->closing || (client->count == 0 && send_now(client, message, length)))
+		return true;
+	return ring_put(client, message, length, limit);
+}
+
+/* What may be lost, and is counted. */
+static void post(struct vbus_client *client, const uint8_t *message, size_t length)
+{
+	if (!tell_lost(client) || !offer(client, message, length, RING_FRAMES))
 		lose(client);
 }
 
-static void flush(struct vbus_client *client)
+/* What has to arrive: answers to requests, of which no more are read than there is room for. */
+static void post_answer(struct vbus_client *client, const uint8_t *message, size_t length)
+{
+	tell_lost(client);
+	if (!offer(client, message, length, RING))
+		client->closing = true; /* out of memory: the node loses its power */
+}
+
+static void post_state(struct vbus *vbus, struct vbus_client *client, unsigned node)
+{
+	uint8_t message[VBUS_MESSAGE_MAX];
+	struct canbus_node_status status;
+	canbus_node_status(vbus->bus, node, &status);
+	const struct canbus_event event = {
+	        .node = node, .end_ns = vbus->now_ns, .state = status.state, .tec = status.tec, .rec = status.rec};
+	client->state_missed = !offer(client, message, vbus_put_state(message, &event), RING_FRAMES);
+}
+
+static void flush(struct vbus *vbus, struct vbus_client *client)
 {
 	while (client->count > 0) {
 		const struct vbus_slot *slot = &client->ring[client->head];
@@ -140,7 +154,8 @@ static void flush(struct vbus_client *client)
 		client->head = (client->head + 1) % RING;
 		client->count--;
 	}
-	tell_lost(client);
+	if (tell_lost(client) && client->state_missed)
+		post_state(vbus, client, (unsigned)client->node);
 }
 
 /* ---- events -------------------------------------------------------------------------------------------------- */
@@ -150,7 +165,7 @@ static void post_observers(struct vbus *vbus, const struct vbus_client *except, 
 	for (size_t i = 0; i < CANBUS_MAX_NODES && vbus->observers > 0; i++) {
 		struct vbus_client *client = &vbus->clients[i];
 		if (client->used && client != except && client->flags & VBUS_OBSERVER)
-			post(client, message, length, false);
+			post(client, message, length);
 	}
 }
 
@@ -158,8 +173,8 @@ static void post_confirmed(struct vbus_client *client, const struct canbus_event
 {
 	uint8_t message[VBUS_MESSAGE_MAX];
 	if (client->flags & VBUS_RECEIVE_OWN)
-		post(client, message, vbus_put_received(message, event), false);
-	post(client, message, vbus_put_confirmed(message, event), true);
+		post(client, message, vbus_put_received(message, event));
+	post_answer(client, message, vbus_put_confirmed(message, event));
 }
 
 void vbus_nodes_event(struct vbus *vbus, const struct canbus_event *event)
@@ -170,7 +185,7 @@ void vbus_nodes_event(struct vbus *vbus, const struct canbus_event *event)
 	switch (event->kind) {
 	case CANBUS_RECEIVED:
 		if (client)
-			post(client, message, vbus_put_received(message, event), false);
+			post(client, message, vbus_put_received(message, event));
 		break;
 	case CANBUS_CONFIRMED:
 		if (client)
@@ -178,7 +193,7 @@ void vbus_nodes_event(struct vbus *vbus, const struct canbus_event *event)
 		break;
 	case CANBUS_NOT_SENT:
 		if (client)
-			post(client, message, vbus_put_not_sent(message, event), true);
+			post_answer(client, message, vbus_put_not_sent(message, event));
 		break;
 	case CANBUS_FAILED:
 		post_observers(vbus, NULL, message, vbus_put_failed(message, event));
@@ -186,7 +201,7 @@ void vbus_nodes_event(struct vbus *vbus, const struct canbus_event *event)
 	case CANBUS_CHANGED:
 		length = vbus_put_state(message, event);
 		if (client)
-			post(client, message, length, event->state == CANBUS_BUS_OFF || event->tec + event->rec == 0);
+			client->state_missed = !offer(client, message, length, RING_FRAMES);
 		post_observers(vbus, client, message, length);
 		break;
 	}
@@ -199,16 +214,6 @@ void vbus_nodes_load(struct vbus *vbus, uint64_t at_ns, const struct canbus_coun
 }
 
 /* ---- requests ------------------------------------------------------------------------------------------------ */
-
-static void post_state(struct vbus *vbus, struct vbus_client *client, unsigned node)
-{
-	uint8_t message[VBUS_MESSAGE_MAX];
-	struct canbus_node_status status;
-	canbus_node_status(vbus->bus, node, &status);
-	const struct canbus_event event = {
-	        .node = node, .end_ns = vbus->now_ns, .state = status.state, .tec = status.tec, .rec = status.rec};
-	post(client, message, vbus_put_state(message, &event), true);
-}
 
 static void attach(struct vbus *vbus, struct vbus_client *client, const struct vbus_request *request)
 {
@@ -271,13 +276,14 @@ static void receive(struct vbus *vbus, struct vbus_client *client)
 
 short vbus_client_events(const struct vbus_client *client)
 {
-	return (short)((client->count < RING_PAUSE ? POLLIN : 0) | (client->count > 0 || client->lost > 0 ? POLLOUT : 0));
+	return (short)((client->count < RING_PAUSE ? POLLIN : 0) |
+	               (client->count > 0 || client->lost > 0 || client->state_missed ? POLLOUT : 0));
 }
 
 void vbus_client_serve(struct vbus *vbus, struct vbus_client *client, short events)
 {
 	if (events & POLLOUT)
-		flush(client);
+		flush(vbus, client);
 	if (events & POLLIN)
 		receive(vbus, client);
 	else if (events & (POLLHUP | POLLERR))
