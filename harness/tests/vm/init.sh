@@ -54,7 +54,11 @@ run()
 conclude()
 {
 	say 'done'
-	printf "\\00$failed" | dd of=/dev/port bs=1 seek=244 2>/dev/null
+	if [ $failed -eq 0 ]; then
+		printf '\000'
+	else
+		printf '\001'
+	fi | dd of=/dev/port bs=1 seek=244 2>/dev/null
 	poweroff -f
 }
 

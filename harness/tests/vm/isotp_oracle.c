@@ -353,6 +353,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: isotp_oracle INTERFACE\n");
 		return 2;
 	}
+	/* The kernel stamps frames as they come only a while after the first socket asked for it; until then they are stamped
+	 * when they are read. This socket keeps it at it. */
+	int keeper = open_raw(argv[1]);
+	if (keeper < 0) {
+		line_check(false, "ISO-TP: interface", "%s", strerror(-keeper));
+		return 1;
+	}
+	usleep(100000);
 	for (unsigned i = 0; i < sizeof(message); i++)
 		message[i] = (uint8_t)(i * 7 + (i >> 8) + 1);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -360,5 +368,6 @@ int main(int argc, char **argv)
 		from_kernel(argv[1], &cases[i], message);
 	}
 	in_turn(argv[1], message);
+	close(keeper);
 	return lines_status();
 }
