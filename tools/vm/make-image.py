@@ -85,11 +85,14 @@ def with_fresh_lists(packages, action):
     """What action() gives; when the machine's package lists do not serve, a second time with lists of our own."""
     try:
         return action()
-    except NotToBeHad:
+    except NotToBeHad as first:
         if packages.options:
             raise
-        packages.refresh()
-        return action()
+        try:
+            packages.refresh()
+            return action()
+        except NotToBeHad as second:
+            raise NotToBeHad(f"{first}; with new package lists: {second}") from None
 
 
 def unpack(package, directory, patterns):

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """SocketCAN on a real kernel: boots Debian's own in qemu (emulated, so neither KVM nor root is needed) with CAN
 interfaces of five kinds, runs the harness's CAN programs on it and passes on what they say. The machine that runs this
-needs no CAN in its own kernel. What is unpacked of the packages is kept in build/vm."""
+needs no CAN in its own kernel. What is unpacked of the packages is kept in build/vm.
+
+HILBENCH_VM_KERNEL names another kernel package (default: the one that linux-image-amd64 depends on), HILBENCH_VM_SECONDS
+another deadline of the virtual machine."""
 import os
 import re
 import shutil

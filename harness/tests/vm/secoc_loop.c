@@ -98,7 +98,7 @@ static int send_made(struct bench *bench, uint64_t freshness, const struct secoc
 static bool good(struct bench *bench, unsigned count, const char *when)
 {
 	struct error err = {0};
-	char name[128];
+	char name[192];
 	snprintf(name, sizeof(name), "SecOC %s: %u right %s accepted%s", bench->name, count, count == 1 ? "PDU is" : "PDUs are", when);
 	for (unsigned i = 0; i < count; i++) {
 		int result = send_made(bench, ++bench->sent, NULL, &err);
@@ -110,10 +110,11 @@ static bool good(struct bench *bench, unsigned count, const char *when)
 
 static void refused(struct bench *bench, int result, const char *what, const struct error *err)
 {
-	char name[128];
+	char name[128], after[96];
 	snprintf(name, sizeof(name), "SecOC %s: %s is refused", bench->name, what);
+	snprintf(after, sizeof(after), " after %s", what);
 	if (line_check(result == 0, name, "%s", result < 0 ? err->message : "accepted"))
-		(void)good(bench, 1, " after it");
+		(void)good(bench, 1, after);
 }
 
 static void replay(struct bench *bench)
