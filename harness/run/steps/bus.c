@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bus.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_KIND "bus-watch"
+
+/* ---- the record of a bus ----------------------------------------------------------------------------------- */
+
+static void on_frame(const struct can_message *message, bool transmitted, void *context)
+{
+	struct bus_watch *watch = context;
+
+	watch->frames[watch->next++ % watch->capacity] = (struct bus_frame){.message = *message, .transmitted = transmitted};
+}
+
+static void record_free(void *object)
+{
+	struct bus_watch *watch = object;
+
+	if (watch->bus)
+		rig_bus_unobserve(watch->bus, on_frame, watch);
+	free(watch->frames);
+	free(watch);
+}
+
+static int record_new(struct step_context *context, const char *name, struct rig_bus *bus, struct bus_watch **ret, struct error *err)
+{
+	struct bus_watch *watch = calloc(1, sizeof(*watch));
+	int r;
+
+	if (!watch || !(watch->frames = malloc(BUS_RECORD * sizeof(*watch->frames)))) {
+		free(watch);
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	watch->capacity = BUS_RECORD;
+	watch->timeline = context->timeline;
+	snprintf(watch->channel, sizeof(watch->channel), "can:%s", name);
+	r = rig_bus_observe(bus, on_frame, watch, err);
+	if (r == 0) {
+		watch->bus = bus;
+		if (step_object_add(context, WATCH_KIND, name, watch, record_free) < 0)
+			r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	if (r < 0) {
+		record_free(watch);
+		return r;
+	}
+	*ret = watch;
+	return 0;
+}
+
+int bus_watch_of_call(struct step_context *context, const struct step_call *call, struct bus_watch **ret, struct error *err)
+{
+	struct rig_bus *bus;
+	const char *name;
+	int r = step_arg_text(context, call, "bus", &name, err);
+
+	if (r < 0)
+		return r;
+	*ret = step_object_find(context, WATCH_KIND, name);
+	if (*ret)
+		return 0;
+	bus = context->rig ? rig_bus_find(context->rig, name) : NULL;
+	if (!bus)
+		return error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "the rig has no bus \"%s\"", name);
+	return record_new(context, name, bus, ret, err);
+}
+
+int bus_channel(struct bus_watch *watch, struct can **ret, struct error *err)
+{
+	*ret = rig_bus_channel(watch->bus);
+	if (*ret)
+		return 0;
+	int r = rig_bus_check(watch->bus, err);
+	return r < 0 ? r : error_set(err, ERROR_BENCH, ENETDOWN, "%s is gone", watch->channel);
+}
+
+struct bus_frame *bus_watch_frame(struct bus_watch *watch, uint64_t number)
+{
+	return &watch->frames[number % watch->capacity];
+}
+
+uint64_t bus_watch_since(const struct bus_watch *watch, int64_t since_ns)
+{
+	uint64_t oldest = watch->next > watch->capacity ? watch->next - watch->capacity : 0, number = watch->next;
+
+	while (number > oldest && watch->frames[(number - 1) % watch->capacity].message.at.ns >= since_ns)
+		number--;
+	return number;
+}
+
+/* ---- frames of a call -------------------------------------------------------------------------------------- */
+
+int bus_message_of_call(struct step_context *context, const struct step_call *call, struct can_message *ret, struct error *err)
+{
+	static const struct {
+		const char *argument;
+		uint8_t flag;
+	} flags[] = {{"fd", CAN_MESSAGE_FD}, {"esi", CAN_MESSAGE_ESI}, {"remote", CAN_MESSAGE_REMOTE}};
+	bool on;
+	int64_t id;
+	int r = step_arg_integer(context, call, "id", 0, &id, err);
+
+	memset(ret, 0, sizeof(*ret));
+	for (unsigned i = 0; r == 0 && i < sizeof(flags) / sizeof(*flags); i++) {
+		r = step_arg_bool(context, call, flags[i].argument, false, &on, err);
+		if (r == 0 && on)
+			ret->flags |= flags[i].flag;
+	}
+	if (r < 0 || (r = step_arg_bool(context, call, "brs", (ret->flags & CAN_MESSAGE_FD) != 0, &on, err)) < 0)
+		return r;
+	ret->flags |= on ? CAN_MESSAGE_BRS : 0;
+	r = step_arg_bool(context, call, "extended", id > 0x7ff, &on, err);
+	ret->flags |= on ? CAN_MESSAGE_EXTENDED : 0;
+	ret->id = (uint32_t)id;
+	return r;
+}
+
+void bus_message_set_data(struct can_message *message, const void *data, size_t length, uint8_t padding)
+{
+	static const uint8_t steps[] = {12, 16, 20, 24, 32, 48, 64};
+	size_t whole = length;
+
+	for (unsigned i = 0; length > 8 && i < sizeof(steps); i++)
+		if (steps[i] >= length) {
+			whole = steps[i];
+			break;
+		}
+	if (length)
+		memcpy(message->data, data, length);
+	memset(message->data + length, padding, whole - length);
+	message->length = (uint8_t)whole;
+}
+
+/* ---- sending ----------------------------------------------------------------------------------------------- */
+
+struct transmission {
+	uint64_t ticket;
+	bool done;
+	struct can_message sent;
+};
+
+static void on_transmitted(const struct can_message *message, bool transmitted, void *context)
+{
+	struct transmission *transmission = context;
+
+	if (transmission->done || !transmitted || message->ticket != transmission->ticket)
+		return;
+	transmission->done = true;
+	transmission->sent = *message;
+}
+
+static bool is_transmitted(void *context)
+{
+	return ((struct transmission *)context)->done;
+}
+
+static int not_transmitted(struct bus_watch *watch, const struct can_message *message, struct error *err)
+{
+	struct can_counters counters = {0};
+	struct can *can = rig_bus_channel(watch->bus);
+
+	if (can)
+		can_counters_read(can, &counters);
+	return error_set(err, ERROR_BENCH, ETIMEDOUT, "the frame 0x%03x did not get on %s (we are %s)", message->id, watch->channel,
+	                 can ? can_state_name(counters.state) : "cut off");
+}
+
+int bus_transmit(struct step_context *context, struct bus_watch *watch, const struct can_message *message, struct can_message *ret_sent,
+                 struct error *err)
+{
+	struct transmission transmission = {0};
+	struct can *can;
+	int r = bus_channel(watch, &can, err);
+
+	if (r == 0)
+		r = rig_bus_observe(watch->bus, on_transmitted, &transmission, err);
+	if (r < 0)
+		return r;
+	r = can_send(can, message, &transmission.ticket, err);
+	if (r == 0)
+		r = step_wait(context, is_transmitted, &transmission, BUS_TRANSMIT_WITHIN_NS, err);
+	if (r == -ETIMEDOUT)
+		r = not_transmitted(watch, message, err);
+	rig_bus_unobserve(watch->bus, on_transmitted, &transmission);
+	if (r == 0 && ret_sent)
+		*ret_sent = transmission.sent;
+	return r;
+}

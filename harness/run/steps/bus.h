@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the CAN steps of one case share: a record of the frames of a bus since the case's first CAN step, and sending that
+ * waits until the bus has taken the frame.
+ */
+#ifndef HARNESS_RUN_STEPS_BUS_H
+#define HARNESS_RUN_STEPS_BUS_H
+
+#include "../../link/can.h"
+#include "../executor_private.h"
+
+#define BUS_TRANSMIT_WITHIN_NS INT64_C(1000000000)
+#define BUS_RECORD             65536u /* newest frames that are kept */
+
+struct bus_frame {
+	struct can_message message;
+	bool transmitted; /* by the harness */
+	bool taken;       /* given out by can.expect */
+};
+struct bus_watch {
+	struct rig_bus *bus;
+	char channel[64]; /* "can:NAME" */
+	struct timeline *timeline;
+	struct bus_frame *frames; /* a ring: frame n stands at n % capacity */
+	uint64_t capacity, next;  /* next: number of the frame that comes next, from 0 */
+};
+
+#define ARG_BUS {"bus", VALUE_TEXT, 0, "can0", NULL, 0, 0, "The rig's bus."}
+#define ARG_FRAME_FORMAT                                                                                                                   \
+	{"extended", VALUE_BOOL, 0, NULL, NULL, 0, 0, "29-bit identifier (default: as soon as it needs more than 11 bits)."},              \
+	        {"fd", VALUE_BOOL, 0, "false", NULL, 0, 0, "CAN FD frame."},                                                               \
+	        {"brs", VALUE_BOOL, 0, NULL, NULL, 0, 0, "Bit rate switch (default: as `fd`)."},                                           \
+	        {"esi", VALUE_BOOL, 0, "false", NULL, 0, 0, "Error state indicator set."},                                                 \
+	        {"remote", VALUE_BOOL, 0, "false", NULL, 0, 0, "Remote frame: `length` says the requested DLC."}
+
+/* The watch of the call's `bus`; begins with the first call of the case. ERROR_TESTCASE: the rig has no such bus. */
+int bus_watch_of_call(struct step_context *, const struct step_call *, struct bus_watch **ret, struct error *) WARN_UNUSED;
+/* The bus's channel; ERROR_BENCH when the bus is gone. */
+int bus_channel(struct bus_watch *, struct can **ret, struct error *) WARN_UNUSED;
+/* Number of the oldest frame that is still kept and did not end before this. */
+uint64_t bus_watch_since(const struct bus_watch *, int64_t since_ns);
+struct bus_frame *bus_watch_frame(struct bus_watch *, uint64_t number); /* number: kept and < next */
+/* Id and format flags of a call with ARG_FRAME_FORMAT. */
+int bus_message_of_call(struct step_context *, const struct step_call *, struct can_message *ret, struct error *) WARN_UNUSED;
+
+/* Sends and waits until the frame was on the bus; *ret_sent (may be NULL): it with its stamps. -ETIMEDOUT (err filled,
+ * ERROR_BENCH): it did not get on the bus. */
+int bus_transmit(struct step_context *, struct bus_watch *, const struct can_message *, struct can_message *ret_sent,
+                 struct error *) WARN_UNUSED;
+/* Pads data to the next length that a DLC has. */
+void bus_message_set_data(struct can_message *, const void *data, size_t length, uint8_t padding);
+
+#endif
