@@ -160,10 +160,11 @@ static int on_io(sd_event_source *source, int fd, uint32_t events, void *context
 	struct can *can = context;
 	struct tcp *tcp = can->state;
 	can_enter(can);
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-		read_some(can, tcp);
-	if (events & EPOLLOUT && tcp->fd >= 0 && !can->freed)
+	/* One's own greeting goes first, whatever the peer says. */
+	if (events & EPOLLOUT)
 		flush(can, tcp);
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && tcp->fd >= 0 && !can->freed)
+		read_some(can, tcp);
 	if (!can->freed)
 		arm(can, tcp);
 	can_leave(can);
