@@ -96,14 +96,17 @@ void secoc_counters_read(uint8_t index, struct secoc_counters *ret)
 
 /* ---- the MAC ------------------------------------------------------------------------------------------------ */
 
+/* Big-endian and left-aligned; writes eight bytes, of which as many count as the freshness needs. */
 static void put_freshness(const struct secoc_pdu_config *config, uint64_t freshness, uint8_t *input, unsigned bytes)
 {
-	uint64_t aligned = config->freshness_bits == 0 ? 0 : freshness << (64 - config->freshness_bits);
+	secoc_put_u64(input, config->freshness_bits == 0 ? 0 : freshness << (64 - config->freshness_bits));
+	if (!fault_active(FAULT_SECOC_LITTLE_ENDIAN))
+		return;
+	for (unsigned i = 0; i < bytes / 2; i++) {
+		uint8_t byte = input[i];
 
-	for (unsigned i = 0; i < bytes; i++) {
-		unsigned place = fault_active(FAULT_SECOC_LITTLE_ENDIAN) ? bytes - 1 - i : i;
-
-		input[place] = (uint8_t)(aligned >> (56 - 8 * i));
+		input[i] = input[bytes - 1 - i];
+		input[bytes - 1 - i] = byte;
 	}
 }
 
@@ -139,6 +142,12 @@ bool secoc_mac_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
 /* Moves the bits of a MAC between its own bytes and the end of a PDU; returns the first bit behind it. */
 static unsigned put_mac(uint8_t *secured, unsigned at, const uint8_t *mac, unsigned bits)
 {
+	if (at % 8 == 0) {
+		memcpy(secured + at / 8, mac, bits / 8);
+		at += bits / 8 * 8;
+		mac += bits / 8;
+		bits %= 8;
+	}
 	for (; bits >= 8; bits -= 8)
 		at = secoc_bits_put(secured, at, *mac++, 8);
 	return bits == 0 ? at : secoc_bits_put(secured, at, *mac >> (8 - bits), bits);
@@ -146,6 +155,12 @@ static unsigned put_mac(uint8_t *secured, unsigned at, const uint8_t *mac, unsig
 
 static void get_mac(const uint8_t *secured, unsigned at, uint8_t *mac, unsigned bits)
 {
+	if (at % 8 == 0) {
+		memcpy(mac, secured + at / 8, bits / 8);
+		at += bits / 8 * 8;
+		mac += bits / 8;
+		bits %= 8;
+	}
 	for (; bits >= 8; bits -= 8, at += 8)
 		*mac++ = (uint8_t)secoc_bits_get(secured, at, 8);
 	if (bits > 0)

@@ -2,6 +2,7 @@
 #include "secoc_nvm.h"
 
 #include "../faults/fault.h"
+#include "secoc_bits.h"
 
 #include <string.h>
 
@@ -16,12 +17,6 @@ static uint64_t get(const uint8_t *bytes, unsigned count)
 	for (unsigned i = 0; i < count; i++)
 		value = value << 8 | bytes[i];
 	return value;
-}
-
-static void put(uint8_t *bytes, unsigned count, uint64_t value)
-{
-	for (unsigned i = 0; i < count; i++)
-		bytes[i] = (uint8_t)(value >> 8 * (count - 1 - i));
 }
 
 static uint32_t mix(uint32_t sum, uint32_t word)
@@ -39,9 +34,9 @@ static uint32_t checksum(uint64_t value, uint32_t sequence)
 
 static void encode(uint8_t copy[COPY_SIZE], uint64_t value, uint32_t sequence)
 {
-	put(copy, 8, value);
-	put(copy + 8, 4, sequence);
-	put(copy + 12, 4, checksum(value, sequence));
+	secoc_put_u64(copy, value);
+	secoc_put_u32(copy + 8, sequence);
+	secoc_put_u32(copy + 12, checksum(value, sequence));
 }
 
 static bool valid(const uint8_t copy[COPY_SIZE])
