@@ -411,6 +411,7 @@ static int fake_vbus(int argc, char **argv)
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s", option_of(argc, argv, "--listen"));
 	if (!control || strcmp(option_of(argc, argv, "--nominal"), "500000") || strcmp(option_of(argc, argv, "--data"), "2000000"))
 		return 4;
+	setvbuf(control, NULL, _IONBF, 0); /* two requests at once: the second must stay where poll() sees it */
 	if (strcmp(mode, "deaf") && (bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(listener, 4) < 0))
 		return 5;
 	for (;;) {
