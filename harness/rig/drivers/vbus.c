@@ -67,9 +67,13 @@ static void vbus_ask_names(struct rig_bus *bus)
 
 /* ---- requests ---- */
 
+/* On the control channel `id` is the request's number: there the identifier of a frame is `can_id`. */
 static int vbus_request(struct rig_bus *bus, json_t *stolen, json_t **ret_answer, struct error *err)
 {
 	struct vbus *vbus = bus->state;
+	json_t *id = json_object_get(stolen, "id");
+	if (id)
+		json_object_set(stolen, "can_id", id);
 	return child_request(vbus->child, stolen, INT64_MAX, ret_answer, err);
 }
 

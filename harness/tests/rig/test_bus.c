@@ -357,6 +357,8 @@ static void answer(FILE *control, json_t *request, unsigned *restored)
 	bool good = false;
 	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++)
 		good = good || !strcmp(command, known[i]);
+	if (!strcmp(command, "corrupt") && json_integer_value(json_object_get(request, "can_id")) != 0x101)
+		good = false;
 	*restored += !strcmp(command, "restore");
 	if (good)
 		fprintf(control,
