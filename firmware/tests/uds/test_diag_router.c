@@ -20,6 +20,8 @@ static struct {
 	unsigned full; /* refuse this many sends */
 	unsigned room; /* take this many, then refuse two; 0: no such limit */
 	bool client_down;
+	bool has_can;
+	enum port_status can_status;
 } net;
 
 void port_console_write(const char *text, size_t length)
@@ -64,10 +66,24 @@ static uint8_t nodes(uint16_t *addresses, uint8_t limit)
 	return net.connected_count;
 }
 
+static enum port_status send_can(uint16_t via, uint16_t source, uint16_t target, const uint8_t *data, size_t length)
+{
+	return net.can_status != PORT_OK ? net.can_status : note('B', via, source, target, data, length);
+}
+
+static uint8_t can_nodes(uint16_t *addresses, uint8_t limit)
+{
+	ck_assert_uint_ge(limit, 1);
+	addresses[0] = ECU;
+	return net.has_can ? 1 : 0;
+}
+
 static void start(void)
 {
 	static const struct diag_link server = {.send = send_below, .nodes = nodes}, client = {.send = send_above};
-	struct diag_router_config config = {.own_address = ZGW, .server = &server, .client = &client, .default_routes = "0x0011,0x0012"};
+	static const struct diag_link can = {.send = send_can, .nodes = can_nodes};
+	struct diag_router_config config = {
+	        .own_address = ZGW, .server = &server, .client = &client, .can = &can, .default_routes = "0x0011,0x0012"};
 
 	memset(&net, 0, sizeof(net));
 	net.connected[0] = TESTER;
@@ -257,12 +273,42 @@ START_TEST(too_large)
 }
 END_TEST
 
+/* A node is reached over CAN when it is not connected, and is asked once when all are. */
+START_TEST(node_on_can)
+{
+	net.has_can = true;
+	ROUTE('S', TESTER, ECU, "22 F1 90", "00 S0011 0E80>0011 22F190");
+	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "3E 80", "00 S0011 0E80>E400 3E80");
+	net.connected_count = 1;
+	ROUTE('S', TESTER, ECU, "22 F1 90", "00 B0011 0E80>0011 22F190");
+	ROUTE('C', VMG, ECU, "22 F1 90", "00 B0011 0E00>0011 22F190");
+	ROUTE('S', TESTER, DIAG_FUNCTIONAL, "3E 80", "00 BE400 0E80>E400 3E80");
+	net.can_status = PORT_FULL;
+	ROUTE('S', TESTER, ECU, "22 F1 90", "05 ");
+	net.can_status = PORT_INVALID;
+	ROUTE('S', TESTER, ECU, "22 F1 90", "04 ");
+	net.can_status = PORT_ABSENT;
+	ROUTE('S', TESTER, ECU, "22 F1 90", "06 ");
+	net.can_status = PORT_FAILED;
+	ROUTE('S', TESTER, ECU, "22 F1 90", "08 ");
+	net.can_status = PORT_OK;
+	net.sent[0] = '\0';
+	ck_assert_uint_eq(diag_router_answer_from_can(ECU, TESTER, (const uint8_t *)"\x7E", 1), 0);
+	ck_assert_uint_eq(diag_router_answer_from_can(ECU, VMG, (const uint8_t *)"\x7E", 1), 0);
+	ck_assert_str_eq(net.sent, "S0E80 0011>0E80 7E | C0E00 0011>0E00 7E");
+	net.sent[0] = '\0';
+	ck_assert_uint_eq(diag_router_from_can(DIAG_CAN_TESTER, false, (const uint8_t *)"\x3E\x00", 2), 0);
+	ck_assert_uint_eq(diag_router_from_can(DIAG_CAN_TESTER, true, (const uint8_t *)"\xBB", 1), 0);
+	ck_assert_str_eq(net.sent, "BF000 0091>F000 7E00");
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {own_address,         node_below,       unknown_and_unreachable,
 	                              functional,          functional_waits, asked_functionally_from_above,
 	                              length_by_parameter, full_buffers,     busy_node,
-	                              order_is_kept,       too_large};
+	                              order_is_kept,       too_large,        node_on_can};
 	Suite *suite = suite_create("diag router");
 	TCase *tc = tcase_create("routing");
 	SRunner *runner;
