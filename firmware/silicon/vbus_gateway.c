@@ -181,7 +181,8 @@ void vbus_gateway_accept(struct vbus *vbus)
 
 /* ---- from the tool to the bus -------------------------------------------------------------------------------- */
 
-/* As many as the node's queue takes. */
+/* As many as the node's queue takes. The bus has to have reached the present, or what becomes free meanwhile would be
+ * fed in the middle of this. */
 static void feed(struct vbus *vbus, struct vbus_gateway *g)
 {
 	struct canbus_node_status status;
@@ -192,6 +193,12 @@ static void feed(struct vbus *vbus, struct vbus_gateway *g)
 		g->pending_count--;
 		canbus_transmit(vbus->bus, vbus->now_ns, (unsigned)g->node, &frame, 0);
 	}
+}
+
+static void catch_up_and_feed(struct vbus *vbus, struct vbus_gateway *g)
+{
+	canbus_advance(vbus->bus, vbus->now_ns - 1);
+	feed(vbus, g);
 }
 
 static void take_frame(struct vbus *vbus, struct vbus_gateway *g, const struct canbus_frame *frame)
@@ -244,7 +251,7 @@ static void receive_packets(struct vbus *vbus, struct vbus_gateway *g)
 			g->garbage++;
 		else
 			take_packet(vbus, g, (size_t)n);
-		feed(vbus, g);
+		catch_up_and_feed(vbus, g);
 	}
 }
 
@@ -294,7 +301,7 @@ static void receive_stream(struct vbus *vbus, struct vbus_gateway *g)
 	}
 	g->in_length += (size_t)n;
 	take_stream(vbus, g);
-	feed(vbus, g);
+	catch_up_and_feed(vbus, g);
 }
 
 /* ---- from the bus to the tool -------------------------------------------------------------------------------- */
@@ -417,7 +424,7 @@ void vbus_gateways_tend(struct vbus *vbus)
 			continue;
 		if (g->kind == VBUS_CANNELLONI_TCP && !g->closing && g->pending_count == 0 && g->in_length > 0) {
 			take_stream(vbus, g);
-			feed(vbus, g);
+			catch_up_and_feed(vbus, g);
 		}
 		if (g->bus_off)
 			canbus_recover(vbus->bus, vbus->now_ns, (unsigned)g->node);
