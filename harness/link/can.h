@@ -18,9 +18,9 @@ struct can_message {
 	uint8_t flags;  /* enum can_message_flag */
 	uint8_t length; /* bytes; a remote frame: requested DLC */
 	uint8_t data[CAN_MESSAGE_MAX];
-	struct instant at;      /* end of frame (arrival where the back end does not know it) */
-	int64_t begin_ns;       /* start of frame, 0 unknown */
-	uint64_t ticket;        /* transmitted frames: of can_send() */
+	struct instant at; /* end of frame (arrival where the back end does not know it) */
+	int64_t begin_ns;  /* start of frame, 0 unknown */
+	uint64_t ticket;   /* transmitted frames: of can_send() */
 };
 enum can_bus_state { CAN_BUS_ACTIVE, CAN_BUS_WARNING, CAN_BUS_PASSIVE, CAN_BUS_OFF, CAN_BUS_STOPPED };
 enum can_error_kind { CAN_ERROR_BIT, CAN_ERROR_STUFF, CAN_ERROR_FORM, CAN_ERROR_ACK, CAN_ERROR_CRC, CAN_ERROR_OTHER };
@@ -36,31 +36,33 @@ struct can; /* opaque */
 struct can_handlers {
 	void *context;
 	void (*received)(struct can *, const struct can_message *, void *context);
-	void (*sent)(struct can *, const struct can_message *, void *context);       /* it was on the bus: stamp of its end of frame */
+	void (*sent)(struct can *, const struct can_message *, void *context); /* it was on the bus: stamp of its end of frame */
 	void (*not_sent)(struct can *, uint64_t ticket, const char *reason, void *context);
 	void (*error)(struct can *, enum can_error_kind, uint32_t id, struct instant at, void *context);
 	void (*state)(struct can *, enum can_bus_state, struct instant at, void *context);
-	void (*lost)(struct can *, uint64_t count, void *context);                    /* overflow: count since the last call */
-	void (*closed)(struct can *, const char *reason, void *context);              /* interface gone, bus gone: nothing follows */
+	void (*lost)(struct can *, uint64_t count, void *context);       /* overflow: count since the last call */
+	void (*closed)(struct can *, const char *reason, void *context); /* interface gone, bus gone: nothing follows */
 	/* Virtual bus: the state of every other node, by its number there. */
 	void (*node_state)(struct can *, unsigned node, enum can_bus_state, unsigned tec, unsigned rec, struct instant at, void *context);
 };
 struct can_options {
-	const char *driver;   /* "virtual", "socketcan", "cannelloni-udp", "cannelloni-tcp", "udp-multicast" */
+	const char *driver; /* "virtual", "socketcan", "cannelloni-udp", "cannelloni-tcp", "udp-multicast" */
 	/* virtual: socket path; socketcan: interface name; cannelloni-udp: "local:port,remote:port"; cannelloni-tcp:
 	 * "[local:port,]remote:port" connects, "local:port," listens; udp-multicast: "group:port[,interface name or address]". */
 	const char *address;
-	const char *name;     /* node name on a virtual bus; channel "can:NAME" on the timeline */
+	const char *name; /* node name on a virtual bus; channel "can:NAME" on the timeline */
 	bool listen_only, fd;
 	uint32_t nominal_bit_rate, data_bit_rate; /* socketcan: set when not 0 (needs the privilege) */
 };
-int can_open(struct can **ret, struct loop *, struct timeline *, const struct can_options *, const struct can_handlers *, struct error *) WARN_UNUSED;
+int can_open(struct can **ret, struct loop *, struct timeline *, const struct can_options *, const struct can_handlers *,
+             struct error *) WARN_UNUSED;
 void can_close(struct can *); /* NULL allowed */
-/* Queues a frame; *ret_ticket may be NULL. -EINVAL illegal frame (err says why), -ENOBUFS queue full, -ENETDOWN bus-off or interface down. */
+/* Queues a frame; *ret_ticket may be NULL. -EINVAL illegal frame (err says why), -ENOBUFS queue full, -ENETDOWN bus-off or interface down.
+ */
 int can_send(struct can *, const struct can_message *, uint64_t *ret_ticket, struct error *) WARN_UNUSED;
 void can_counters_read(struct can *, struct can_counters *ret);
 int can_recover(struct can *, struct error *) WARN_UNUSED; /* leave bus-off */
-const char *can_state_name(enum can_bus_state); /* "error-active" "error-warning" "error-passive" "bus-off" "stopped" */
+const char *can_state_name(enum can_bus_state);            /* "error-active" "error-warning" "error-passive" "bus-off" "stopped" */
 const char *can_error_name(enum can_error_kind);
 
 /* Frame check: 0, or -EINVAL with the reason (length that no DLC has, BRS without FD, remote FD, id out of range). */
