@@ -385,12 +385,12 @@ void vbus_gateway_serve(struct vbus *vbus, struct vbus_gateway *g, short events)
 	socklen_t size = sizeof pending_error;
 	if (events & POLLOUT)
 		flush(g);
-	if (g->kind == VBUS_CANNELLONI_TCP && events & POLLIN)
-		receive_stream(vbus, g);
-	else if (g->kind == VBUS_CANNELLONI_TCP && events & (POLLHUP | POLLERR))
-		g->closing = true;
-	else
+	if (g->kind != VBUS_CANNELLONI_TCP)
 		receive_packets(vbus, g);
+	else if (events & POLLIN)
+		receive_stream(vbus, g);
+	else if (events & (POLLHUP | POLLERR))
+		g->closing = true;
 	if (events & POLLERR)
 		getsockopt(g->fd, SOL_SOCKET, SO_ERROR, &pending_error, &size); /* takes the notice away */
 }
