@@ -322,14 +322,32 @@ static void socketcan_refresh(struct can *can)
 	}
 }
 
+/* Some drivers (gs_usb) know no restart: down and up does the same. 0 or -1. */
+static int restart(struct raw *raw)
+{
+	int state, code;
+	socklen_t size = sizeof(code);
+	if (can_do_restart(raw->interface) == 0)
+		return 0;
+	if (can_get_state(raw->interface, &state) < 0 || state != CAN_STATE_BUS_OFF)
+		return -1;
+	if (can_do_stop(raw->interface) < 0 || can_do_start(raw->interface) < 0)
+		return -1;
+	/* The socket's ENETDOWN is of our own doing: taken off, so that the channel is not closed by it. */
+	(void)getsockopt(raw->fd, SOL_SOCKET, SO_ERROR, &code, &size);
+	return 0;
+}
+
 static int socketcan_recover(struct can *can, struct error *err)
 {
 	struct raw *raw = can->state;
 	if (!raw->link.is_can)
 		return error_set(err, ERROR_TESTCASE, ENOTSUP, "interface %s has no bus-off to leave", raw->interface);
-	if (can_do_restart(raw->interface) < 0)
+	if (restart(raw) < 0)
 		return error_set(err, ERROR_BENCH, EPERM,
 		                 "interface %s cannot be restarted (it is not bus-off, or the privilege is missing)", raw->interface);
+	/* Down and up sends no "restarted". */
+	socketcan_refresh(can);
 	return 0;
 }
 
