@@ -73,6 +73,9 @@ static void obey(char command)
 	case 'w':
 		say("reason ", (uint32_t)port_reset_reason());
 		break;
+	case 'o':
+		say("can ", (uint32_t)port_can_open(0));
+		break;
 	case 's':
 		port_trace_secret("CLIENT_RANDOM 00 11");
 		break;

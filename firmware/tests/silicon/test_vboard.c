@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -482,6 +483,40 @@ START_TEST(idle_costs_nothing)
 }
 END_TEST
 
+/* Every CPU gets a connection of its own, and is on the bus only when its firmware says so. */
+START_TEST(wired_to_a_bus)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	char option[64], message[64], path[48];
+	snprintf(path, sizeof path, "/tmp/board-test-bus-%d", (int)getpid());
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	unlink(path);
+	int bus = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(bus, (struct sockaddr *)&address, sizeof address), 0);
+	ck_assert_int_eq(listen(bus, 4), 0);
+	snprintf(option, sizeof option, "0=%s", path);
+	driver_start(&board, (const char *const[]){"--can", option, NULL});
+	for (int i = 0; i < 2; i++) {
+		boot();
+		int node = accept(bus, NULL, NULL);
+		ck_assert_int_eq(recv(node, message, sizeof message, MSG_DONTWAIT), -1);
+		type("o");
+		driver_expect(&board, "can 0\r");
+		ck_assert_int_eq(recv(node, message, sizeof message, 0), 6);
+		ck_assert_int_eq(memcmp(message, "A\0test", 6), 0);
+		driver_do(&board, "\"cmd\":\"power\",\"on\":false");
+		ck_assert_int_eq(recv(node, message, sizeof message, 0), 0); /* off the bus with its CPU */
+		close(node);
+	}
+	close(bus);
+	unlink(path);
+	boot(); /* a bus that is not there */
+	type("o");
+	driver_expect(&board, "can 6\r"); /* PORT_ABSENT */
+	finish();
+}
+END_TEST
+
 START_TEST(network_namespace)
 {
 	char path[64], ours[64], theirs[64];
@@ -534,6 +569,7 @@ int main(void)
 	tcase_add_test(tests, program_vanishes);
 	tcase_add_test(tests, no_boot_fault);
 	tcase_add_test(tests, idle_costs_nothing);
+	tcase_add_test(tests, wired_to_a_bus);
 	tcase_add_test(tests, network_namespace);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);
