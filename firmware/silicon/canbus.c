@@ -232,6 +232,16 @@ void canbus_short(struct canbus *bus, uint64_t now_ns, bool on)
 	bus->shorted = on;
 }
 
+void canbus_restore(struct canbus *bus, uint64_t now_ns)
+{
+	for (unsigned i = 0; i < CANBUS_MAX_RULES; i++)
+		bus->rules[i].used = false;
+	bus->rule_count = 0;
+	canbus_short(bus, now_ns, false);
+	for (unsigned i = 0; i < CANBUS_MAX_NODES; i++)
+		canbus_silence(bus, now_ns, i, false);
+}
+
 bool canbus_corrupt(struct canbus *bus, uint64_t now_ns, const struct canbus_corruption *corruption)
 {
 	reach(bus, now_ns);

@@ -108,6 +108,8 @@ void canbus_recover(struct canbus *bus, uint64_t now_ns, unsigned node);
 void canbus_silence(struct canbus *bus, uint64_t now_ns, unsigned node, bool on);
 void canbus_short(struct canbus *bus, uint64_t now_ns, bool on);
 bool canbus_corrupt(struct canbus *bus, uint64_t now_ns, const struct canbus_corruption *corruption);
+/* Undoes all of them: corruptions that have not struck yet are forgotten, the short and every cut are mended. */
+void canbus_restore(struct canbus *bus, uint64_t now_ns);
 
 /* When something happens next, CANBUS_NEVER: never by itself. */
 uint64_t canbus_next_ns(const struct canbus *bus);

@@ -61,6 +61,12 @@ static void do_short(struct vbus *vbus, json_t *request)
 	control_answer(&vbus->control, request, vbus->now_ns, json_object());
 }
 
+static void do_restore(struct vbus *vbus, json_t *request)
+{
+	canbus_restore(vbus->bus, vbus->now_ns);
+	control_answer(&vbus->control, request, vbus->now_ns, json_object());
+}
+
 static const char *gateway_name(const struct vbus_gateway *gateway)
 {
 	static const char *const names[] = {"cannelloni-udp", "cannelloni-tcp", "udp-multicast"};
@@ -150,7 +156,8 @@ void vbus_request(void *context, json_t *request)
 	static const struct {
 		const char *name;
 		void (*run)(struct vbus *, json_t *);
-	} commands[] = {{"corrupt", do_corrupt}, {"short", do_short}, {"silence", do_silence}, {"status", do_status}};
+	} commands[] = {
+	        {"corrupt", do_corrupt}, {"short", do_short}, {"silence", do_silence}, {"restore", do_restore}, {"status", do_status}};
 	struct vbus *vbus = context;
 	const char *name = json_string_value(json_object_get(request, "cmd"));
 	for (size_t i = 0; name && i < sizeof commands / sizeof *commands; i++) {

@@ -191,6 +191,23 @@ END_TEST
 
 /* ---- errors -------------------------------------------------------------------------------------------------- */
 
+START_TEST(restore_undoes_every_fault)
+{
+	bench_open(3);
+	corrupt(0x55, 1, 5, CANBUS_DAMAGE_BIT);
+	canbus_silence(bench.bus, bench.now_ns, 1, true);
+	canbus_short(bench.bus, bench.now_ns, true);
+	canbus_restore(bench.bus, bench.now_ns);
+	ck_assert(!canbus_shorted(bench.bus));
+	bench_run(bench.now_ns + BITS(11)); /* a node that comes back listens first */
+	bench_send(0, 0x55);
+	bench_settle();
+	ck_assert_int_eq(bench_count(CANBUS_RECEIVED, 1), 1);
+	ck_assert_int_eq(bench_count(CANBUS_FAILED, -1), 0);
+	bench_close();
+}
+END_TEST
+
 START_TEST(corrupted_frame_is_repeated)
 {
 	bench_open(3);
@@ -587,6 +604,7 @@ static TCase *make_case(void)
 	tcase_add_test(tests, illegal_frames);
 	tcase_add_test(tests, late_nodes_wait);
 	tcase_add_test(tests, corrupted_frame_is_repeated);
+	tcase_add_test(tests, restore_undoes_every_fault);
 	tcase_add_test(tests, counters_of_a_bit_error);
 	tcase_add_test(tests, counters_of_a_crc_error);
 	tcase_add_test(tests, crc_error_of_the_only_receiver);
