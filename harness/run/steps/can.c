@@ -621,12 +621,16 @@ static int status_set(struct step_context *context, const char *state, int64_t t
 	return 0;
 }
 
-/* vbus says the state as text or as its number: both are taken. */
+/* vbus says "active", "warning", "passive", "bus-off". */
 static const char *state_text(const json_t *state)
 {
-	if (json_is_integer(state))
-		return can_state_name((enum can_bus_state)json_integer_value(state));
-	return json_is_string(state) ? json_string_value(state) : "absent";
+	static const char *const names[][2] = {{"active", "error-active"}, {"warning", "error-warning"}, {"passive", "error-passive"}};
+	const char *text = json_string_value(state);
+
+	for (unsigned i = 0; text && i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(names[i][0], text) == 0)
+			return names[i][1];
+	return text ? text : "absent";
 }
 
 static int node_status(struct step_context *context, struct bus_watch *watch, const char *node, struct error *err)

@@ -441,7 +441,7 @@ const struct step_def step_isotp_request = {
         .name = "isotp.request",
         .doc = "Sends a message to a node over ISO-TP and waits for its answer, 0x78 included. Without `expect` the sending must end with "
                "N_OK and an answer must come.",
-        .example = "- isotp.request: {data: \"22 f1 90\", expect: {response: \"62 f1 90 ..\"}}",
+        .example = "- isotp.request: {data: \"22 f1 90\", expect: {response: {bytes: \"62 f1 90 ..\"}}}",
         .flags = STEP_ACTION,
         .args = request_args,
         .results = request_results,

@@ -90,7 +90,9 @@ static void session_on_frame(const struct can_message *message, bool transmitted
 		if (!session->waiting || message->ticket != session->ticket)
 			return;
 		session->waiting = false;
-		session->sent_ns = message->at.ns;
+		/* Flow control of ours after the message does not count. */
+		if (session->send_result == ISOTP_PENDING)
+			session->sent_ns = message->at.ns;
 		isotp_confirmed(session->link, message->at.ns);
 	} else {
 		if (message->id != session->response_id || message->flags & CAN_MESSAGE_REMOTE ||
