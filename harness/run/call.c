@@ -74,6 +74,8 @@ static int save_results(struct step_context *context, const struct step_call *ca
 	return 0;
 }
 
+#define SETTLE_NS 20000000
+
 static int check_results(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	char *expected = NULL, *actual = NULL;
@@ -128,6 +130,21 @@ static void blame_timeout(const struct step_context *context, int r, struct erro
 		error_prefix(err, "the time of the %s was over", strcmp(context->executor->phase, "always") ? "case" : "always block");
 }
 
+/* A device may seem to fail because the bench under it just broke: a board's power is gone before the bench has heard
+ * of the death of its driver. What is known within a moment decides. */
+static int suspect_bench(struct step_context *context, struct error *err)
+{
+	struct error broken = {0}, seeming = *err;
+	int r = step_wait(context, NULL, NULL, SETTLE_NS, &broken);
+	if (r == -ETIMEDOUT || broken.domain == ERROR_DUT)
+		return -EBADMSG;
+	*err = broken;
+	if (err->domain == ERROR_BENCH)
+		error_prefix(err, "%s, but", seeming.message);
+	context_forget_check(context);
+	return r;
+}
+
 int call_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct error own = {0};
@@ -142,6 +159,10 @@ int call_run(struct step_context *context, const struct step_call *call, struct 
 		r = error_set(&own, ERROR_DUT, ETIMEDOUT, "%s was not reached", call->def->name);
 	if (r == 0)
 		r = run_framed(context, call, &own);
+	if (r < 0 && own.domain == ERROR_DUT)
+		r = suspect_bench(context, &own);
+	else if (r == 0)
+		r = context_check(context, &own);
 	if (r < 0) {
 		blame_timeout(context, r, &own);
 		if (!own.place.file)

@@ -166,18 +166,23 @@ int step_wait(struct step_context *context, bool (*done)(void *), void *argument
 {
 	struct waiter waiter = {.context = context, .done = done, .argument = argument};
 	int64_t now_ns = loop_now_ns(), deadline_ns = context->deadline_ns;
-	if (within_ns < deadline_ns - now_ns)
+	bool cut_short = within_ns > deadline_ns - now_ns;
+	if (!cut_short)
 		deadline_ns = now_ns + within_ns;
 	int r = loop_until(context->loop, wait_over, &waiter, deadline_ns);
 	if (waiter.failed) {
+		/* Never the code of what failed: a step takes -ETIMEDOUT or -EPIPE for something that the device did. */
 		if (err)
 			*err = waiter.error;
-		return waiter.error.code ? -waiter.error.code : -EIO;
+		return -EIO;
 	}
 	if (r == -ECANCELED)
 		return error_set(err, ERROR_OPERATOR, ECANCELED, "cancelled");
 	if (r < 0 && r != -ETIMEDOUT)
 		return error_set(err, ERROR_BENCH, -r, "the event loop failed: %s", strerror(-r));
+	/* What was waited for, or its absence, was not seen to the end: no step may conclude anything from that. */
+	if (r == -ETIMEDOUT && cut_short)
+		return error_set(err, ERROR_DUT, ETIME, "the step was still waiting");
 	return r;
 }
 
