@@ -77,6 +77,34 @@ def killed_vboard():
         check("a killed vboard leaves nothing behind", nothing_left(below), [name_of(p) for p in below if is_alive(p)])
 
 
+WAITING_CASES = """\
+- {id: e.absent, title: A, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, doip.absent: 1200ms]}
+- {id: e.expect, title: B, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, doip.expect: {type: announcement, within: 1200ms}]}
+- {id: e.request, title: C, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, {uds.request: {role: zgw, data: "3e 80", silent: true, margin: 1200ms}}]}
+- {id: e.open, title: D, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, tester.expect_open: {for: 1200ms}]}
+"""
+
+
+def killed_while_a_step_waits(board):
+    """Whatever a step waits for: the death of a board's silicon is the bench's error."""
+    with tempfile.TemporaryDirectory() as out:
+        path = os.path.join(out, "cases.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(WAITING_CASES)
+        for case in ("e.absent", "e.expect", "e.request", "e.open"):
+            own = os.path.join(out, case)
+            os.mkdir(own)
+            line = command(own, [case], paths=(path,)) + ["--retry", "0"]
+            run = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            wait_until(lambda: begun(own, "note"), 20)
+            time.sleep(0.3)
+            for pid in children(run.pid):
+                if name_of(pid) == "vboard" and board in arguments_of(pid):
+                    os.kill(pid, signal.SIGKILL)
+            text = run.communicate(timeout=60)[0]
+            check(f"a vboard ({board}) killed during {case} is a bench error", run.returncode == 3, f"status {run.returncode}: {text[-200:]}")
+
+
 def killed_vboard_for_good():
     """Every vboard of the zgw is killed as soon as it is seen: no retry can mend that."""
     with tempfile.TemporaryDirectory() as out:
@@ -183,6 +211,8 @@ def side_by_side():
 
 
 killed_vboard()
+killed_while_a_step_waits("vmg")
+killed_while_a_step_waits("zgw")
 killed_vboard_for_good()
 interrupted(signal.SIGINT, "SIGINT", 130)
 interrupted(signal.SIGTERM, "SIGTERM", 130)
