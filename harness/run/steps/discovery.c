@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../link/datagram.h"
+#include "journal_hex.h"
 #include "steps.h"
 #include "tester.h"
 
@@ -35,14 +36,10 @@ static void note_datagram(struct collector *collector, const char *kind, struct 
                           const struct doip_message *message, const void *raw, size_t length)
 {
 	json_t *data = message ? doip_to_json(message) : json_pack("{s:I}", "length", (json_int_t)length);
-	char *hex = bytes_to_hex(raw, length, 4096);
 
-	if (data) {
-		json_object_set_new(data, "transport", json_string("udp"));
-		json_object_set_new(data, "peer", json_string(peer));
-		json_object_set_new(data, "hex", json_string(hex ? hex : ""));
-	}
-	free(hex);
+	json_object_set_new(data, "transport", json_string("udp"));
+	json_object_set_new(data, "peer", json_string(peer));
+	journal_put_hex(data, raw, length);
 	timeline_emit(collector->context->timeline, at, collector->channel, kind, data);
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "journal_hex.h"
+
 #define SESSION_KIND  "isotp"
 #define UDS_SESSION   "isotp-uds" /* a name that no case uses */
 #define UDS_WITHIN_NS INT64_C(2000000000)
@@ -26,12 +28,11 @@ void isotp_setup_default(struct isotp_setup *setup)
 static void session_note(struct isotp_session *session, const char *kind, uint32_t id, const struct bytes *message,
                          enum isotp_result result)
 {
-	char *hex = bytes_to_hex(message->data, message->length, 4096);
+	json_t *data = json_pack("{s:I,s:I,s:s}", "id", (json_int_t)id, "length", (json_int_t)message->length, "result",
+	                         isotp_result_name(result));
 
-	timeline_emit_now(session->timeline, session->watch->channel, kind,
-	                  json_pack("{s:I,s:I,s:s,s:s}", "id", (json_int_t)id, "length", (json_int_t)message->length, "hex", hex ? hex : "",
-	                            "result", isotp_result_name(result)));
-	free(hex);
+	journal_put_hex(data, message->data, message->length);
+	timeline_emit_now(session->timeline, session->watch->channel, kind, data);
 }
 
 static void session_watch_results(struct isotp_session *session, enum isotp_result received_before)

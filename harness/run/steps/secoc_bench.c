@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "isotp_session.h"
+#include "journal_hex.h"
 
 #define BENCH_KIND    "secoc"
 #define RECORD_LENGTH 43u
@@ -243,14 +244,12 @@ void secoc_note(struct secoc_bench *bench, const char *kind, struct instant at, 
                 const char *verdict, const struct bytes *pdu)
 {
 	json_t *data = json_pack("{s:I,s:I}", "id", (json_int_t)id, "freshness", (json_int_t)freshness);
-	char *hex = pdu ? bytes_to_hex(pdu->data, pdu->length, 0) : NULL;
 
 	if (data && mutation)
 		json_object_set_new(data, "mutation", json_string(mutation));
 	if (data && verdict)
 		json_object_set_new(data, "verdict", json_string(verdict));
-	if (data && hex)
-		json_object_set_new(data, "hex", json_string(hex));
-	free(hex);
+	if (pdu)
+		journal_put_hex(data, pdu->data, pdu->length);
 	timeline_emit(bench->watch->timeline, at, bench->watch->channel, kind, data);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "journal_hex.h"
 #include "steps.h"
 
 /* A peer that sends without end must not fill our memory: what no step has asked for is bounded. */
@@ -49,26 +50,19 @@ static void note_message(struct tester *t, const char *kind, struct instant at, 
                          size_t length)
 {
 	json_t *data = doip_to_json(message);
-	char *hex = bytes_to_hex(raw, length, 4096);
 
-	if (data) {
-		json_object_set_new(data, "transport", json_string(t->transport));
-		if (hex)
-			json_object_set_new(data, "hex", json_string(hex));
-	}
-	free(hex);
+	json_object_set_new(data, "transport", json_string(t->transport));
+	journal_put_hex(data, raw, length);
 	timeline_emit(t->timeline, at, t->channel, kind, data);
 }
 
 void tester_note_raw(struct tester *t, const void *data, size_t length)
 {
-	char *hex = bytes_to_hex(data, length, 4096);
+	json_t *object = json_pack("{s:s, s:I, s:b}", "transport", t->transport, "length", (json_int_t)length, "raw", 1);
 
 	t->sent_at = instant_now();
-	timeline_emit(t->timeline, t->sent_at, t->channel, "doip.tx",
-	              json_pack("{s:s, s:I, s:s, s:b}", "transport", t->transport, "length", (json_int_t)length, "hex", hex ? hex : "",
-	                        "raw", 1));
-	free(hex);
+	journal_put_hex(object, data, length);
+	timeline_emit(t->timeline, t->sent_at, t->channel, "doip.tx", object);
 }
 
 /* ---- receiving --------------------------------------------------------------------------------------------- */
@@ -134,12 +128,11 @@ static void on_received(struct stream *stream, const uint8_t *data, size_t lengt
 		if (used == 0)
 			return;
 		if (used < 0) {
-			char *hex = bytes_to_hex(t->inbound.data, t->inbound.length, 64);
+			json_t *note = json_pack("{s:s}", "text", "received bytes that are no DoIP message");
 
 			t->framing_lost = true;
-			timeline_emit(t->timeline, at, t->channel, "note",
-			              json_pack("{s:s, s:s}", "text", "received bytes that are no DoIP message", "hex", hex ? hex : ""));
-			free(hex);
+			journal_put_hex(note, t->inbound.data, t->inbound.length < 64 ? t->inbound.length : 64);
+			timeline_emit(t->timeline, at, t->channel, "note", note);
 			return;
 		}
 		take_message(t, &message, (size_t)used, at);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../../proto/uds.h"
+#include "journal_hex.h"
 #include "steps.h"
 #include "tester.h"
 
@@ -21,13 +22,11 @@ static void note_uds(const struct tester *t, const char *kind, struct instant at
                      size_t length)
 {
 	const char *service = length ? uds_service_name(data[0] == 0x7f && length > 1 ? data[1] : data[0] & (uint8_t)~0x40) : NULL;
-	char *hex = bytes_to_hex(data, length, 4096);
-	json_t *object = json_pack("{s:i, s:i, s:s, s:s}", "source", source, "target", target, "service", service ? service : "?", "hex",
-	                           hex ? hex : "");
+	json_t *object = json_pack("{s:i, s:i, s:s}", "source", source, "target", target, "service", service ? service : "?");
 
-	if (object && length > 2 && data[0] == 0x7f)
+	journal_put_hex(object, data, length);
+	if (length > 2 && data[0] == 0x7f)
 		json_object_set_new(object, "nrc", json_integer(data[2]));
-	free(hex);
 	timeline_emit(t->timeline, at, t->channel, kind, object);
 }
 
