@@ -95,9 +95,14 @@ static bool bit_get(const uint8_t *string, unsigned at)
 	return string[at / 8] >> (7 - at % 8) & 1;
 }
 
-/* The low `bits` bits of a number at a place of the string. */
+/* The low `bits` bits of a number at a place of the string. Whole bytes are what nearly every layout has. */
 static void number_put(uint8_t *string, unsigned at, uint64_t number, unsigned bits)
 {
+	if (at % 8 == 0 && bits % 8 == 0) {
+		for (uint8_t *byte = string + (at + bits) / 8; bits > 0; bits -= 8, number >>= 8)
+			*--byte = (uint8_t)number;
+		return;
+	}
 	for (unsigned i = 0; i < bits; i++)
 		bit_put(string, at + i, number >> (bits - 1 - i) & 1);
 }
@@ -106,6 +111,11 @@ static uint64_t number_get(const uint8_t *string, unsigned at, unsigned bits)
 {
 	uint64_t number = 0;
 
+	if (at % 8 == 0 && bits % 8 == 0) {
+		for (const uint8_t *byte = string + at / 8, *end = byte + bits / 8; byte < end; byte++)
+			number = number << 8 | *byte;
+		return number;
+	}
 	for (unsigned i = 0; i < bits; i++)
 		number = number << 1 | bit_get(string, at + i);
 	return number;
@@ -114,6 +124,27 @@ static uint64_t number_get(const uint8_t *string, unsigned at, unsigned bits)
 static uint64_t low_mask(unsigned bits)
 {
 	return bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
+}
+
+/* The high `bits` bits of a MAC. */
+static void mac_put(uint8_t *string, unsigned at, const uint8_t *mac, unsigned bits)
+{
+	if (at % 8 == 0 && bits % 8 == 0) {
+		memcpy(string + at / 8, mac, bits / 8);
+		return;
+	}
+	for (unsigned i = 0; i < bits; i++)
+		bit_put(string, at + i, bit_get(mac, i));
+}
+
+static bool mac_is(const uint8_t *string, unsigned at, const uint8_t *mac, unsigned bits)
+{
+	if (at % 8 == 0 && bits % 8 == 0)
+		return memcmp(string + at / 8, mac, bits / 8) == 0;
+	for (unsigned i = 0; i < bits; i++)
+		if (bit_get(string, at + i) != bit_get(mac, i))
+			return false;
+	return true;
 }
 
 /* ---- CMAC -------------------------------------------------------------------------------------------------- */
@@ -171,7 +202,7 @@ static void reverse(uint8_t *bytes, unsigned length)
 static int mac_of_pdu(struct secoc_key *key, const struct secoc_layout *layout, const uint8_t *pdu, uint64_t freshness,
                       const struct secoc_mutation *mutation, uint8_t mac[16])
 {
-	uint8_t input[2 + PDU_MAX + 8] = {0};
+	uint8_t input[2 + PDU_MAX + 8];
 	unsigned length = 0, freshness_length = (layout->freshness_bits + 7) / 8;
 
 	if (layout->data_id_in_mac && !(mutation && mutation->without_data_id)) {
@@ -180,6 +211,7 @@ static int mac_of_pdu(struct secoc_key *key, const struct secoc_layout *layout, 
 	}
 	memcpy(input + length, pdu + layout->mac_from, layout->mac_bytes);
 	length += layout->mac_bytes;
+	memset(input + length, 0, freshness_length);
 	number_put(input + length, 0, freshness, layout->freshness_bits);
 	if (mutation && mutation->little_endian_freshness)
 		reverse(input + length, freshness_length);
@@ -229,11 +261,7 @@ int secoc_make(struct secoc_key *key, const struct secoc_layout *layout, const u
 	if (mutation)
 		mac_mutate(mutation, mac);
 	at += layout->freshness_sent_bits;
-	if (at % 8 == 0 && layout->mac_bits % 8 == 0)
-		memcpy(pdu + at / 8, mac, layout->mac_bits / 8);
-	else
-		for (unsigned i = 0; i < layout->mac_bits; i++)
-			bit_put(pdu, at + i, bit_get(mac, i));
+	mac_put(pdu, at, mac, layout->mac_bits);
 	if (mutation && mutation->has_flip_bit)
 		bit_put(pdu, mutation->flip_bit, !bit_get(pdu, mutation->flip_bit));
 	return bytes_append(ret, pdu, length);
@@ -253,10 +281,7 @@ bool secoc_is_right(struct secoc_key *key, const struct secoc_layout *layout, co
 	if (mac_of_pdu(key, layout, pdu, freshness, NULL, mac) < 0)
 		return false;
 	at += layout->freshness_sent_bits;
-	for (unsigned i = 0; i < layout->mac_bits; i++)
-		if (bit_get(pdu, at + i) != bit_get(mac, i))
-			return false;
-	return true;
+	return mac_is(pdu, at, mac, layout->mac_bits);
 }
 
 uint64_t secoc_sent_freshness(const struct secoc_layout *layout, const uint8_t *pdu, size_t length)
