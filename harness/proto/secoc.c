@@ -198,7 +198,8 @@ static void reverse(uint8_t *bytes, unsigned length)
 	}
 }
 
-/* DataToAuthenticator: data id | secured part | complete freshness, left-aligned. SWS SecureOnboardCommunication 7.1.1. */
+/* DataToAuthenticator: data id | secured part | complete freshness, left-aligned. AUTOSAR SWS
+ * SecureOnboardCommunication, "Data covered by Authenticator". */
 static int mac_of_pdu(struct secoc_key *key, const struct secoc_layout *layout, const uint8_t *pdu, uint64_t freshness,
                       const struct secoc_mutation *mutation, uint8_t mac[16])
 {
