@@ -188,7 +188,7 @@ part_rack()
 	need_programs || return
 	local status=0
 	rm -rf "$HILBENCH_RUN"
-	supervised rack 300 "$out/rack.log" "$HILBENCH_BIN/hilbench" run --rig rigs/virtual.yaml --out "$HILBENCH_RUN" testcases || status=$?
+	supervised rack 600 "$out/rack.log" "$HILBENCH_BIN/hilbench" run --rig rigs/virtual.yaml --tag '!long' --out "$HILBENCH_RUN" testcases || status=$?
 	record_supervisor rack "$out/rack.log"
 	if [ -e "$HILBENCH_RUN/junit.xml" ]; then
 		"$python" "$tools/test-lines.py" junit "$HILBENCH_RUN/junit.xml" | record
