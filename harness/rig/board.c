@@ -87,13 +87,26 @@ static int collect_params(struct rig_board *board)
 	return r;
 }
 
+static bool stages_have(const struct board_stages *stages, const char *stage)
+{
+	for (unsigned i = 0; i < stages->count; i++)
+		if (!strcmp(stages->names[i], stage))
+			return true;
+	return false;
+}
+
+static void stages_add(struct board_stages *stages, const char *stage)
+{
+	if (!stages_have(stages, stage) && stages->count < sizeof(stages->names) / sizeof(*stages->names))
+		snprintf(stages->names[stages->count++], sizeof(stages->names[0]), "%s", stage);
+}
+
 static void on_stage(const char *stage, void *context)
 {
 	struct rig_board *board = context;
-	struct board_stages *stages = &board->stages;
 	snprintf(board->stage, sizeof(board->stage), "%s", stage);
-	if (!rig_board_reached(board, stage) && stages->count < sizeof(stages->names) / sizeof(*stages->names))
-		snprintf(stages->names[stages->count++], sizeof(stages->names[0]), "%s", stage);
+	stages_add(&board->stages, stage);
+	stages_add(&board->shown, stage);
 }
 
 int board_open(struct rig *rig, struct rig_board *board, const struct value_entry *entry, struct error *err)
@@ -151,7 +164,18 @@ static void forget_stages(struct rig_board *board)
 {
 	board->stages.count = 0;
 	board->stage[0] = '\0';
-	board->dead = false;
+	board->fault[0] = '\0';
+	board->dead = board->halted = false;
+}
+
+void board_fault(struct rig_board *board, const char *line)
+{
+	static const char *const last_words[] = {"! fault:", "! bootloader:"};
+	size_t used = strlen(board->fault);
+	snprintf(board->fault + used, sizeof(board->fault) - used, "%s\"%.200s\"", used ? ", " : "", line);
+	for (unsigned i = 0; i < sizeof(last_words) / sizeof(*last_words); i++)
+		if (!strncmp(line, last_words[i], strlen(last_words[i])))
+			board->halted = true;
 }
 
 void board_was_reset(struct rig_board *board, const char *kind, int64_t boot, struct instant at)
@@ -229,7 +253,11 @@ int rig_board_hold(struct rig_board *board, bool on, int64_t deadline_ns, struct
 
 int rig_board_set_param(struct rig_board *board, const char *name, const char *value, struct error *err)
 {
-	int r = board->driver->set_param(board, name, value, err);
+	int r = board_param_check(board->driver->params, name, (struct place){0}, value, (struct place){0}, err);
+	if (r < 0 && err && err->domain == ERROR_USAGE)
+		err->domain = ERROR_TESTCASE;
+	if (r == 0)
+		r = board->driver->set_param(board, name, value, err);
 	if (r < 0) {
 		error_prefix(err, "%s", board->role);
 		return r;
@@ -297,10 +325,28 @@ bool rig_board_dead(const struct rig_board *board)
 
 bool rig_board_reached(const struct rig_board *board, const char *stage)
 {
-	for (unsigned i = 0; i < board->stages.count; i++)
-		if (!strcmp(board->stages.names[i], stage))
+	return stages_have(&board->stages, stage);
+}
+
+const char *rig_board_fault(const struct rig_board *board)
+{
+	return board->fault;
+}
+
+bool rig_board_halted(const struct rig_board *board)
+{
+	return board->halted;
+}
+
+const char *const rig_stage_names[] = {"ssw",    "bootloader", "application", "rtos",      "server",
+                                       "client", "connected",  "tls",         "activated", NULL};
+
+bool rig_board_knows_stage(const struct rig_board *board, const char *stage)
+{
+	for (const char *const *name = rig_stage_names; *name; name++)
+		if (!strcmp(*name, stage))
 			return true;
-	return false;
+	return stages_have(&board->shown, stage);
 }
 
 /* By stamps, not by the order of learning: a marker of the last connection says nothing about the one that begins now. */
@@ -315,7 +361,7 @@ static bool link_stands(const struct rig_link *link)
 
 bool rig_board_ready(const struct rig_board *board)
 {
-	if (!board->powered || board->dead || board->held || !rig_board_reached(board, board->last_stage))
+	if (!board->powered || board->dead || board->halted || board->held || !rig_board_reached(board, board->last_stage))
 		return false;
 	for (unsigned i = 0; i < board->rig->link_count; i++)
 		if (board->rig->links[i].client == board && !link_stands(&board->rig->links[i]))

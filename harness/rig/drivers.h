@@ -6,10 +6,12 @@
 #ifndef HARNESS_RIG_DRIVERS_H
 #define HARNESS_RIG_DRIVERS_H
 
+#include "board_params.h"
 #include "rig.h"
 
 struct board_driver {
 	const char *name;
+	const struct board_param *params; /* that its boards know; NULL: not known, any is passed on */
 	/* What the role's map must say for this driver; ERROR_USAGE with place. */
 	int (*check)(const struct value *role, struct error *err);
 	int (*open)(struct rig_board *, struct error *err);

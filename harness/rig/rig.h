@@ -21,8 +21,12 @@ struct rig_link;
 struct rig_file;                                                                           /* parsed and checked, nothing started */
 int rig_file_load(const char *path, struct rig_file **ret, struct error *err) WARN_UNUSED; /* every error with file:line:column */
 void rig_file_free(struct rig_file *);
-/* Sets a board parameter in place of the file's: "zgw:fault=slow-handshake". ERROR_USAGE: not of that form, or no such role. */
+/* Sets a board parameter in place of the file's: "zgw:fault=slow-handshake". ERROR_USAGE: not of that form, no such role, or
+ * not a parameter that the board knows. */
 int rig_file_set_param(struct rig_file *, const char *assignment, struct error *err) WARN_UNUSED;
+/* A parameter of a role's board, and its value unless that is NULL, as its driver knows them. -EINVAL, ERROR_USAGE at a place. */
+int rig_file_check_param(const struct rig_file *, const char *role, const char *name, struct place name_place, const char *value,
+                         struct place value_place, struct error *err) WARN_UNUSED;
 bool rig_file_has_role(const struct rig_file *, const char *role);
 bool rig_file_has_link(const struct rig_file *, const char *link);
 bool rig_file_has_bus(const struct rig_file *, const char *bus);
@@ -110,6 +114,14 @@ const char *rig_board_stage(const struct rig_board *);
 bool rig_board_reached(const struct rig_board *, const char *stage);
 const char *rig_board_last_stage(const struct rig_board *); /* at which it counts as booted */
 bool rig_board_dead(const struct rig_board *);              /* its CPU ended by itself */
+/* The lines that began with `!` since the last reset or power on, quoted; "" when there were none. */
+const char *rig_board_fault(const struct rig_board *);
+/* The firmware said of itself that it stopped: "! fault: …" and "! bootloader: …". */
+bool rig_board_halted(const struct rig_board *);
+/* Every stage of the boot chain (docs/reference/virtual-board.md), NULL-terminated. */
+extern const char *const rig_stage_names[];
+/* One of these, or one that the board has shown since the rig started. */
+bool rig_board_knows_stage(const struct rig_board *, const char *stage);
 /* Booted, and every link of which it is the client is connected and activated. */
 bool rig_board_ready(const struct rig_board *);
 /* rig_board_check() of all. */

@@ -30,6 +30,8 @@ static int check_drivers(const struct value *roles, struct error *err)
 			                       "`tester` cannot be a role: it is the harness itself");
 		const struct board_driver *driver = board_driver_find(map_text(entry->value, "driver"));
 		int r = driver ? driver->check(entry->value, err) : -EINVAL;
+		if (r == 0)
+			r = board_params_check(driver->params, value_get(entry->value, "params"), err);
 		if (r < 0)
 			return r;
 	}
@@ -164,6 +166,14 @@ bool rig_file_has_bus(const struct rig_file *file, const char *bus)
 {
 	const struct value *buses = value_get(file->root, "buses");
 	return buses && value_get(buses, bus);
+}
+
+int rig_file_check_param(const struct rig_file *file, const char *role, const char *name, struct place name_place, const char *value,
+                         struct place value_place, struct error *err)
+{
+	const struct value *map = value_get(value_get(file->root, "roles"), role);
+	const struct board_driver *driver = map ? board_driver_find(map_text(map, "driver")) : NULL;
+	return driver ? board_param_check(driver->params, name, name_place, value, value_place, err) : 0;
 }
 
 const struct value *rig_file_root(const struct rig_file *file)

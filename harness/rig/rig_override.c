@@ -59,6 +59,10 @@ int rig_file_set_param(struct rig_file *file, const char *assignment, struct err
 	role = map_child(map_child(file->root, "roles"), role_name);
 	if (!role)
 		return error_set(err, ERROR_USAGE, ENOENT, "the rig has no role \"%s\"", role_name);
+	if (rig_file_check_param(file, role_name, name, (struct place){0}, equals + 1, (struct place){0}, err) < 0) {
+		error_prefix(err, "\"%s\"", assignment);
+		return -EINVAL;
+	}
 	params = params_of(role);
 	if (!params || map_set(params, name, value_new_text(equals + 1)) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");

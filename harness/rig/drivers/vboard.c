@@ -232,6 +232,7 @@ static void vboard_close(struct rig_board *board)
 
 const struct board_driver driver_vboard = {
         .name = "vboard",
+        .params = vboard_params,
         .check = vboard_check,
         .open = vboard_open,
         .close = vboard_close,

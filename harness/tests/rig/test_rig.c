@@ -90,6 +90,9 @@ static const struct {
         {HEAD "roles: {zgw: " ROLE "}}\nvirtual: yes\n", ":4:10: ", "true or false"},
         {HEAD "roles: {zgw: " ROLE "}}\nname: again\n", ":4:1: ", "name"},
         {HEAD "roles: {zgw: " ROLE ", params: {a: [1]}}}\n", ":3:94: ", "one value"},
+        {HEAD "roles: {zgw: " ROLE ", params: {doip.max_sokets: 4}}}\n", ":3:91: ", "did you mean \"doip.max_sockets\""},
+        {HEAD "roles: {zgw: " ROLE ", params: {doip.max_sockets: four}}}\n", ":3:109: ", "a number from 1 to 8"},
+        {HEAD "roles: {zgw: " ROLE ", params: {fault: \"no-boot,slow-handshak\"}}}\n", ":3:98: ", "did you mean \"slow-handshake\""},
         {HEAD "roles: []\n", ":3:8: ", "must be a map"},
         {"", "", ""},
 };
@@ -105,6 +108,48 @@ START_TEST(rig_file_mistakes)
 	ck_assert_msg(strstr(text, mistakes[_i].message), "%s", text);
 	ck_assert_msg(strstr(text, mistakes[_i].place), "%s, wanted %s", text, mistakes[_i].place);
 	ck_assert_ptr_null(file);
+}
+END_TEST
+
+static const struct {
+	const char *assignment, *message; /* NULL: accepted */
+} assignments[] = {
+        {"zgw:doip.max_sockets=1", NULL},
+        {"zgw:doip.max_sockets=0x2", NULL},
+        {"zgw:doip.vin=", NULL},
+        {"zgw:doip.eid=0200000000ff", NULL},
+        {"zgw:doip.plain=127.${rack}.2.1:13400", NULL},
+        {"zgw:doip.activations=0x00,0xe1:auth+tls", NULL},
+        {"zgw:fault=no-boot,activation-code", NULL},
+        {"zgw:test.whatever=1", NULL},
+        {"zgw:doip.max_sokets=1", "did you mean \"doip.max_sockets\""},
+        {"zgw:doip.max_sockets=9", "from 1 to 8"},
+        {"zgw:doip.max_sockets=0x", "from 1 to 8"},
+        {"zgw:doip.max_sockets=4 ", "from 1 to 8"},
+        {"zgw:doip.vin=SHORT", "17 characters"},
+        {"zgw:doip.eid=02", "12 hex digits"},
+        {"zgw:doip.plain=127.0.0.1", "address and port"},
+        {"zgw:net.address=localhost", "IPv4 address"},
+        {"zgw:doip.testers=0x0e80,x", "cannot be \"x\""},
+        {"zgw:doip.activations=0xe1:auth+tsl", "NUMBER:NEED"},
+        {"zgw:client.tls=true", "0 or 1"},
+        {"zgw:doip.confirmation=grantd", "did you mean \"granted\""},
+        {"zgw:fault=no-boot,activaton-code", "did you mean \"activation-code\""},
+        {"zwg:doip.max_sockets=1", "no role"},
+        {"zgw:doip.max_sockets", "ROLE:NAME=VALUE"},
+};
+
+START_TEST(parameters_are_known)
+{
+	struct rig_file *file = NULL;
+	ck_assert_int_eq(rig_file_load(write_file("rig.yaml", HEAD "roles: {zgw: " ROLE "}}\n"), &file, &error), 0);
+	int r = rig_file_set_param(file, assignments[_i].assignment, &error);
+	ck_assert_msg((r == 0) == !assignments[_i].message, "%s: %s", assignments[_i].assignment, error.message);
+	if (assignments[_i].message) {
+		ck_assert_int_eq(error.domain, ERROR_USAGE);
+		ck_assert_msg(strstr(error.message, assignments[_i].message), "%s", error.message);
+	}
+	rig_file_free(file);
 }
 END_TEST
 
@@ -323,7 +368,7 @@ static struct rig *start(const char *mode)
 	struct rig *rig = NULL;
 	snprintf(text, sizeof(text),
 	         RIG_HEAD
-	         "roles: {zgw: {driver: vboard, bootloader: vboard, application: vboard, address: 127.0.0.1, params: {mode: %s}}}\n",
+	         "roles: {zgw: {driver: vboard, bootloader: vboard, application: vboard, address: 127.0.0.1, params: {test.mode: %s}}}\n",
 	         mode);
 	ck_assert_int_eq(rig_file_load(write_file("rig.yaml", text), &started, &error), 0);
 	const struct rig_options options = {.run_directory = directory};
@@ -352,7 +397,9 @@ START_TEST(driver_good)
 	ck_assert_int_eq(loop_until(loop, NULL, NULL, loop_now_ns() + 50000000), -ETIMEDOUT);
 	ck_assert_str_eq(rig_board_stage(board), "server");
 	ck_assert(rig_board_ready(board));
-	ck_assert_int_eq(rig_board_set_param(board, "a", "b", &error), 0);
+	ck_assert_int_eq(rig_board_set_param(board, "test.a", "b", &error), 0);
+	ck_assert_int_lt(rig_board_set_param(board, "doip.max_sokets", "1", &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_TESTCASE);
 	ck_assert_int_eq(rig_restore(rig, &error), 0);
 	ck_assert_msg(!rig_board_powered(board), "a board that ran with other parameters must not go on");
 	rig_stop(rig);
@@ -469,8 +516,8 @@ END_TEST
 static const char *mode_of(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
-		if (!strncmp(argv[i], "mode=", 5))
-			return argv[i] + 5;
+		if (!strncmp(argv[i], "test.mode=", 10))
+			return argv[i] + 10;
 	return "good";
 }
 
@@ -544,6 +591,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_set_timeout(all, 20);
 	tcase_add_loop_test(all, rig_file_mistakes, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)) - 1);
+	tcase_add_loop_test(all, parameters_are_known, 0, (int)(sizeof(assignments) / sizeof(*assignments)));
 	tcase_add_test(all, rig_file_absent);
 	tcase_add_test(all, rig_file_answers);
 	tcase_add_test(all, rack_numbers);
