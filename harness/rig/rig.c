@@ -244,6 +244,9 @@ static void on_event(const struct event *event, void *context)
 	struct rig *rig = context;
 	for (unsigned i = 0; i < rig->link_count; i++)
 		link_sees(&rig->links[i], event);
+	for (unsigned i = 0; i < rig->board_count && !strcmp(event->kind, "board.fault"); i++)
+		if (!strcmp(event->channel, rig->boards[i].channel))
+			board_fault(&rig->boards[i], json_string_value(json_object_get(event->data, "text")));
 }
 
 static int open_capture(struct rig *rig, struct error *err)
@@ -524,7 +527,7 @@ int rig_check(const struct rig *rig, struct error *err)
 static int restore_board(struct rig_board *board, struct error *err)
 {
 	const int64_t deadline_ns = loop_now_ns() + INT64_C(5000000000);
-	bool unusable = board->altered || board->held || board->dead;
+	bool unusable = board->altered || board->held || board->dead || board->halted;
 	int r = board->altered ? rig_board_restore_params(board, err) : 0;
 	if (r == 0 && unusable && board->powered)
 		r = rig_board_power(board, false, deadline_ns, err);

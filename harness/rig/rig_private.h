@@ -30,6 +30,9 @@ struct rig_board {
 	bool altered;         /* a case changed a parameter since rig_restore() */
 	bool powered, held, dead;
 	struct board_stages stages; /* since the last reset */
+	struct board_stages shown;  /* since the rig started */
+	char fault[512];            /* lines with `!` since the last reset */
+	bool halted;
 	char stage[24], last_stage[24];
 };
 
@@ -103,6 +106,7 @@ struct rig {
 void board_console(struct rig_board *, const void *data, size_t length, struct instant at);
 void board_secret(struct rig_board *, const char *line);
 void board_was_reset(struct rig_board *, const char *kind, int64_t boot, struct instant at);
+void board_fault(struct rig_board *, const char *line);
 void board_died(struct rig_board *, const char *exit, struct instant at);
 
 int board_open(struct rig *, struct rig_board *, const struct value_entry *, struct error *err) WARN_UNUSED;

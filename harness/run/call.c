@@ -121,12 +121,14 @@ static void mark_action(struct step_context *context, const struct step_call *ca
 	context->executor->action_begin_ns = loop_now_ns();
 }
 
-/* A step that failed because the case's time was over says so. */
+/* A step that failed because the case's time was over says so. Who waited for the DUT blames the DUT; time that went
+ * by otherwise is the test case's. */
 static void blame_timeout(const struct step_context *context, int r, struct error *err)
 {
 	if (r == -ETIMEDOUT && err->domain == ERROR_NONE)
 		error_set(err, ERROR_DUT, ETIMEDOUT, "timed out");
-	if (err->domain == ERROR_DUT && loop_now_ns() >= context->deadline_ns)
+	bool blamed = err->domain == ERROR_DUT || (err->domain == ERROR_TESTCASE && err->code == ETIME);
+	if (blamed && !strstr(err->message, " was over: ") && loop_now_ns() >= context->deadline_ns)
 		error_prefix(err, "the time of the %s was over", strcmp(context->executor->phase, "always") ? "case" : "always block");
 }
 
@@ -136,7 +138,7 @@ static int suspect_bench(struct step_context *context, struct error *err)
 {
 	struct error broken = {0}, seeming = *err;
 	int r = step_wait(context, NULL, NULL, SETTLE_NS, &broken);
-	if (r == -ETIMEDOUT || broken.domain == ERROR_DUT)
+	if (r == -ETIMEDOUT || r == -ETIME)
 		return -EBADMSG;
 	*err = broken;
 	if (err->domain == ERROR_BENCH)
@@ -156,7 +158,7 @@ int call_run(struct step_context *context, const struct step_call *call, struct 
 	mark_action(context, call);
 	int r = context_check(context, &own);
 	if (r == 0 && begin_ns >= context->deadline_ns)
-		r = error_set(&own, ERROR_DUT, ETIMEDOUT, "%s was not reached", call->def->name);
+		r = error_set(&own, ERROR_TESTCASE, ETIME, "%s was not reached", call->def->name);
 	if (r == 0)
 		r = run_framed(context, call, &own);
 	if (r < 0 && own.domain == ERROR_DUT)

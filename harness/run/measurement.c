@@ -25,7 +25,7 @@ struct measurement {
 	bool open;
 	struct watchpoint from, to, *stages;
 	int64_t *values_ns, *uncertainties_ns;
-	unsigned count;
+	unsigned count, begun, missed; /* samples; windows opened; of these without their events */
 };
 
 struct measurements {
@@ -156,6 +156,7 @@ int measurement_begin(struct measurements *all, const char *id, const struct sco
 	for (unsigned i = 0; r == 0 && i < item->def->stage_count; i++)
 		r = watchpoint_set(&item->stages[i], &item->def->stages[i].to, scope, err);
 	item->open = r == 0;
+	item->begun += item->open;
 	return r;
 }
 
@@ -212,6 +213,7 @@ int measurement_end(struct measurements *all, const char *id, int64_t *ret_value
 		return error_set(err, ERROR_TESTCASE, ENOENT, "the measurement \"%s\" has not begun", id);
 	if (!item->to.seen) {
 		r = not_seen(item, err);
+		item->missed++;
 		window_close(item);
 		return r;
 	}
@@ -313,6 +315,19 @@ static void emit_result(struct measurements *all, const struct measurement *item
 	timeline_emit_now(all->timeline, "measure", "measure.result", data);
 }
 
+/* Where every window that was opened gave its sample, too few were opened: the test case's mistake. */
+static void lacks_samples(const struct measurement *item, struct measure_verdict *ret)
+{
+	bool own_mistake = item->missed == 0;
+	ret->verdict = own_mistake ? VERDICT_ERROR : VERDICT_FAIL;
+	snprintf(ret->expected, sizeof(ret->expected), "%u samples", item->def->samples);
+	snprintf(ret->actual, sizeof(ret->actual), "%u samples", item->count);
+	error_set_place(&ret->error, own_mistake ? ERROR_TESTCASE : ERROR_DUT, 0, item->def->place,
+	                item->begun ? "measurement \"%s\": %u of %u samples"
+	                            : "measurement \"%s\": %u of %u samples: no step ever began one (measure.begin, measure.block)",
+	                item->def->id, item->count, item->def->samples);
+}
+
 void measurements_finish(struct measurements *all, struct measure_verdict *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -321,12 +336,7 @@ void measurements_finish(struct measurements *all, struct measure_verdict *ret)
 		const struct measurement *item = &all->items[i];
 		if (item->count)
 			emit_result(all, item, ret);
-		if (item->count >= item->def->samples || ret->verdict == VERDICT_FAIL)
-			continue;
-		ret->verdict = VERDICT_FAIL;
-		snprintf(ret->expected, sizeof(ret->expected), "%u samples", item->def->samples);
-		snprintf(ret->actual, sizeof(ret->actual), "%u samples", item->count);
-		error_set_place(&ret->error, ERROR_DUT, 0, item->def->place, "measurement \"%s\": %u of %u samples", item->def->id,
-		                item->count, item->def->samples);
+		if (item->count < item->def->samples && ret->verdict < VERDICT_FAIL)
+			lacks_samples(item, ret);
 	}
 }

@@ -29,7 +29,8 @@ struct measure_verdict {
 	struct error error; /* of the heaviest finding */
 	char expected[128], actual[128];
 };
-/* Emits measure.result of each measurement that has samples, judges the limits and the number of samples. */
+/* Emits measure.result of each measurement that has samples, judges the limits and the number of samples: too few
+ * because too few windows were opened is VERDICT_ERROR (ERROR_TESTCASE). */
 void measurements_finish(struct measurements *, struct measure_verdict *ret);
 
 /* The verdict on a limit: inconclusive while the statistic lies within its uncertainty of it. */

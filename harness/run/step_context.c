@@ -182,8 +182,14 @@ int step_wait(struct step_context *context, bool (*done)(void *), void *argument
 		return error_set(err, ERROR_BENCH, -r, "the event loop failed: %s", strerror(-r));
 	/* What was waited for, or its absence, was not seen to the end: no step may conclude anything from that. */
 	if (r == -ETIMEDOUT && cut_short)
-		return error_set(err, ERROR_DUT, ETIME, "the step was still waiting");
+		return error_set(err, done ? ERROR_DUT : ERROR_TESTCASE, ETIME, "the step was still waiting");
 	return r;
+}
+
+int step_pause(struct step_context *context, int64_t time_ns, struct error *err)
+{
+	int r = step_wait(context, NULL, NULL, time_ns, err);
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 /* ---- checks ---- */

@@ -39,9 +39,13 @@ int step_result_bytes(struct step_context *, const char *name, const void *, siz
 int step_result_text(struct step_context *, const char *name, const char *) WARN_UNUSED;
 int step_result_bool(struct step_context *, const char *name, bool) WARN_UNUSED;
 
-/* Waits (pumps the loop) until done() or min(within, case deadline). 0, -ETIMEDOUT (err NOT filled), -ECANCELED
- * (err filled, ERROR_OPERATOR), or another error (a board died, journal full: err filled, ERROR_BENCH). */
+/* Waits (pumps the loop) until done() or min(within, case deadline). 0, -ETIMEDOUT (err NOT filled), -ETIME (the case's
+ * time was over first; err filled, ERROR_DUT, or ERROR_TESTCASE when done is NULL), -ECANCELED (err filled, ERROR_OPERATOR), or another
+ * error (a board died, journal full: err filled, ERROR_BENCH). */
 int step_wait(struct step_context *, bool (*done)(void *), void *, int64_t within_ns, struct error *) WARN_UNUSED;
+
+/* Waits the whole time, for nothing. ERROR_TESTCASE (-ETIME) when the case has less time left; else as step_wait(). */
+int step_pause(struct step_context *, int64_t time_ns, struct error *) WARN_UNUSED;
 
 /* A failed check of the DUT's behaviour: fills expected/actual and err (ERROR_DUT); returns -EBADMSG. */
 int step_check_failed(struct step_context *, struct error *, const char *expected, const char *actual, const char *format, ...)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../base/suggest.h"
 #include "generic.h"
 
 /* A driver that does not do a plain action within this time is broken. */
@@ -125,29 +126,56 @@ struct readiness {
 static bool is_ready(void *context)
 {
 	const struct readiness *readiness = context;
-	if (rig_board_dead(readiness->board))
+	if (rig_board_dead(readiness->board) || rig_board_halted(readiness->board))
 		return true;
 	return readiness->stage ? rig_board_reached(readiness->board, readiness->stage) : rig_board_ready(readiness->board);
+}
+
+/* Nothing of the rig has such a stage: nobody could have waited for it with success. */
+static int stage_unknown(const struct rig_board *board, const char *stage, struct error *err)
+{
+	char hint[128];
+	return error_set(err, ERROR_TESTCASE, ENOENT, "board %s has no boot stage \"%s\"%s", rig_board_role(board), stage,
+	                 suggest_text(stage, rig_stage_names, hint, sizeof(hint)));
+}
+
+/* What the board itself said about it, for the end of a message. */
+static const char *complaint(const struct rig_board *board, char *buffer, size_t size)
+{
+	const char *fault = rig_board_fault(board);
+	buffer[0] = '\0';
+	if (*fault)
+		snprintf(buffer, size, "; its console says: %s", fault);
+	return buffer;
 }
 
 int wait_ready(struct step_context *context, struct rig_board *board, const char *stage, int64_t within_ns, struct error *err)
 {
 	struct readiness readiness = {board, stage};
 	const char *wanted = stage ? stage : rig_board_last_stage(board), *role = rig_board_role(board);
+	int64_t begin_ns = loop_now_ns();
 	int r = step_wait(context, is_ready, &readiness, within_ns, err);
+	within_ns = loop_now_ns() - begin_ns;
 	const char *at = rig_board_stage(board);
+	char says[700];
+	complaint(board, says, sizeof(says));
 	if (r == 0 && rig_board_dead(board))
-		return step_check_failed(context, err, wanted, "the CPU ended", "board %s: its CPU ended by itself%s%s", role,
-		                         *at ? " after stage " : "", at);
-	if (r != -ETIMEDOUT)
+		return step_check_failed(context, err, wanted, "the CPU ended", "board %s: its CPU ended by itself%s%s%s", role,
+		                         *at ? " after stage " : "", at, says);
+	if (r == 0 && rig_board_halted(board))
+		return step_check_failed(context, err, wanted, "the firmware halted", "board %s: its firmware halted%s%s%s", role,
+		                         *at ? " after stage " : "", at, says);
+	if (r != -ETIMEDOUT && r != -ETIME)
 		return r;
+	if (stage && !rig_board_knows_stage(board, stage))
+		return stage_unknown(board, stage, err);
 	if (!strcmp(at, wanted))
 		return step_check_failed(context, err, "connected", "not connected",
-		                         "board %s: its connection is down and did not come back within %.3f s", role,
-		                         (double)within_ns / 1e9);
+		                         "board %s: its connection is down and did not come back within %.3f s%s", role,
+		                         (double)within_ns / 1e9, says);
 	return step_check_failed(context, err, wanted, *at ? at : "no stage",
-	                         "board %s did not reach stage %s within %.3f s; it stands at %s", role, wanted, (double)within_ns / 1e9,
-	                         *at ? at : "no stage at all");
+	                         "board %s did not reach stage %s within %.3f s; it stands at %s%s", role, wanted, (double)within_ns / 1e9,
+	                         *at ? at : "no stage at all", says);
 }
 
 static const struct arg_def boot_args[] = {
@@ -207,10 +235,8 @@ static int power_cycle(struct step_context *context, const struct step_call *cal
 	if (r == 0)
 		r = rig_board_power(board, false, loop_now_ns() + ACTION_NS, err);
 	if (r == 0 && off_ns > 0)
-		r = step_wait(context, NULL, NULL, off_ns, err);
-	if (r < 0 && r != -ETIMEDOUT)
-		return r;
-	return rig_board_power(board, true, loop_now_ns() + ACTION_NS, err);
+		r = step_pause(context, off_ns, err);
+	return r < 0 ? r : rig_board_power(board, true, loop_now_ns() + ACTION_NS, err);
 }
 
 static int restart_run(struct step_context *context, const struct step_call *call, struct error *err)

@@ -185,7 +185,9 @@ static int absent_event_run(struct step_context *context, const struct step_call
 		                      search.match.kind, channel[0] ? " on " : "", channel, (unsigned long long)search.number);
 		free(data);
 	} else if (r == -ETIMEDOUT) {
-		r = loop_now_ns() < context->deadline_ns ? 0 : r;
+		r = 0;
+	} else if (r == -ETIME) {
+		r = error_set(err, ERROR_TESTCASE, ETIME, "no time is left to see that %s does not come", search.match.kind);
 	}
 	event_search_clear(&search);
 	return r;

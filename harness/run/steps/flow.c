@@ -16,16 +16,9 @@ static const struct arg_def wait_args[] = {
 
 static int wait_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
-	int64_t time_ns, begin_ns = loop_now_ns();
+	int64_t time_ns;
 	int r = step_arg_integer(context, call, "for", 0, &time_ns, err);
-	if (r < 0)
-		return r;
-	r = step_wait(context, NULL, NULL, time_ns, err);
-	if (r != -ETIMEDOUT)
-		return r;
-	if (loop_now_ns() - begin_ns >= time_ns)
-		return 0;
-	return error_set(err, ERROR_DUT, ETIMEDOUT, "no time is left to wait");
+	return r < 0 ? r : step_pause(context, time_ns, err);
 }
 
 const struct step_def step_wait_for = {
@@ -102,6 +95,13 @@ static const struct arg_def poll_args[] = {
         {NULL},
 };
 
+/* The case's time went by while the DUT was asked again and again: that is the DUT's, whatever step it ended in. */
+static void blame_tries(const struct step_context *context, const struct error *last, struct error *own)
+{
+	if (last->domain == ERROR_DUT && own->domain == ERROR_TESTCASE && own->code == ETIME && loop_now_ns() >= context->deadline_ns)
+		*own = *last;
+}
+
 /* Only what the DUT does may change by waiting: a broken bench or a wrong test case stays what it is. */
 static bool worth_another_try(const struct error *error)
 {
@@ -111,7 +111,7 @@ static bool worth_another_try(const struct error *error)
 static int poll_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	int64_t every_ns, within_ns, begin_ns = loop_now_ns();
-	struct error own = {0};
+	struct error own = {0}, last = {0};
 	int r = step_arg_integer(context, call, "every", 100000000, &every_ns, err);
 	if (r == 0)
 		r = step_arg_integer(context, call, "within", 0, &within_ns, err);
@@ -122,15 +122,21 @@ static int poll_run(struct step_context *context, const struct step_call *call, 
 		r = step_run_block(context, call->block, &own);
 		if (r == 0)
 			return step_result_integer(context, "tries", tries) < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
+		blame_tries(context, &last, &own);
+		last = own;
 		if (!worth_another_try(&own) || try_ns + every_ns > begin_ns + within_ns || loop_now_ns() >= context->deadline_ns) {
 			error_prefix(&own, "try %u", tries);
 			if (err)
 				*err = own;
 			return r;
 		}
-		r = step_wait(context, NULL, NULL, try_ns + every_ns - loop_now_ns(), err);
-		if (r < 0 && r != -ETIMEDOUT)
+		r = step_pause(context, try_ns + every_ns - loop_now_ns(), &own);
+		if (r < 0) {
+			blame_tries(context, &last, &own);
+			if (err)
+				*err = own;
 			return r;
+		}
 	}
 }
 
@@ -162,14 +168,16 @@ static const struct arg_def retry_args[] = {
 static int retry_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	int64_t times;
-	struct error own = {0};
+	struct error own = {0}, last = {0};
 	int r = step_arg_integer(context, call, "times", 1, &times, err);
 	if (r < 0)
 		return r;
 	for (int64_t i = 1; i <= times; i++) {
+		last = own;
 		r = step_run_block(context, call->block, &own);
 		if (r == 0)
 			return step_result_integer(context, "tries", i) < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
+		blame_tries(context, &last, &own);
 		timeline_emit_now(
 		        context->timeline, "case", "note",
 		        json_pack("{s:o}", "text",

@@ -407,6 +407,23 @@ START_TEST(driver_good)
 }
 END_TEST
 
+START_TEST(firmware_halts)
+{
+	struct rig *rig = start("halts");
+	ck_assert_msg(rig != NULL, "%s", error.message);
+	struct rig_board *board = rig_board_find(rig, "zgw");
+	ck_assert_int_eq(rig_board_power(board, true, soon(), &error), 0);
+	ck_assert_int_eq(loop_until(loop, NULL, NULL, loop_now_ns() + 50000000), -ETIMEDOUT);
+	ck_assert(rig_board_halted(board) && !rig_board_ready(board));
+	ck_assert_str_eq(rig_board_fault(board), "\"! fault: unknown name x\"");
+	ck_assert(rig_board_knows_stage(board, "tls") && rig_board_knows_stage(board, "server") && !rig_board_knows_stage(board, "servr"));
+	ck_assert_int_eq(rig_board_power(board, false, soon(), &error), 0);
+	ck_assert(!rig_board_halted(board));
+	ck_assert_str_eq(rig_board_fault(board), "");
+	rig_stop(rig);
+}
+END_TEST
+
 START_TEST(driver_dies)
 {
 	struct rig *rig = start("dies");
@@ -538,6 +555,8 @@ static void answer_power(const char *mode, FILE *channel, int id, bool on)
 		fprintf(channel, "{\"id\":%d,\"ok\":false,\"error\":\"no power today\"}\n", id);
 	else
 		fprintf(channel, "{\"id\":%d,\"ok\":true,\"t\":1}\n", id);
+	if (on && !strcmp(mode, "halts")) /* "! fault: unknown name x" */
+		fputs("{\"event\":\"console\",\"t\":2,\"data\":\"21206661756c743a20756e6b6e6f776e206e616d6520780d0a\"}\n", channel);
 	if (on) /* "@boot stage=server t_us=1" */
 		fputs("{\"event\":\"console\",\"t\":2,\"data\":\"40626f6f742073746167653d73657276657220745f75733d310d0a\"}\n", channel);
 	fflush(channel);
@@ -599,6 +618,7 @@ static Suite *suite(void)
 	tcase_add_test(all, console_flood);
 	tcase_add_test(all, tap_follows);
 	tcase_add_test(all, driver_good);
+	tcase_add_test(all, firmware_halts);
 	tcase_add_test(all, driver_dies);
 	tcase_add_test(all, driver_hangs);
 	tcase_add_test(all, driver_nonsense);

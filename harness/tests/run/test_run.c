@@ -294,9 +294,39 @@ START_TEST(timeout_between_steps)
 {
 	ck_assert_int_eq(
 	        run_text("- id: a\n  title: A\n  timeout: 30ms\n  steps: [{repeat: {times: 1000, steps: [{wait: 10ms}]}}, {t.ok: {}}]\n"),
-	        1);
-	ck_assert_str_eq(ended[0].verdict, "fail");
+	        2);
+	ck_assert_str_eq(ended[0].verdict, "error");
+	ck_assert_str_eq(ended[0].cause, "testcase");
+	ck_assert_ptr_nonnull(strstr(ended[0].message, "time of the case was over"));
 	ck_assert_uint_eq(runs, 0);
+}
+END_TEST
+
+/* Nobody waits for the DUT: not while notes are written, nor for the absence of an event that gets no time. */
+START_TEST(timeout_is_the_test_cases)
+{
+	ck_assert_int_eq(run_text("- {id: a, title: A, timeout: 30ms, steps: [{repeat: {times: 1000000, steps: [{note: x}]}}]}\n"), 2);
+	ck_assert_str_eq(ended[0].cause, "testcase");
+	ended_count = run_ends = 0;
+	ck_assert_int_eq(run_text("- {id: a, title: A, timeout: 30ms, steps: [{expect.absent_event: {event: never, for: 5s}}]}\n"), 2);
+	ck_assert_str_eq(ended[0].cause, "testcase");
+	ended_count = run_ends = 0;
+	ck_assert_int_eq(run_text("- {id: a, title: A, always_timeout: 30ms, steps: [{t.ok: {}}], always: [{wait: 20ms}, {wait: 20ms}, "
+	                          "{t.ok: {}}]}\n"),
+	                 2);
+	ck_assert_str_eq(ended[0].cause, "testcase");
+	ck_assert_ptr_nonnull(strstr(ended[0].message, "time of the always block was over"));
+}
+END_TEST
+
+START_TEST(timeout_of_a_poll_is_the_products)
+{
+	flaky_left = 1000000;
+	ck_assert_int_eq(
+	        run_text("- {id: a, title: A, timeout: 50ms, steps: [{poll: {every: 20ms, within: 9s, steps: [{wait: 5ms}, {t.flaky: "
+	                 "dut}]}}]}\n"),
+	        1);
+	ck_assert_str_eq(ended[0].cause, "dut");
 }
 END_TEST
 
@@ -466,9 +496,19 @@ END_TEST
 
 START_TEST(measurement_lacks_samples)
 {
-	ck_assert_int_eq(run_text(MEASURE("max: {at_most: 50ms}", "2") SAMPLE("100ms", "110ms", "120ms", "1us")), 1);
+	ck_assert_int_eq(run_text(MEASURE("max: {at_most: 50ms}", "2") SAMPLE("100ms", "110ms", "120ms", "1us")), 2);
+	ck_assert_str_eq(ended[0].cause, "testcase");
 	ck_assert_str_eq(ended[0].expected, "2 samples");
 	ck_assert_uint_eq(result_count, 1);
+}
+END_TEST
+
+START_TEST(measurement_never_begun)
+{
+	ck_assert_int_eq(run_text(MEASURE("max: {at_most: 50ms}", "1") "    - t.ok: {}\n"), 2);
+	ck_assert_str_eq(ended[0].verdict, "error");
+	ck_assert_str_eq(ended[0].cause, "testcase");
+	ck_assert_ptr_nonnull(strstr(ended[0].message, "measure.begin"));
 }
 END_TEST
 
@@ -551,6 +591,8 @@ static Suite *suite(void)
 	tcase_add_test(all, always_alone_fails);
 	tcase_add_test(all, timeout_is_the_products);
 	tcase_add_test(all, timeout_between_steps);
+	tcase_add_test(all, timeout_is_the_test_cases);
+	tcase_add_test(all, timeout_of_a_poll_is_the_products);
 	tcase_add_test(all, cancel_runs_always_and_stops);
 	tcase_add_test(all, objects_end_with_the_case);
 	tcase_add_test(all, skips_what_the_rig_has_not);
@@ -565,6 +607,7 @@ static Suite *suite(void)
 	tcase_add_test(all, measurement_over_its_limit);
 	tcase_add_test(all, measurement_undecided);
 	tcase_add_test(all, measurement_lacks_samples);
+	tcase_add_test(all, measurement_never_begun);
 	tcase_add_test(all, measurement_without_end);
 	tcase_add_test(all, measurement_block);
 	tcase_add_test(all, limits);
