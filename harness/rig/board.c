@@ -162,6 +162,7 @@ void board_secret(struct rig_board *board, const char *line)
 
 static void forget_stages(struct rig_board *board)
 {
+	console_calm(board->console);
 	board->stages.count = 0;
 	board->stage[0] = '\0';
 	board->fault[0] = '\0';
@@ -331,6 +332,11 @@ bool rig_board_reached(const struct rig_board *board, const char *stage)
 const char *rig_board_fault(const struct rig_board *board)
 {
 	return board->fault;
+}
+
+unsigned rig_board_flood(const struct rig_board *board)
+{
+	return console_flood(board->console);
 }
 
 bool rig_board_halted(const struct rig_board *board)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define SECOND_NS INT64_C(1000000000)
+#define MARKER    "@boot stage="
 
 struct console {
 	struct timeline *timeline;
@@ -23,8 +24,13 @@ struct console {
 	char line[CONSOLE_LINE_BYTES];
 	size_t length;
 	struct instant last;
-	int64_t window_ns; /* begin of the second in which lines are counted */
-	unsigned lines, markers, dropped;
+	int64_t second_ns; /* begin of the second in which lines are counted */
+	unsigned lines, busiest, dropped;
+	bool flooded;
+	struct budget {
+		int64_t filled_ns;
+		double left; /* lines */
+	} texts, markers;
 };
 
 int console_new(struct console **ret, struct timeline *timeline, const char *directory, const char *board, const char *channel,
@@ -39,6 +45,7 @@ int console_new(struct console **ret, struct timeline *timeline, const char *dir
 	console->on_stage = on_stage;
 	console->context = context;
 	console->raw_fd = -1;
+	console->texts.left = console->markers.left = CONSOLE_LINES_BURST;
 	if (directory) {
 		char path[PATH_MAX];
 		snprintf(path, sizeof(path), "%s/console-%s.log", directory, board);
@@ -114,27 +121,49 @@ static void note(struct console *console, json_t *text)
 static void flush_dropped(struct console *console)
 {
 	if (console->dropped)
-		note(console,
-		     json_sprintf("console of %s: %u lines were not journaled (more than %d a second); all bytes are in console-%s.log",
-		                  console->board, console->dropped, CONSOLE_LINES_A_SECOND, console->board));
+		note(console, json_sprintf("console of %s: %u lines in a second, %u of them not journaled (more than %d a second)",
+		                           console->board, console->lines, console->dropped, CONSOLE_LINES_A_SECOND));
 	console->dropped = 0;
 }
 
-/* Whether a line of this kind may still be journaled in the current second. */
-static bool within_budget(struct console *console, bool marker, struct instant at)
+static void count_line(struct console *console, struct instant at)
 {
-	if (at.ns - console->window_ns >= SECOND_NS || at.ns < console->window_ns) {
+	if (at.ns - console->second_ns >= SECOND_NS || at.ns < console->second_ns) {
 		flush_dropped(console);
-		console->window_ns = at.ns;
-		console->lines = console->markers = 0;
+		console->second_ns = at.ns;
+		console->lines = 0;
 	}
-	unsigned *count = marker ? &console->markers : &console->lines;
-	if (*count >= CONSOLE_LINES_A_SECOND) {
+	if (++console->lines > console->busiest)
+		console->busiest = console->lines;
+}
+
+/* Whether a line may still be journaled: a budget that refills with time, so that a burst is whole and a flood is not. */
+static bool within_budget(struct console *console, struct budget *budget, size_t length, struct instant at)
+{
+	double cost = 1 + (double)length / 128;
+	if (at.ns > budget->filled_ns)
+		budget->left += (double)(at.ns - budget->filled_ns) / SECOND_NS * CONSOLE_LINES_A_SECOND;
+	if (budget->left > CONSOLE_LINES_BURST)
+		budget->left = CONSOLE_LINES_BURST;
+	budget->filled_ns = at.ns;
+	if (budget->left < cost) {
 		console->dropped++;
+		console->flooded = true;
 		return false;
 	}
-	++*count;
+	budget->left -= cost;
 	return true;
+}
+
+unsigned console_flood(const struct console *console)
+{
+	return console->flooded ? console->busiest : 0;
+}
+
+void console_calm(struct console *console)
+{
+	console->flooded = false;
+	console->busiest = 0;
 }
 
 /* "k=v" fields: decimal numbers become integers, everything else stays text. */
@@ -172,6 +201,37 @@ static void marker(struct console *console, const char *text, struct instant at)
 	json_decref(data);
 }
 
+/* A fault is a line of text: rubbish that happens to begin like one is none. */
+static bool is_fault(const char *text)
+{
+	return text[0] == '!' && !strstr(text, "\\x");
+}
+
+static void say_line(struct console *console, const char *line, size_t length, struct instant at)
+{
+	char *text;
+	count_line(console, at);
+	if (!within_budget(console, &console->texts, length, at) || !(text = console_clean(line, length)))
+		return;
+	timeline_emit(console->timeline, at, console->channel, "console.line", json_pack("{s:s}", "text", text));
+	if (is_fault(text))
+		timeline_emit(console->timeline, at, console->channel, "board.fault", json_pack("{s:s}", "text", text));
+	free(text);
+}
+
+/* A marker has its own budget: no flood hides a boot. */
+static void say_marker(struct console *console, const char *line, size_t length, struct instant at)
+{
+	char *text;
+	count_line(console, at);
+	if (!within_budget(console, &console->markers, length, at) || !(text = console_clean(line, length)))
+		return;
+	timeline_emit(console->timeline, at, console->channel, "console.line", json_pack("{s:s}", "text", text));
+	marker(console, text, at);
+	free(text);
+}
+
+/* What is left of the line when it ends; a marker counts also where it follows rubbish in the same line. */
 static void end_line(struct console *console, struct instant at)
 {
 	size_t length = console->length;
@@ -180,18 +240,27 @@ static void end_line(struct console *console, struct instant at)
 		length--;
 	if (!length)
 		return;
-	bool is_marker = length > 6 && !memcmp(console->line, "@boot ", 6);
-	if (!within_budget(console, is_marker, at))
-		return;
-	char *text = console_clean(console->line, length);
-	if (!text)
-		return;
-	timeline_emit(console->timeline, at, console->channel, "console.line", json_pack("{s:s}", "text", text));
-	if (is_marker)
-		marker(console, text, at);
-	if (text[0] == '!')
-		timeline_emit(console->timeline, at, console->channel, "board.fault", json_pack("{s:s}", "text", text));
-	free(text);
+	const char *line = console->line, *mark = memmem(line, length, MARKER, strlen(MARKER));
+	size_t before = mark ? (size_t)(mark - line) : length;
+	if (before)
+		say_line(console, line, before, at);
+	if (mark)
+		say_marker(console, mark, length - before, at);
+}
+
+/* A line that is too long is split, but not inside of what may be a marker. */
+static void split_line(struct console *console, struct instant at)
+{
+	char *keep = memrchr(console->line, '@', console->length);
+	size_t kept = keep ? console->length - (size_t)(keep - console->line) : 0;
+	if (kept > CONSOLE_LINE_BYTES / 4)
+		kept = 0;
+	char rest[CONSOLE_LINE_BYTES / 4];
+	memcpy(rest, console->line + console->length - kept, kept);
+	console->length -= kept;
+	end_line(console, at);
+	memcpy(console->line, rest, kept);
+	console->length = kept;
 }
 
 static void write_raw(struct console *console, const void *data, size_t length)
@@ -223,7 +292,7 @@ void console_bytes(struct console *console, const void *data, size_t length, str
 		}
 		console->line[console->length++] = p[i];
 		if (console->length == sizeof(console->line))
-			end_line(console, at);
+			split_line(console, at);
 	}
 }
 

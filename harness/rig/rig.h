@@ -20,6 +20,8 @@ struct rig_link;
 
 struct rig_file;                                                                           /* parsed and checked, nothing started */
 int rig_file_load(const char *path, struct rig_file **ret, struct error *err) WARN_UNUSED; /* every error with file:line:column */
+/* Whether the programs, objects and certificates that it names are there. ERROR_USAGE at the place that names a missing one. */
+int rig_file_check_files(const struct rig_file *, struct error *err) WARN_UNUSED;
 void rig_file_free(struct rig_file *);
 /* Sets a board parameter in place of the file's: "zgw:fault=slow-handshake". ERROR_USAGE: not of that form, no such role, or
  * not a parameter that the board knows. */
@@ -29,6 +31,7 @@ int rig_file_check_param(const struct rig_file *, const char *role, const char *
                          struct place value_place, struct error *err) WARN_UNUSED;
 bool rig_file_has_role(const struct rig_file *, const char *role);
 bool rig_file_has_link(const struct rig_file *, const char *link);
+bool rig_file_has_identity(const struct rig_file *, const char *identity);
 bool rig_file_has_bus(const struct rig_file *, const char *bus);
 /* "virtual", "netns", "tls", "relay", "power", …; "can" and "can-fd" when there is such a bus. */
 bool rig_file_has_capability(const struct rig_file *, const char *capability);
@@ -116,6 +119,8 @@ const char *rig_board_last_stage(const struct rig_board *); /* at which it count
 bool rig_board_dead(const struct rig_board *);              /* its CPU ended by itself */
 /* The lines that began with `!` since the last reset or power on, quoted; "" when there were none. */
 const char *rig_board_fault(const struct rig_board *);
+/* Lines in the busiest second of a console that floods since the last reset or power on; 0: it does not. */
+unsigned rig_board_flood(const struct rig_board *);
 /* The firmware said of itself that it stopped: "! fault: …" and "! bootloader: …". */
 bool rig_board_halted(const struct rig_board *);
 /* Every stage of the boot chain (docs/reference/virtual-board.md), NULL-terminated. */

@@ -143,9 +143,12 @@ static int stage_unknown(const struct rig_board *board, const char *stage, struc
 static const char *complaint(const struct rig_board *board, char *buffer, size_t size)
 {
 	const char *fault = rig_board_fault(board);
+	unsigned flood = rig_board_flood(board);
 	buffer[0] = '\0';
 	if (*fault)
 		snprintf(buffer, size, "; its console says: %s", fault);
+	if (flood)
+		snprintf(buffer + strlen(buffer), size - strlen(buffer), "; the console floods: %u lines/s", flood);
 	return buffer;
 }
 
@@ -180,7 +183,7 @@ int wait_ready(struct step_context *context, struct rig_board *board, const char
 
 static const struct arg_def boot_args[] = {
         ROLE_ARG,
-        {"stage", VALUE_TEXT, 0, NULL, NULL, 0, 0, "Boot stage to wait for (default: the board's last, with its connections)."},
+        {"stage", VALUE_TEXT, ARG_STAGE, NULL, NULL, 0, 0, "Boot stage to wait for (default: the board's last, with its connections)."},
         {"within", VALUE_DURATION, ARG_POSITIVE, "10s", NULL, 0, 0, "How long the boot may take."},
         {NULL},
 };
@@ -223,7 +226,7 @@ static const struct arg_def restart_args[] = {
         ROLE_ARG,
         {"by", VALUE_TEXT, 0, "power", restart_choices, 0, 0, "By power off and on, or by the reset line."},
         {"off_for", VALUE_DURATION, 0, "0ms", NULL, 0, 0, "How long power stays off."},
-        {"stage", VALUE_TEXT, 0, NULL, NULL, 0, 0, "Boot stage to wait for (default: the board's last, with its connections)."},
+        {"stage", VALUE_TEXT, ARG_STAGE, NULL, NULL, 0, 0, "Boot stage to wait for (default: the board's last, with its connections)."},
         {"within", VALUE_DURATION, ARG_POSITIVE, "10s", NULL, 0, 0, "How long the boot may take."},
         {NULL},
 };
@@ -269,7 +272,7 @@ const struct step_def step_board_restart = {
 
 static const struct arg_def param_args[] = {
         {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE, NULL, NULL, 0, 0, "The board."},
-        {"name", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "Name of the parameter (docs/reference/virtual-board.md)."},
+        {"name", VALUE_TEXT, ARG_REQUIRED | ARG_PARAMETER, NULL, NULL, 0, 0, "Name of the parameter (docs/reference/virtual-board.md)."},
         {"value", VALUE_TEXT, ARG_ANY, NULL, NULL, 0, 0, "Its value; absent: the parameter is taken away."},
         {NULL},
 };
