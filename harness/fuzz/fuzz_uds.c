@@ -16,7 +16,7 @@ static uint8_t *piece(const uint8_t **data, size_t *size, size_t *length)
 	}
 	if (*length > *size)
 		*length = *size;
-	uint8_t *copy = malloc(*length > 0 ? *length : 1);
+	uint8_t *copy = calloc(1, *length > 0 ? *length : 1);
 	for (size_t i = 0; copy && i < *length; i++)
 		copy[i] = (*data)[i];
 	*data += *length;
