@@ -19,14 +19,40 @@ static bool has_capability(void *context, const char *capability)
 	return rig_file_has_capability(context, capability);
 }
 
+static bool has_identity(void *context, const char *identity)
+{
+	return rig_file_has_identity(context, identity);
+}
+
+static bool has_bus(void *context, const char *bus)
+{
+	return rig_file_has_bus(context, bus);
+}
+
+static int check_param(void *context, const char *role, const char *name, struct place name_place, const char *value,
+                       struct place value_place, struct error *err)
+{
+	return rig_file_check_param(context, role, name, name_place, value, value_place, err);
+}
+
 static int rig_open(const char *path, struct program_rig *ret, struct error *err)
 {
-	struct rig_file *file;
+	struct rig_file *file = NULL;
 	int r = rig_file_load(path, &file, err);
 
-	if (r < 0)
+	if (r == 0)
+		r = rig_file_check_files(file, err);
+	if (r < 0) {
+		rig_file_free(file);
 		return r;
-	*ret = (struct program_rig){.has_role = has_role, .has_link = has_link, .has_capability = has_capability, .context = file};
+	}
+	*ret = (struct program_rig){.has_role = has_role,
+	                            .has_link = has_link,
+	                            .has_capability = has_capability,
+	                            .has_identity = has_identity,
+	                            .has_bus = has_bus,
+	                            .check_param = check_param,
+	                            .context = file};
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include "../base/suggest.h"
 #include "lang_private.h"
+#include "matcher.h"
 
 const struct step_def *step_registry_find(const struct step_registry *registry, const char *name)
 {
@@ -73,8 +74,11 @@ static int choice_check(const struct arg_def *arg, const struct value *value, st
 	                       suggest_text(value->text, arg->choices, hint, sizeof(hint)), list);
 }
 
-static int name_check(const struct arg_def *arg, const struct value *value, struct error *err)
+/* What a text must be beyond being one. */
+static int word_check(const struct arg_def *arg, const struct value *value, struct error *err)
 {
+	if ((arg->flags & ARG_REGEX) && value->type == VALUE_TEXT)
+		return regex_check(value, err);
 	if (!(arg->flags & (ARG_ROLE | ARG_LINK | ARG_NAME)) || value->type != VALUE_TEXT)
 		return 0;
 	if (value->text[0] == '\0' || strpbrk(value->text, " \t\n/"))
@@ -95,7 +99,7 @@ static int convert_one(const struct arg_def *arg, const struct value *resolved, 
 	if (r == 0)
 		r = choice_check(arg, converted, err);
 	if (r == 0)
-		r = name_check(arg, converted, err);
+		r = word_check(arg, converted, err);
 	if (r < 0) {
 		value_free(converted);
 		return r;

@@ -306,6 +306,7 @@ static struct step_call *read_call(struct checker *checker, const char *name, st
 		read_short_form(checker, call, written);
 	if (checker->found == found || (written && written->type == VALUE_MAP))
 		check_required(checker, call);
+	check_call_event(checker, call);
 	call->text = call_text(name, written, call);
 	if (!call->text)
 		checker_no_memory(checker);

@@ -212,6 +212,7 @@ static void read_content(struct checker *checker, const struct value *map, const
 	read_phase(checker, defaults, "always", id, &definition->always);
 	if (value_get(map, "measure"))
 		read_measures(checker, value_get(map, "measure"), definition);
+	check_measure_use(checker, definition);
 }
 
 static void program_add(struct checker *checker, struct program *program, struct case_def *definition)

@@ -70,7 +70,15 @@ void measures_free(struct measure_def *, unsigned count);
 /* fields NULL: any name. */
 void check_expectations(struct checker *, const struct value *map, const struct step_def *, const struct result_def *fields);
 
-extern const char *const statistic_names[]; /* by enum measure_statistic, NULL-terminated */
+/* A kind of event that a case names; of boot.stage also the stage in `where`. */
+void check_event_kind(struct checker *, const char *kind, struct place);
+void check_stage(struct checker *, const char *kind, const struct value *where);
+void check_call_event(struct checker *, const struct step_call *);
+/* Once the case's steps and measurements are read. */
+void check_measure_use(struct checker *, const struct case_def *);
+
+extern const char *const event_kinds[], *const boot_stages[]; /* NULL-terminated */
+extern const char *const statistic_names[];                   /* by enum measure_statistic, NULL-terminated */
 extern const char *const *const case_keys, *const *const defaults_keys, *const *const measure_keys;
 
 /* A parsed file's tree -> cases appended to the program. */

@@ -36,61 +36,6 @@ static int compare(const struct value *a, const struct value *b)
 	return (a->integer > b->integer) - (a->integer < b->integer);
 }
 
-static bool equal(const struct value *a, const struct value *b);
-
-static bool equal_children(const struct value *a, const struct value *b)
-{
-	const struct value *other;
-
-	if (a->type == VALUE_LIST) {
-		if (a->list.count != b->list.count)
-			return false;
-		for (unsigned i = 0; i < a->list.count; i++)
-			if (!equal(a->list.items[i], b->list.items[i]))
-				return false;
-		return true;
-	}
-	if (a->map.count != b->map.count)
-		return false;
-	for (unsigned i = 0; i < a->map.count; i++) {
-		other = value_get(b, a->map.entries[i].key);
-		if (!other || !equal(a->map.entries[i].value, other))
-			return false;
-	}
-	return true;
-}
-
-/* The written side, a, takes the type of the other where it can: "62 f1" equals bytes, "5ms" equals a duration. */
-static bool equal(const struct value *a, const struct value *b)
-{
-	struct value *converted;
-	bool result;
-
-	if (a->type != b->type) {
-		if (value_convert(a, b->type, &converted, NULL) < 0)
-			return false;
-		result = equal(converted, b);
-		value_free(converted);
-		return result;
-	}
-	switch (a->type) {
-	case VALUE_NULL:
-		return true;
-	case VALUE_BOOL:
-		return a->boolean == b->boolean;
-	case VALUE_TEXT:
-		return strcmp(a->text, b->text) == 0;
-	case VALUE_BYTES:
-		return a->bytes.length == b->bytes.length &&
-		       (a->bytes.length == 0 || memcmp(a->bytes.data, b->bytes.data, a->bytes.length) == 0);
-	case VALUE_LIST:
-	case VALUE_MAP:
-		return equal_children(a, b);
-	default:
-		return compare(a, b) == 0;
-	}
-}
-
 /* A pattern of bytes: "62 f1 90 .." with "??" for any byte and ".." at the end for any rest. Compared from *data on; data
  * NULL: only its form is checked. 1, 0 or -EINVAL. */
 static int pattern_match(const char *pattern, const uint8_t *data, size_t length)
@@ -121,6 +66,70 @@ static int pattern_match(const char *pattern, const uint8_t *data, size_t length
 	return same && at == length;
 }
 
+/* A bare text that cannot be bytes because of ".." or "??" is a pattern of them. */
+static bool is_pattern(const struct value *operand, enum value_type type)
+{
+	return type == VALUE_BYTES && operand->type == VALUE_TEXT && (strstr(operand->text, "..") || strstr(operand->text, "??"));
+}
+
+static bool equal(const struct value *a, const struct value *b);
+
+static bool equal_children(const struct value *a, const struct value *b)
+{
+	const struct value *other;
+
+	if (a->type == VALUE_LIST) {
+		if (a->list.count != b->list.count)
+			return false;
+		for (unsigned i = 0; i < a->list.count; i++)
+			if (!equal(a->list.items[i], b->list.items[i]))
+				return false;
+		return true;
+	}
+	if (a->map.count != b->map.count)
+		return false;
+	for (unsigned i = 0; i < a->map.count; i++) {
+		other = value_get(b, a->map.entries[i].key);
+		if (!other || !equal(a->map.entries[i].value, other))
+			return false;
+	}
+	return true;
+}
+
+/* The written side, a, takes the type of the other where it can: "62 f1" equals bytes, "62 .." fits bytes, "5ms" equals a
+ * duration. */
+static bool equal(const struct value *a, const struct value *b)
+{
+	struct value *converted;
+	bool result;
+
+	if (is_pattern(a, b->type))
+		return pattern_match(a->text, b->bytes.data, b->bytes.length) == 1;
+	if (a->type != b->type) {
+		if (value_convert(a, b->type, &converted, NULL) < 0)
+			return false;
+		result = equal(converted, b);
+		value_free(converted);
+		return result;
+	}
+	switch (a->type) {
+	case VALUE_NULL:
+		return true;
+	case VALUE_BOOL:
+		return a->boolean == b->boolean;
+	case VALUE_TEXT:
+		return strcmp(a->text, b->text) == 0;
+	case VALUE_BYTES:
+		return a->bytes.length == b->bytes.length &&
+		       (a->bytes.length == 0 || memcmp(a->bytes.data, b->bytes.data, a->bytes.length) == 0);
+	case VALUE_LIST:
+	case VALUE_MAP:
+		return equal_children(a, b);
+	default:
+		return compare(a, b) == 0;
+	}
+}
+
 /* regcomp() takes memory in proportion to the product of nested repeats: a bound keeps a test case from taking it all. */
 static bool repeats_too_much(const char *regex)
 {
@@ -132,7 +141,7 @@ static bool repeats_too_much(const char *regex)
 			regex++;
 			continue;
 		}
-		if (*regex != '{' || regex[1] < '0' || regex[1] > '9')
+		if (*regex != '{' || !strchr("0123456789,", regex[1]) || !regex[1])
 			continue;
 		low = high = strtoul(regex + 1, &end, 10);
 		if (*end == ',' && end[1] >= '0' && end[1] <= '9')
@@ -155,7 +164,9 @@ static int regex_match(const struct value *operand, const char *text, struct err
 	int r;
 
 	if (strlen(operand->text) > REGEX_MAX || repeats_too_much(operand->text))
-		return error_set_place(err, ERROR_USAGE, EINVAL, operand->place, "the regular expression is too large");
+		return error_set_place(err, ERROR_USAGE, EINVAL, operand->place,
+		                       "the regular expression is too large: at most %d bytes, the repetitions {n} multiplied at most %d",
+		                       REGEX_MAX, REGEX_REPEATS_MAX);
 	r = regcomp(&regex, operand->text, REG_EXTENDED | REG_NOSUB);
 	if (r != 0) {
 		(void)regerror(r, &regex, reason, sizeof(reason));
@@ -165,6 +176,20 @@ static int regex_match(const struct value *operand, const char *text, struct err
 	r = text ? regexec(&regex, text, 0, NULL, 0) == 0 : 0;
 	regfree(&regex);
 	return r;
+}
+
+int regex_check(const struct value *text, struct error *err)
+{
+	return regex_match(text, NULL, err);
+}
+
+static int check_pattern(const struct value *operand, struct error *err)
+{
+	if (pattern_match(operand->text, NULL, 0) >= 0)
+		return 0;
+	return error_set_place(err, ERROR_USAGE, EINVAL, operand->place,
+	                       "\"%s\" is not a pattern of bytes: two hex digits or \"??\" a byte, \"..\" at the end for any rest",
+	                       operand->text);
 }
 
 static int check_scalar(const struct value *operand, const enum value_type *type, struct error *err)
@@ -179,9 +204,8 @@ static int check_scalar(const struct value *operand, const enum value_type *type
 	if (operand->type == VALUE_LIST)
 		return error_set_place(err, ERROR_USAGE, EINVAL, operand->place, "expected %s, got a list (did you mean \"one_of: […]\"?)",
 		                       value_type_name(*type));
-	if (*type == VALUE_BYTES && operand->type == VALUE_TEXT && (strstr(operand->text, "..") || strstr(operand->text, "??")))
-		return error_set_place(err, ERROR_USAGE, EINVAL, operand->place, "a pattern of bytes is written {bytes: \"%s\"}",
-		                       operand->text);
+	if (is_pattern(operand, *type))
+		return check_pattern(operand, err);
 	r = value_convert(operand, *type, &converted, err);
 	if (r < 0)
 		return r;
@@ -232,11 +256,7 @@ static int check_words(enum matcher_op op, const struct value *operand, const en
 		return error_set_place(err, ERROR_USAGE, EINVAL, operand->place, "%s needs a text in quotes", matcher_names[op]);
 	if (op == MATCHER_MATCHES)
 		return regex_match(operand, NULL, err);
-	if (pattern_match(operand->text, NULL, 0) < 0)
-		return error_set_place(err, ERROR_USAGE, EINVAL, operand->place,
-		                       "\"%s\" is not a pattern of bytes: two hex digits or \"??\" a byte, \"..\" at the end for any rest",
-		                       operand->text);
-	return 0;
+	return check_pattern(operand, err);
 }
 
 int matcher_check(enum matcher_op op, const struct value *operand, const enum value_type *type, struct error *err)

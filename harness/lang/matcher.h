@@ -25,6 +25,9 @@ int matcher_parse(const char *name, enum matcher_op *ret) WARN_UNUSED;
 /* Checks an operand without variables. type: of the field, or NULL when it is not known before the run. */
 int matcher_check(enum matcher_op, const struct value *operand, const enum value_type *type, struct error *err) WARN_UNUSED;
 
+/* A POSIX extended regular expression, bounded in size. 0 or -EINVAL with ERROR_USAGE at the text's place. */
+int regex_check(const struct value *text, struct error *err) WARN_UNUSED;
+
 /* 1: holds, 0: does not, -errno: the operand does not fit the value (ERROR_TESTCASE). actual NULL: the field is absent. */
 int matcher_apply(enum matcher_op, const struct value *operand, const struct value *actual, struct error *err) WARN_UNUSED;
 

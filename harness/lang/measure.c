@@ -16,45 +16,6 @@ static const char *const selector_keys[] = {"event", "role", "link", "where", NU
 static const char *const stage_keys[] = {"name", "to", NULL};
 static const char *const limit_keys[] = {"at_most", "at_least", NULL};
 
-/* Kinds of docs/reference/journal.md that measurements begin or end with. A kind that is not here may still exist (a
- * driver may bring its own): only what looks like a misspelling of one of these is refused. */
-static const char *const known_kinds[] = {"case.begin",
-                                          "case.end",
-                                          "step.begin",
-                                          "step.end",
-                                          "note",
-                                          "power.on",
-                                          "power.off",
-                                          "reset",
-                                          "console.line",
-                                          "boot.stage",
-                                          "board.dead",
-                                          "board.fault",
-                                          "tcp.syn",
-                                          "tcp.established",
-                                          "tcp.refused",
-                                          "tcp.fin",
-                                          "tcp.reset",
-                                          "tcp.segment",
-                                          "tls.client_hello",
-                                          "tls.server_hello",
-                                          "tls.client_finished",
-                                          "tls.finished",
-                                          "tls.alert",
-                                          "doip",
-                                          "link.fault",
-                                          "doip.tx",
-                                          "doip.rx",
-                                          "tcp.open",
-                                          "tcp.opened",
-                                          "tcp.closed",
-                                          "tls.open",
-                                          "tls.opened",
-                                          "tls.failed",
-                                          "uds.tx",
-                                          "uds.rx",
-                                          NULL};
-
 static void selector_clear(struct event_selector *selector)
 {
 	free(selector->kind);
@@ -78,19 +39,6 @@ void measures_free(struct measure_def *measures, unsigned count)
 		free(measures[i].limits);
 	}
 	free(measures);
-}
-
-static void check_kind(struct checker *checker, const char *kind, struct place place)
-{
-	struct suggestion suggestion = {.word = kind};
-
-	for (const char *const *known = known_kinds; *known; known++) {
-		if (strcmp(*known, kind) == 0)
-			return;
-		suggestion_offer(&suggestion, *known);
-	}
-	if (suggestion.best && suggestion.distance <= 2)
-		checker_error(checker, place, "unknown event \"%s\" (did you mean \"%s\"?)", kind, suggestion.best);
 }
 
 static void read_where(struct checker *checker, const struct value *where, struct event_selector *ret)
@@ -129,13 +77,14 @@ static void read_selector(struct checker *checker, const struct value *value, co
 	else
 		ret->kind = checker_text(checker, event, "event");
 	if (ret->kind)
-		check_kind(checker, ret->kind, event->place);
+		check_event_kind(checker, ret->kind, event->place);
 	if (role && link)
 		checker_error(checker, link->place, "an event is of a role or of a link, not of both");
 	if (role)
 		ret->role = checker_text(checker, role, "role");
 	if (link)
 		ret->link = checker_text(checker, link, "link");
+	check_stage(checker, ret->kind, value_get(value, "where"));
 	if (value_get(value, "where"))
 		read_where(checker, value_get(value, "where"), ret);
 }

@@ -97,6 +97,10 @@ static void add_path(struct checker *checker, struct file_set *set, const char *
 			add_directory(checker, set, path, depth);
 		return;
 	}
+	if (depth == 0 && !S_ISREG(status.st_mode)) {
+		checker_error(checker, (struct place){.file = place_intern(path)}, "is no regular file");
+		return;
+	}
 	if (depth == 0 || (S_ISREG(status.st_mode) && length > 5 && strcmp(path + length - 5, ".yaml") == 0))
 		file_set_add(checker, set, path, &status);
 }

@@ -87,10 +87,17 @@ struct program_rig {
 	bool (*has_link)(void *context, const char *link);
 	bool (*has_capability)(void *context, const char *capability);
 	void *context;
+	/* The rest may be NULL: not known, not checked. */
+	bool (*has_identity)(void *context, const char *identity);
+	bool (*has_bus)(void *context, const char *bus);
+	/* A parameter of the role's board and, unless it is NULL, its value: 0, or -EINVAL with ERROR_USAGE at one of the places. */
+	int (*check_param)(void *context, const char *role, const char *name, struct place name_place, const char *value,
+	                   struct place value_place, struct error *err);
 };
 /* What the case's requires: asks for and the rig lacks (borrowed), or NULL: such a case is skipped on that rig. */
 const char *case_missing(const struct case_def *, const struct program_rig *);
-/* Checks the roles, links and capabilities of every case that the rig can run. 0, or -EINVAL with errors added. */
+/* Checks the roles, links, capabilities, identities, buses and board parameters of every case that the rig can run. 0, or -EINVAL with
+ * errors added. */
 int program_check_rig(const struct program *, const struct program_rig *, struct error_list *errors) WARN_UNUSED;
 
 /* Variables at run time: params and saved results and "rig.*" values; later definitions win. */

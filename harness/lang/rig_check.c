@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A program against a rig: are the roles, links and capabilities there that its cases name? */
+/* A program against a rig: is there what its cases name? */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lang_private.h"
@@ -30,7 +31,19 @@ static void check_link(struct rig_checker *state, const char *link, struct place
 		checker_error(&state->checker, place, "the rig has no link \"%s\"", link);
 }
 
-/* A role or link in an argument; one that only the run will know is left to the run. */
+static void check_identity(struct rig_checker *state, const char *identity, struct place place)
+{
+	if (state->rig->has_identity && !state->rig->has_identity(state->rig->context, identity))
+		checker_error(&state->checker, place, "the rig has no identity \"%s\"", identity);
+}
+
+static void check_bus(struct rig_checker *state, const char *bus, struct place place)
+{
+	if (state->rig->has_bus && !state->rig->has_bus(state->rig->context, bus))
+		checker_error(&state->checker, place, "the rig has no bus \"%s\"", bus);
+}
+
+/* A name of something of the rig in an argument; one that only the run will know is left to the run. */
 static void check_name(struct rig_checker *state, const struct arg_def *arg, const struct value *written)
 {
 	struct value *resolved;
@@ -48,7 +61,39 @@ static void check_name(struct rig_checker *state, const struct arg_def *arg, con
 		check_role(state, resolved->text, written->place);
 	if (text && (arg->flags & ARG_LINK))
 		check_link(state, resolved->text, written->place);
+	if (text && (arg->flags & ARG_IDENTITY))
+		check_identity(state, resolved->text, written->place);
+	if (text && (arg->flags & ARG_CAN))
+		check_bus(state, resolved->text, written->place);
 	value_free(resolved);
+}
+
+/* The text of an argument that is known now, newly allocated, or NULL. */
+static char *known_text(struct rig_checker *state, const struct value *written)
+{
+	struct value *resolved;
+	char *text = NULL;
+
+	if (!written || value_resolve(written, state->checker.known, &resolved, NULL) < 0)
+		return NULL;
+	if (resolved->type != VALUE_LIST && resolved->type != VALUE_MAP && resolved->type != VALUE_NULL)
+		text = resolved->type == VALUE_TEXT ? strdup(resolved->text) : value_describe(resolved);
+	value_free(resolved);
+	return text;
+}
+
+static void check_param(struct rig_checker *state, const struct step_call *call, const struct value *written)
+{
+	const struct value *value = value_get(call->args, "value");
+	char *role = known_text(state, value_get(call->args, "role")), *name = known_text(state, written), *text = known_text(state, value);
+	struct error err;
+
+	if (role && name && state->rig->check_param &&
+	    state->rig->check_param(state->rig->context, role, name, written->place, text, value ? value->place : written->place, &err) < 0)
+		checker_add(&state->checker, &err);
+	free(role);
+	free(name);
+	free(text);
 }
 
 /* ${rig.ROLE.KEY} anywhere in a tree. "tester" is the bench itself: every rig has it. */
@@ -79,8 +124,12 @@ static void check_call(struct rig_checker *state, const struct step_call *call)
 
 	for (const struct arg_def *arg = call->def->args; arg && arg->name; arg++) {
 		written = value_get(call->args, arg->name);
-		if (written && (arg->flags & (ARG_ROLE | ARG_LINK)))
+		if (written && (arg->flags & (ARG_ROLE | ARG_LINK | ARG_IDENTITY | ARG_CAN)))
 			check_name(state, arg, written);
+		else if (arg->default_text && (arg->flags & ARG_CAN))
+			check_bus(state, arg->default_text, call->place);
+		if (written && (arg->flags & ARG_PARAMETER))
+			check_param(state, call, written);
 	}
 	check_references(state, call->args);
 	if (call->expect)

@@ -14,17 +14,25 @@ struct step_call;
 
 enum arg_flags {
 	ARG_REQUIRED = 1,
-	ARG_LIST = 2,        /* a list of `type`; a single value is taken as a list of one */
-	ARG_ROLE = 4,        /* text naming a role of the rig */
-	ARG_LINK = 8,        /* text naming a link of the rig */
-	ARG_STEPS = 16,      /* a block: a list of steps */
-	ARG_EXPECT = 32,     /* a map: result field -> matcher (see below) */
-	ARG_SAVE = 64,       /* a map: variable name -> result field */
-	ARG_ANY = 128,       /* any value, kept as it is */
-	ARG_NAME = 256,      /* text that names something the case itself defines (a measurement, a connection); of a
-	                      * STEP_BLOCK step, the one called "as" names a variable that its block may use */
-	ARG_SCALAR = 512,    /* the step may be written with this argument alone: `- wait: 50ms` */
-	ARG_POSITIVE = 1024, /* integers, durations, sizes: above zero */
+	ARG_LIST = 2,           /* a list of `type`; a single value is taken as a list of one */
+	ARG_ROLE = 4,           /* text naming a role of the rig */
+	ARG_LINK = 8,           /* text naming a link of the rig */
+	ARG_STEPS = 16,         /* a block: a list of steps */
+	ARG_EXPECT = 32,        /* a map: result field -> matcher (see below) */
+	ARG_SAVE = 64,          /* a map: variable name -> result field */
+	ARG_ANY = 128,          /* any value, kept as it is */
+	ARG_NAME = 256,         /* text that names something the case itself defines (a measurement, a connection); of a
+	                         * STEP_BLOCK step, the one called "as" names a variable that its block may use */
+	ARG_SCALAR = 512,       /* the step may be written with this argument alone: `- wait: 50ms` */
+	ARG_POSITIVE = 1024,    /* integers, durations, sizes: above zero */
+	ARG_REGEX = 2048,       /* text: a POSIX extended regular expression */
+	ARG_EVENT = 4096,       /* text: a kind of event of the journal; an argument "where" holds fields of its data */
+	ARG_MEASURE = 8192,     /* text: id of a measurement of the case */
+	ARG_BEGINS = 16384,     /* with ARG_MEASURE: the step begins a sample of it */
+	ARG_IDENTITY = 32768,   /* text: an identity of the rig */
+	ARG_CAN = 65536,        /* text: a bus of the rig; its default is looked for too */
+	ARG_PARAMETER = 131072, /* text: a parameter of the board that the argument "role" names, for the argument "value" */
+	ARG_STAGE = 262144,     /* text: a boot stage */
 };
 struct arg_def {
 	const char *name; /* NULL ends the table */
@@ -66,8 +74,8 @@ struct step_registry {
 };
 const struct step_def *step_registry_find(const struct step_registry *, const char *name);
 
-/* A matcher of `expect:`; written as a bare value (= eq) or a map with one of:
- * eq, ne, in_range: [lo, hi], one_of: [..], bytes: "62 f1 90 ..", (".." = any rest, "??" = any byte), matches: REGEX (POSIX extended),
+/* A matcher of `expect:`; written as a bare value (= eq; for bytes a text with ".." or "??" is a pattern, as with bytes:) or a map with one
+ * of: eq, ne, in_range: [lo, hi], one_of: [..], bytes: "62 f1 90 ..", (".." = any rest, "??" = any byte), matches: REGEX (POSIX extended),
  * at_least, at_most, absent: true, present: true. */
 
 /* One written step: arguments are validated at load; those with ${…} are resolved and converted at call time. */

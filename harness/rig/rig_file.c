@@ -162,6 +162,12 @@ bool rig_file_has_link(const struct rig_file *file, const char *link)
 	return links && value_get(links, link);
 }
 
+bool rig_file_has_identity(const struct rig_file *file, const char *identity)
+{
+	const struct value *identities = value_get(file->root, "identities");
+	return identities && value_get(identities, identity);
+}
+
 bool rig_file_has_bus(const struct rig_file *file, const char *bus)
 {
 	const struct value *buses = value_get(file->root, "buses");
@@ -228,6 +234,58 @@ int rig_file_find(const struct rig_file *file, const struct value *name, char *r
 		return 0;
 	return error_set_place(err, ERROR_USAGE, ENOENT, name->place, "cannot read %s (looked beside the rig file and among the fixtures)",
 	                       name->text);
+}
+
+static int check_program(const struct value_entry *role, const char *key, struct error *err)
+{
+	const struct value *name = value_get(role->value, key);
+	char path[PATH_MAX];
+	int r = name ? program_find(name->text, path, sizeof(path), err) : 0;
+	if (r == 0)
+		return 0;
+	if (err) {
+		err->domain = ERROR_USAGE;
+		err->place = name->place;
+		error_prefix(err, "%s of %s", key, role->key);
+	}
+	return r;
+}
+
+static int check_objects(const struct rig_file *file, const struct value *objects, struct error *err)
+{
+	char path[PATH_MAX];
+	int r = 0;
+	for (unsigned i = 0; objects && r == 0 && i < objects->map.count; i++)
+		if (objects->map.entries[i].value->type == VALUE_TEXT)
+			r = rig_file_find(file, objects->map.entries[i].value, path, sizeof(path), err);
+	return r;
+}
+
+static int check_identity_files(const struct rig_file *file, const struct value *identity, struct error *err)
+{
+	static const char *const keys[] = {"ca", "certificate", "key"};
+	char path[PATH_MAX];
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < 3; i++)
+		if (value_get(identity, keys[i]))
+			r = rig_file_find(file, value_get(identity, keys[i]), path, sizeof(path), err);
+	return r;
+}
+
+int rig_file_check_files(const struct rig_file *file, struct error *err)
+{
+	const struct value *roles = value_get(file->root, "roles"), *identities = value_get(file->root, "identities");
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < roles->map.count; i++) {
+		r = check_program(&roles->map.entries[i], "bootloader", err);
+		if (r == 0)
+			r = check_program(&roles->map.entries[i], "application", err);
+		if (r == 0)
+			r = check_objects(file, value_get(roles->map.entries[i].value, "objects"), err);
+	}
+	for (unsigned i = 0; identities && r == 0 && i < identities->map.count; i++)
+		r = check_identity_files(file, identities->map.entries[i].value, err);
+	return r;
 }
 
 json_t *schema_rig(void)

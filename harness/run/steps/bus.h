@@ -25,7 +25,7 @@ struct bus_watch {
 	uint64_t capacity, next;  /* next: number of the frame that comes next, from 0 */
 };
 
-#define ARG_BUS {"bus", VALUE_TEXT, 0, "can0", NULL, 0, 0, "The rig's bus."}
+#define ARG_BUS {"bus", VALUE_TEXT, ARG_CAN, "can0", NULL, 0, 0, "The rig's bus."}
 #define ARG_FRAME_FORMAT                                                                                                                   \
 	{"extended", VALUE_BOOL, 0, NULL, NULL, 0, 0, "29-bit identifier (default: as soon as it needs more than 11 bits)."},              \
 	        {"fd", VALUE_BOOL, 0, "false", NULL, 0, 0, "CAN FD frame."},                                                               \

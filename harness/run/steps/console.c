@@ -49,7 +49,7 @@ static bool line_found(void *context)
 
 static const struct arg_def expect_args[] = {
         {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE, NULL, NULL, 0, 0, "The board."},
-        {"matches", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "POSIX extended regular expression that a line must match."},
+        {"matches", VALUE_TEXT, ARG_REQUIRED | ARG_REGEX, NULL, NULL, 0, 0, "POSIX extended regular expression that a line must match."},
         {"within", VALUE_DURATION, ARG_POSITIVE, "5s", NULL, 0, 0, "How long to wait for the line."},
         {NULL},
 };

@@ -273,7 +273,7 @@ const struct step_def step_link_restore = {
 
 static const struct arg_def expect_args[] = {
         {"link", VALUE_TEXT, ARG_REQUIRED | ARG_LINK, NULL, NULL, 0, 0, "The link."},
-        {"event", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0,
+        {"event", VALUE_TEXT, ARG_REQUIRED | ARG_EVENT, NULL, NULL, 0, 0,
          "Kind of the event: tcp.syn, tls.client_hello, tls.finished, tls.alert, doip, …"},
         {"side", VALUE_TEXT, 0, NULL, side_choices, 0, 0, "Only events that this side caused."},
         {"within", VALUE_DURATION, ARG_POSITIVE, "5s", NULL, 0, 0, "How long to wait for it."},

@@ -5,7 +5,8 @@
 
 #include "generic.h"
 
-#define ID_ARG     {"id", VALUE_TEXT, ARG_REQUIRED | ARG_NAME | ARG_SCALAR, NULL, NULL, 0, 0, "Id of a measurement under the case's `measure`."}
+#define ID_ARG(flags)                                                                                                                      \
+	{"id", VALUE_TEXT, ARG_REQUIRED | ARG_NAME | ARG_MEASURE | (flags), NULL, NULL, 0, 0, "Id of a measurement under the case's `measure`."}
 #define WITHIN_ARG {"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for the event that ends the sample."}
 
 static const struct result_def value_results[] = {
@@ -20,7 +21,7 @@ static int begin_run(struct step_context *context, const struct step_call *call,
 	return r < 0 ? r : measurement_begin(context->executor->measurements, id, context->scope, err);
 }
 
-static const struct arg_def begin_args[] = {ID_ARG, {NULL}};
+static const struct arg_def begin_args[] = {ID_ARG(ARG_SCALAR | ARG_BEGINS), {NULL}};
 
 const struct step_def step_measure_begin = {
         .name = "measure.begin",
@@ -65,7 +66,7 @@ static int end_run(struct step_context *context, const struct step_call *call, s
 	return r < 0 ? r : end_sample(context, id, within_ns, err);
 }
 
-static const struct arg_def end_args[] = {ID_ARG, WITHIN_ARG, {NULL}};
+static const struct arg_def end_args[] = {ID_ARG(ARG_SCALAR), WITHIN_ARG, {NULL}};
 
 const struct step_def step_measure_end = {
         .name = "measure.end",
@@ -78,7 +79,7 @@ const struct step_def step_measure_end = {
 };
 
 static const struct arg_def block_args[] = {
-        {"id", VALUE_TEXT, ARG_REQUIRED | ARG_NAME, NULL, NULL, 0, 0, "Id of a measurement under the case's `measure`."},
+        ID_ARG(ARG_BEGINS),
         {"times", VALUE_INTEGER, ARG_POSITIVE, "1", NULL, 1, 100000, "Number of samples."},
         WITHIN_ARG,
         {"steps", VALUE_LIST, ARG_REQUIRED | ARG_STEPS, NULL, NULL, 0, 0, "What makes one sample."},

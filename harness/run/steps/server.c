@@ -66,7 +66,7 @@ static const struct arg_def start_args[] = {
         {"link", VALUE_TEXT, ARG_REQUIRED | ARG_LINK | ARG_SCALAR, NULL, NULL, 0, 0, "The link whose server we stand in for."},
         {"server", VALUE_TEXT, ARG_NAME, SERVER_DEFAULT_NAME, NULL, 0, 0, "Name of this stand-in."},
         {"transport", VALUE_TEXT, 0, "tls", (const char *const[]){"plain", "tls", NULL}, 0, 0, "What we speak."},
-        {"identity", VALUE_TEXT, 0, "vmg", NULL, 0, 0, "TLS: which of the rig's identities to show."},
+        {"identity", VALUE_TEXT, ARG_IDENTITY, "vmg", NULL, 0, 0, "TLS: which of the rig's identities to show."},
         {"minimum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: lowest version accepted."},
         {"maximum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: highest version accepted."},
         {NULL},
@@ -148,7 +148,7 @@ const struct step_def step_server_start = {
         .doc = "The harness stands in for a link's server: new connections of the client come to us. Connections that stand are not "
                "touched: cut the link to have "
                "the client reconnect. Ends with server.stop or with the case.",
-        .example = "- server.start: {link: zgw-vmg, identity: expired}",
+        .example = "- server.start: {link: zgw-vmg, identity: vmg-expired}",
         .flags = STEP_ACTION,
         .args = start_args,
         .run = server_start_run,

@@ -302,7 +302,7 @@ static const struct arg_def connect_args[] = {
         {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE | ARG_SCALAR, NULL, NULL, 0, 0, "The entity to connect to."},
         ARG_CONNECTION,
         {"transport", VALUE_TEXT, 0, "plain", transports, 0, 0, "Plain TCP_DATA or TLS."},
-        {"identity", VALUE_TEXT, 0, "tester", NULL, 0, 0, "TLS: which of the rig's identities to show; \"none\" shows no certificate."},
+        {"identity", VALUE_TEXT, ARG_IDENTITY, "tester", NULL, 0, 0, "TLS: which of the rig's identities to show; \"none\" shows no certificate."},
         {"maximum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: highest version offered."},
         {"minimum_version", VALUE_TEXT, 0, NULL, (const char *const[]){"1.2", "1.3", NULL}, 0, 0, "TLS: lowest version offered."},
         {"port", VALUE_INTEGER, 0, NULL, NULL, 1, 65535, "Another TCP port than the role's own for this transport."},

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,6 +126,16 @@ START_TEST(check_tells_every_error_with_its_place)
 }
 END_TEST
 
+START_TEST(check_reads_regular_files_only)
+{
+	ck_assert_int_eq(mkfifo("pipe.yaml", 0600), 0);
+	ck_assert_int_eq(RUN("check", "pipe.yaml"), 2);
+	ck_assert_str_eq(messages, "pipe.yaml: is no regular file\n");
+	ck_assert_int_eq(RUN("check", "/dev/null"), 2);
+	ck_assert_int_eq(unlink("pipe.yaml"), 0);
+}
+END_TEST
+
 START_TEST(check_asks_the_rig)
 {
 	ck_assert_int_eq(RUN("check", "--rig", "rig.yaml", "good.yaml"), 2);
@@ -201,6 +212,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, usage_errors_are_status_2);
 	tcase_add_test(tests, help_and_version);
 	tcase_add_test(tests, check_tells_every_error_with_its_place);
+	tcase_add_test(tests, check_reads_regular_files_only);
 	tcase_add_test(tests, check_asks_the_rig);
 	tcase_add_test(tests, list_selects_and_prints);
 	tcase_add_test(tests, schema_and_steps_print);

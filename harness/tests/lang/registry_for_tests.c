@@ -61,10 +61,31 @@ static const struct arg_def await_args[] = {{"event", VALUE_TEXT, ARG_REQUIRED, 
                                             {NULL}};
 static const struct step_def step_await = {.name = "await", .doc = "Waits for an event.", .args = await_args};
 
+static const struct arg_def watch_args[] = {{"event", VALUE_TEXT, ARG_REQUIRED | ARG_EVENT, .doc = "Kind."},
+                                            {"where", VALUE_MAP, ARG_ANY, .doc = "Fields."},
+                                            {"matches", VALUE_TEXT, ARG_REGEX, .doc = "Lines."},
+                                            {"stage", VALUE_TEXT, ARG_STAGE, .doc = "Stage."},
+                                            {NULL}};
+static const struct step_def step_watch = {.name = "watch", .doc = "Waits for an event.", .args = watch_args};
+
+static const struct arg_def begin_args[] = {{"id", VALUE_TEXT, ARG_REQUIRED | ARG_SCALAR | ARG_MEASURE | ARG_BEGINS, .doc = "Id."}, {NULL}};
+static const struct step_def step_begin = {.name = "measure.begin", .doc = "Begins a sample.", .args = begin_args};
+static const struct arg_def end_args[] = {{"id", VALUE_TEXT, ARG_REQUIRED | ARG_SCALAR | ARG_MEASURE, .doc = "Id."}, {NULL}};
+static const struct step_def step_end = {.name = "measure.end", .doc = "Ends a sample.", .args = end_args};
+
+static const struct arg_def param_args[] = {{"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE, .doc = "The board."},
+                                            {"name", VALUE_TEXT, ARG_REQUIRED | ARG_PARAMETER, .doc = "Its parameter."},
+                                            {"value", VALUE_TEXT, ARG_ANY, .doc = "Its value."},
+                                            {"identity", VALUE_TEXT, ARG_IDENTITY, .doc = "Whose."},
+                                            {"bus", VALUE_TEXT, ARG_CAN, .default_text = "can0", .doc = "Which."},
+                                            {NULL}};
+static const struct step_def step_param = {.name = "board.param", .doc = "Sets a parameter.", .args = param_args};
+
 static const struct step_def step_cut = {.name = "link.cut", .doc = "Cuts.", .capabilities = relay};
 
 static const struct step_def *const steps[] = {&step_wait,   &step_ready, &step_power, &step_activate, &step_send,
-                                               &step_repeat, &step_group, &step_note,  &step_await,    &step_cut};
+                                               &step_repeat, &step_group, &step_note,  &step_await,    &step_cut,
+                                               &step_watch,  &step_begin, &step_end,   &step_param};
 static const struct step_registry registry = {.steps = steps, .count = sizeof(steps) / sizeof(steps[0])};
 
 const struct step_registry *registry_for_tests(void)

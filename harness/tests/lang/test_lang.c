@@ -222,6 +222,11 @@ static const struct {
         {"{elapsed: {at_most: 50}}", -EINVAL, NULL, NULL},
         {"{payload: \"62 f1 90 01\"}", 0, NULL, NULL},
         {"{payload: \"62f19001\"}", 0, NULL, NULL},
+        {"{payload: \"62 f1 90 ..\"}", 0, NULL, NULL},
+        {"{payload: \"62 ?? 90 01\"}", 0, NULL, NULL},
+        {"{payload: \"62 f2 ..\"}", -EBADMSG, "payload: 62 f2 ..", "payload: 62 f1 90 01"},
+        {"{payload: {ne: \"62 f1 ..\"}}", -EBADMSG, "payload: not 62 f1 ..", "payload: 62 f1 90 01"},
+        {"{payload: {one_of: [\"7f ..\", \"62 ..\"]}}", 0, NULL, NULL},
         {"{payload: \"62f19002\"}", -EBADMSG, "payload: 62 f1 90 02", "payload: 62 f1 90 01"},
         {"{payload: {bytes: \"62 f1 90 ..\"}}", 0, NULL, NULL},
         {"{payload: {bytes: \"62 F1 ?? 01\"}}", 0, NULL, NULL},
@@ -302,23 +307,69 @@ static bool rig_has_capability(void *context, const char *capability)
 
 START_TEST(a_rig_must_have_what_cases_name)
 {
-	struct program_rig rig = {rig_has_role, rig_has_link, rig_has_capability, NULL};
-	struct program *program =
-	        load("- id: a\n  params: {who: [zgw, ecu]}\n  steps:\n    - power.on: [zgw, \"${who}\"]\n"
-	             "    - doip.activate: {link: zgw-vmgg}\n    - link.cut:\n    - note: \"${rig.tester.address} ${rig.vmg.address}\"\n"
-	             "  measure: [{id: m, from: {event: power.on, role: x}, to: {event: doip, link: zgw-vmg}}]\n"
-	             "- id: b\n  requires: [zgw, relay]\n  steps: [{power.on: nobody}]\n");
+	struct program_rig rig = {.has_role = rig_has_role, .has_link = rig_has_link, .has_capability = rig_has_capability};
+	struct program *program = load("- id: a\n  params: {who: [zgw, ecu]}\n  steps:\n    - power.on: [zgw, \"${who}\"]\n"
+	                               "    - doip.activate: {link: zgw-vmgg}\n    - link.cut:\n    - note: \"${rig.tester.address} "
+	                               "${rig.vmg.address}\"\n    - measure.begin: m\n"
+	                               "  measure: [{id: m, from: {event: power.on, role: x}, to: {event: doip, link: zgw-vmg}}]\n"
+	                               "- id: b\n  requires: [zgw, relay]\n  steps: [{power.on: nobody}]\n");
 	struct error_list errors = {0};
 	static const char *const expected[] = {
 	        "t.yaml:4:23: the rig has no role \"ecu\"", "t.yaml:5:29: the rig has no link \"zgw-vmgg\"",
 	        "t.yaml:6:7: link.cut needs \"relay\", which the rig lacks: add \"requires: [relay]\" to skip the case there",
-	        "t.yaml:7:13: the rig has no role \"vmg\"", "t.yaml:8:27: the rig has no role \"x\""};
+	        "t.yaml:7:13: the rig has no role \"vmg\"", "t.yaml:9:27: the rig has no role \"x\""};
 	char line[2048];
 
 	ck_assert_str_eq(case_missing(program->cases[2], &rig), "relay");
 	ck_assert_int_eq(program_check_rig(program, &rig, &errors), -EINVAL);
 	ck_assert_uint_eq(errors.count, 5);
 	for (unsigned i = 0; i < 5; i++)
+		ck_assert_str_eq(error_describe(&errors.items[i], line, sizeof(line)), expected[i]);
+	error_list_free(&errors);
+	program_free(program);
+}
+END_TEST
+
+static bool rig_has_can0(void *context, const char *bus)
+{
+	return strcmp(bus, "can0") == 0;
+}
+static bool rig_has_tester(void *context, const char *identity)
+{
+	return strcmp(identity, "tester") == 0;
+}
+static int rig_check_param(void *context, const char *role, const char *name, struct place name_place, const char *value,
+                           struct place value_place, struct error *err)
+{
+	if (strcmp(name, "mode") != 0)
+		return error_set_place(err, ERROR_USAGE, EINVAL, name_place, "%s has no parameter %s", role, name);
+	if (value && strcmp(value, "3") != 0)
+		return error_set_place(err, ERROR_USAGE, EINVAL, value_place, "%s cannot be %s", name, value);
+	return 0;
+}
+
+START_TEST(a_rig_knows_identities_buses_and_parameters)
+{
+	struct program_rig rig = {.has_role = rig_has_role,
+	                          .has_link = rig_has_link,
+	                          .has_capability = rig_has_capability,
+	                          .has_identity = rig_has_tester,
+	                          .has_bus = rig_has_can0,
+	                          .check_param = rig_check_param};
+	struct program *program =
+	        load("- id: a\n  params: {n: [3, 4]}\n  steps:\n    - board.param: {role: zgw, name: mode, value: \"${n}\"}\n"
+	             "    - board.param: {role: zgw, name: mod, identity: testr}\n"
+	             "    - board.param: {role: zgw, name: mode, bus: can1}\n"
+	             "    - board.param: {role: zgw, name: mode, identity: tester}\n");
+	struct error_list errors = {0};
+	static const char *const expected[] = {"t.yaml:4:51: mode cannot be 4", "t.yaml:5:38: zgw has no parameter mod",
+	                                       "t.yaml:5:53: the rig has no identity \"testr\"",
+	                                       "t.yaml:6:49: the rig has no bus \"can1\""};
+	char line[2048];
+
+	ck_assert_int_eq(program_check_rig(program, &rig, &errors), -EINVAL);
+	ck_assert_uint_eq(errors.count, 4);
+	for (unsigned i = 0; i < 4; i++)
 		ck_assert_str_eq(error_describe(&errors.items[i], line, sizeof(line)), expected[i]);
 	error_list_free(&errors);
 	program_free(program);
@@ -409,7 +460,7 @@ END_TEST
 START_TEST(measurements_are_read)
 {
 	struct program *program =
-	        load("- id: a\n  params: {n: [3]}\n  steps: [rack.ready]\n  measure:\n    - id: boot\n      samples: 30\n"
+	        load("- id: a\n  params: {n: [3]}\n  steps: [{measure.begin: boot}]\n  measure:\n    - id: boot\n      samples: 30\n"
 	             "      from: {event: power.on, role: zgw}\n      to: {event: tls.finished, link: zgw-vmg, where: {conn: \"${n}\"}}\n"
 	             "      stages: [{name: ssw, to: {event: boot.stage, where: {stage: ssw}}}]\n"
 	             "      limits: {p95: {at_most: 600ms}, min: {at_least: 1us}}\n");
@@ -531,6 +582,7 @@ int main(int argc, char **argv)
 	tcase_add_test(tests, directories_are_searched_and_ids_are_unique);
 	tcase_add_test(tests, cases_are_selected);
 	tcase_add_test(tests, measurements_are_read);
+	tcase_add_test(tests, a_rig_knows_identities_buses_and_parameters);
 	tcase_add_test(tests, the_schema_knows_every_step);
 	tcase_add_test(tests, the_reference_names_arguments_and_results);
 	tcase_add_test(tests, mutations_never_pass_silently);

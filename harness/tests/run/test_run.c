@@ -280,7 +280,7 @@ END_TEST
 START_TEST(timeout_is_the_products)
 {
 	int64_t begin_ns = loop_now_ns();
-	ck_assert_int_eq(run_text("- id: a\n  title: A\n  timeout: 50ms\n  steps: [{wait.event: {event: never, within: 9s}}]\n  always: "
+	ck_assert_int_eq(run_text("- id: a\n  title: A\n  timeout: 50ms\n  steps: [{wait.event: {event: can.lost, within: 9s}}]\n  always: "
 	                          "[{t.ok: {}}]\n"),
 	                 1);
 	ck_assert_int_lt(loop_now_ns() - begin_ns, INT64_C(2000000000));
@@ -308,7 +308,7 @@ START_TEST(timeout_is_the_test_cases)
 	ck_assert_int_eq(run_text("- {id: a, title: A, timeout: 30ms, steps: [{repeat: {times: 1000000, steps: [{note: x}]}}]}\n"), 2);
 	ck_assert_str_eq(ended[0].cause, "testcase");
 	ended_count = run_ends = 0;
-	ck_assert_int_eq(run_text("- {id: a, title: A, timeout: 30ms, steps: [{expect.absent_event: {event: never, for: 5s}}]}\n"), 2);
+	ck_assert_int_eq(run_text("- {id: a, title: A, timeout: 30ms, steps: [{expect.absent_event: {event: can.lost, for: 5s}}]}\n"), 2);
 	ck_assert_str_eq(ended[0].cause, "testcase");
 	ended_count = run_ends = 0;
 	ck_assert_int_eq(run_text("- {id: a, title: A, always_timeout: 30ms, steps: [{t.ok: {}}], always: [{wait: 20ms}, {wait: 20ms}, "
@@ -415,12 +415,12 @@ END_TEST
 
 START_TEST(events_since_the_action)
 {
-	ck_assert_int_eq(run_text(CASE "    - t.emit: {kind: one, at: 5ms}\n    - wait.event: {event: one, role: x, within: 10ms}\n"
-	                               "    - t.emit: {kind: two, at: 6ms}\n    - expect.absent_event: {event: one, for: 5ms}\n"
-	                               "    - wait.event: {event: one, since: case, within: 10ms}\n"),
+	ck_assert_int_eq(run_text(CASE "    - t.emit: {kind: tls.alert, at: 5ms}\n    - wait.event: {event: tls.alert, role: x, within: 10ms}\n"
+	                               "    - t.emit: {kind: two, at: 6ms}\n    - expect.absent_event: {event: tls.alert, for: 5ms}\n"
+	                               "    - wait.event: {event: tls.alert, since: case, within: 10ms}\n"),
 	                 0);
 	ended_count = run_ends = 0;
-	ck_assert_int_eq(run_text(CASE "    - t.emit: {kind: one, at: 5ms}\n    - expect.absent_event: {event: one, for: 5ms}\n"), 1);
+	ck_assert_int_eq(run_text(CASE "    - t.emit: {kind: tls.alert, at: 5ms}\n    - expect.absent_event: {event: tls.alert, for: 5ms}\n"), 1);
 }
 END_TEST
 
@@ -505,10 +505,13 @@ END_TEST
 
 START_TEST(measurement_never_begun)
 {
-	ck_assert_int_eq(run_text(MEASURE("max: {at_most: 50ms}", "1") "    - t.ok: {}\n"), 2);
-	ck_assert_str_eq(ended[0].verdict, "error");
-	ck_assert_str_eq(ended[0].cause, "testcase");
-	ck_assert_ptr_nonnull(strstr(ended[0].message, "measure.begin"));
+	static const char text[] = MEASURE("max: {at_most: 50ms}", "1") "    - t.ok: {}\n";
+	struct error_list errors = {0};
+	struct program *program;
+	ck_assert_int_lt(program_load_text("test.yaml", text, strlen(text), &registry, &program, &errors), 0);
+	ck_assert_uint_eq(errors.count, 1);
+	ck_assert_ptr_nonnull(strstr(errors.items[0].message, "measure.begin"));
+	error_list_free(&errors);
 }
 END_TEST
 
