@@ -55,6 +55,9 @@ static const char *unit_guess(const struct unit *units, const char *name)
 {
 	struct suggestion suggestion = {.word = name};
 
+	/* A unit of the other table is no misspelling of one of this: "5MB" is not meant to be 5ms. */
+	if (unit_find(units == duration_units ? size_units : duration_units, name))
+		return NULL;
 	for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++)
 		if (strcmp(aliases[i][0], name) == 0 && unit_find(units, aliases[i][1]))
 			return aliases[i][1];

@@ -452,12 +452,17 @@ static int file_read(const char *path, struct bytes *ret, struct error *err)
 	struct stat status;
 	char block[16384];
 	ssize_t n = 1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), r = 0;
+	/* Opening must not wait for the writer of a pipe. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), r = 0;
 
 	if (fd < 0)
 		return error_set_place(err, ERROR_USAGE, errno, place, "cannot open: %s", strerror(errno));
-	if (fstat(fd, &status) == 0 && S_ISDIR(status.st_mode))
+	if (fstat(fd, &status) < 0)
+		r = error_set_place(err, ERROR_USAGE, errno, place, "cannot read: %s", strerror(errno));
+	else if (S_ISDIR(status.st_mode))
 		r = error_set_place(err, ERROR_USAGE, EISDIR, place, "is a directory");
+	else if (!S_ISREG(status.st_mode))
+		r = error_set_place(err, ERROR_USAGE, EINVAL, place, "is no regular file");
 	while (r == 0 && n > 0 && ret->length <= FILE_MAX) {
 		n = read(fd, block, sizeof(block));
 		if (n < 0 && errno == EINTR)
