@@ -27,6 +27,19 @@ PLANTED = [
     ("zgw", "accept-any-name", ["tls.client.server-refused*"], ["tls.client.server-refused[identity=vmg-wrong-name"]),
     ("zgw", "no-client-auth", ["tls.server.client-certificate-missing*", "tls.server.versions*"], ["tls.server.client-certificate-missing"]),
     ("ecu", "slow-handshake", ["boot.*"], ["boot.ecu-to-zgw"]),
+    ("ecu", "secoc-replay-accepted", ["secoc.replay-immediate*", "secoc.valid*"], ["secoc.replay-immediate"]),
+    ("ecu", "secoc-advance-on-failure", ["secoc.constant-mac*", "secoc.valid*", "can.frame-time*"], ["secoc."]),
+    ("ecu", "secoc-mac-one-byte", ["secoc.first-bits-right*", "secoc.valid*"],
+     ["secoc.first-bits-right[bits=8", "secoc.first-bits-right[bits=16", "secoc.first-bits-right[bits=23",
+      "secoc.first-bits-right-16[bits=8", "secoc.first-bits-right-16[bits=15"]),
+    ("ecu", "secoc-no-data-id", ["secoc.valid*"], ["secoc.valid[id=0x110", "secoc.valid[id=0x111", "secoc.valid-trip-reset"]),
+    ("ecu", "secoc-little-endian-freshness", ["secoc.valid*", "can.frame-time*"], ["secoc.valid"]),
+    ("ecu", "secoc-wrap-crash", ["secoc.truncated-wrap*", "secoc.valid[id=0x101]"], ["secoc.truncated-wrap"]),
+    ("ecu", "secoc-unauthenticated-coordination", ["secoc.coordination*", "secoc.valid*"], ["secoc.coordination"]),
+    ("ecu", "secoc-freshness-volatile", ["secoc.power-abrupt*", "secoc.replay-after-restart*", "secoc.valid*"],
+     ["secoc.power-abrupt", "secoc.replay-after-restart"]),
+    ("ecu", "isotp-wrong-sn-accepted", ["isotp.wrong-sequence*", "isotp.lost-frame*", "isotp.longest*"], ["isotp.wrong-sequence"]),
+    ("ecu", "isotp-stmin-ignored", ["isotp.gap*", "isotp.no-gap*"], ["isotp.gap"]),
 ]
 
 
