@@ -76,6 +76,7 @@ static int rig_renew(struct executor *executor, struct error *err)
 	rig_stop(executor->rig);
 	executor->rig = NULL;
 	int r = rig_build(executor, err);
+	boards_changed(executor, NULL);
 	if (r == 0)
 		executor->rig_suspect = false;
 	else if (err->domain != ERROR_OPERATOR) {
@@ -298,7 +299,21 @@ static enum verdict run_case(struct executor *executor, const struct case_def *d
 
 /* ---- the run ---- */
 
-static void emit_run_begin(struct executor *executor)
+/* What is to run, so that a report can name also what was never begun. */
+static json_t *selected_json(const struct executor *executor, const struct program *program)
+{
+	json_t *list = json_array();
+	for (unsigned i = 0; i < program->count; i++) {
+		const struct case_def *def = program->cases[i];
+		if (executor_selects(executor->options, def))
+			json_array_append_new(list,
+			                      json_pack("{s:s,s:s,s:s,s:i}", "id", def->id, "title", def->title ? def->title : def->id,
+			                                "file", def->place.file ? def->place.file : "", "line", (int)def->place.line));
+	}
+	return list;
+}
+
+static void emit_run_begin(struct executor *executor, const struct program *program)
 {
 	const struct executor_options *options = executor->options;
 	struct timespec now;
@@ -314,6 +329,9 @@ static void emit_run_begin(struct executor *executor)
 	                         "rig_file", options->rig_path ? options->rig_path : "", "virtual",
 	                         options->rig_file && rig_file_is_virtual(options->rig_file), "seed", (json_int_t)options->seed,
 	                         "arguments", options->arguments, "host", host.nodename);
+	json_object_set_new(data, "cases", selected_json(executor, program));
+	json_object_set_new(data, "repeat", json_integer(options->repeat ? options->repeat : 1));
+	json_object_set_new(data, "stop_at_failure", json_boolean(options->stop_at_failure));
 	timeline_emit_now(executor->timeline, "run", "run.begin", data);
 }
 
@@ -337,6 +355,18 @@ static void run_all(struct executor *executor, const struct program *program, st
 		}
 }
 
+/* Why nothing could run. */
+static json_t *error_json(const struct error *error)
+{
+	static const char *const domains[] = {[ERROR_NONE] = "bench", [ERROR_USAGE] = "usage",       [ERROR_BENCH] = "bench",
+	                                      [ERROR_DUT] = "dut",    [ERROR_TESTCASE] = "testcase", [ERROR_OPERATOR] = "operator"};
+	json_t *data = json_pack("{s:s,s:s}", "domain", domains[error->domain], "message", error->message);
+	if (error->place.file)
+		json_object_update_new(data, json_pack("{s:s,s:i,s:i}", "file", error->place.file, "line", (int)error->place.line, "column",
+		                                       (int)error->place.column));
+	return data;
+}
+
 static int finish(struct executor *executor, int r, struct verdict_tally *tally, struct error *err)
 {
 	const int64_t offset_ns = clock_realtime_offset_ns();
@@ -347,12 +377,15 @@ static int finish(struct executor *executor, int r, struct verdict_tally *tally,
 	if (executor->interrupted && !tally->operator_)
 		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_OPERATOR);
 	int status = verdict_exit_status(tally);
+	boards_free(executor);
 	if (r < 0)
 		status = err->domain == ERROR_USAGE ? 2 : err->domain == ERROR_OPERATOR ? 130 : 3;
 	clock_bracket();
-	timeline_emit_now(executor->timeline, "run", "run.end",
-	                  json_pack("{s:i,s:b,s:I}", "status", status, "interrupted", executor->interrupted, "clock_moved_ns",
-	                            (json_int_t)(clock_realtime_offset_ns() - offset_ns)));
+	json_t *data = json_pack("{s:i,s:b,s:I}", "status", status, "interrupted", executor->interrupted, "clock_moved_ns",
+	                         (json_int_t)(clock_realtime_offset_ns() - offset_ns));
+	if (r < 0)
+		json_object_set_new(data, "error", error_json(err));
+	timeline_emit_now(executor->timeline, "run", "run.end", data);
 	return r;
 }
 
@@ -363,7 +396,7 @@ int executor_run(const struct program *program, struct loop *loop, struct timeli
 	struct verdict_tally tally = {0};
 	struct error own = {0};
 	clock_bracket();
-	emit_run_begin(&executor);
+	emit_run_begin(&executor, program);
 	int r = rig_build(&executor, &own);
 	if (r == 0)
 		run_all(&executor, program, &tally);

@@ -36,7 +36,21 @@ struct executor {
 	bool interrupted;
 	struct step_frame *frame;
 	struct measurements *measurements;
+	struct board_record *boards; /* executor_boards.c */
 };
+
+/* ---- boards that do not come up ---- */
+/* Fails (ERROR_DUT, with what it failed with before) when the board was given up and no step has touched its power,
+ * reset or parameters since. */
+int boards_refuse(struct step_context *, const struct rig_board *, struct error *err) WARN_UNUSED;
+/* Whether the board's last try to come up failed. */
+bool boards_failed_before(const struct step_context *, const struct rig_board *);
+/* How a try to come up ended: the second failure in a row gives the board up (board.given_up). */
+void boards_failed(struct step_context *, const struct rig_board *, int64_t waited_ns, const struct error *);
+void boards_came_up(struct step_context *, const struct rig_board *);
+/* A step changed the board (NULL: all of them are new): it is worth one more try. */
+void boards_changed(struct executor *, const struct rig_board *board_or_null);
+void boards_free(struct executor *);
 
 /* The verdict of a case, a block or a step. */
 struct outcome {

@@ -26,12 +26,21 @@ int step_board(struct step_context *context, const struct step_call *call, struc
 	return 0;
 }
 
+/* The board that a step is about to change. */
+static int changed_board(struct step_context *context, const struct step_call *call, struct rig_board **ret, struct error *err)
+{
+	int r = step_board(context, call, ret, err);
+	if (r == 0)
+		boards_changed(context->executor, *ret);
+	return r;
+}
+
 static const struct arg_def role_args[] = {ROLE_ARG, {NULL}};
 
 static int power(struct step_context *context, const struct step_call *call, bool on, struct error *err)
 {
 	struct rig_board *board;
-	int r = step_board(context, call, &board, err);
+	int r = changed_board(context, call, &board, err);
 	return r < 0 ? r : rig_board_power(board, on, loop_now_ns() + ACTION_NS, err);
 }
 
@@ -68,7 +77,7 @@ const struct step_def step_board_power_off = {
 static int reset_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct rig_board *board;
-	int r = step_board(context, call, &board, err);
+	int r = changed_board(context, call, &board, err);
 	return r < 0 ? r : rig_board_reset(board, loop_now_ns() + ACTION_NS, err);
 }
 
@@ -84,7 +93,7 @@ const struct step_def step_board_reset = {
 static int hold(struct step_context *context, const struct step_call *call, bool on, struct error *err)
 {
 	struct rig_board *board;
-	int r = step_board(context, call, &board, err);
+	int r = changed_board(context, call, &board, err);
 	return r < 0 ? r : rig_board_hold(board, on, loop_now_ns() + ACTION_NS, err);
 }
 
@@ -205,8 +214,10 @@ static int boot_run(struct step_context *context, const struct step_call *call, 
 	const char *stage;
 	int64_t within_ns;
 	int r = read_boot(context, call, &board, &stage, &within_ns, err);
-	if (r == 0 && !rig_board_powered(board))
+	if (r == 0 && !rig_board_powered(board)) {
+		boards_changed(context->executor, board);
 		r = rig_board_power(board, true, loop_now_ns() + ACTION_NS, err);
+	}
 	return r < 0 ? r : wait_ready(context, board, stage, within_ns, err);
 }
 
@@ -252,6 +263,7 @@ static int restart_run(struct step_context *context, const struct step_call *cal
 		r = step_arg_text(context, call, "by", &by, err);
 	if (r < 0)
 		return r;
+	boards_changed(context->executor, board);
 	if (!strcmp(by, "reset") && rig_board_powered(board))
 		r = rig_board_reset(board, loop_now_ns() + ACTION_NS, err);
 	else
@@ -282,7 +294,7 @@ static int param_run(struct step_context *context, const struct step_call *call,
 	struct rig_board *board;
 	const char *name;
 	const struct value *value;
-	int r = step_board(context, call, &board, err);
+	int r = changed_board(context, call, &board, err);
 	if (r == 0)
 		r = step_arg_text(context, call, "name", &name, err);
 	if (r == 0)

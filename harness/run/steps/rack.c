@@ -42,29 +42,41 @@ static bool is_named(const struct value *names, const char *role)
 	return false;
 }
 
-/* A board that died, or whose boot stopped half way long ago, comes back only by a power cycle. */
-static int start_board(struct rig_board *board, struct error *err)
+/* A board that died, or whose boot stopped half way, comes back only by a power cycle. */
+static int start_board(struct step_context *context, struct rig_board *board, struct error *err)
 {
 	int64_t deadline_ns = loop_now_ns() + SECONDS_NS(5);
+	bool stuck = rig_board_dead(board) || rig_board_halted(board) || (boards_failed_before(context, board) && !rig_board_ready(board));
 	int r = 0;
-	if (rig_board_powered(board) && rig_board_dead(board))
+	if (rig_board_powered(board) && stuck)
 		r = rig_board_power(board, false, deadline_ns, err);
 	return r < 0 ? r : rig_board_power(board, true, deadline_ns, err);
 }
 
+static int board_ready(struct step_context *context, struct rig_board *board, int64_t end_ns, struct error *err)
+{
+	int64_t begin_ns = loop_now_ns();
+	int r = wait_ready(context, board, NULL, end_ns - begin_ns, err);
+	if (r == 0)
+		boards_came_up(context, board);
+	else
+		boards_failed(context, board, loop_now_ns() - begin_ns, err);
+	return r;
+}
+
 static int boards_ready(struct step_context *context, const struct value *names, int64_t end_ns, struct error *err)
 {
+	enum { REFUSE, START, WAIT };
 	int r = 0;
-	for (unsigned i = 0; r == 0 && i < rig_board_count(context->rig); i++) {
-		struct rig_board *board = rig_board_at(context->rig, i);
-		if (is_named(names, rig_board_role(board)))
-			r = start_board(board, err);
-	}
-	for (unsigned i = 0; r == 0 && i < rig_board_count(context->rig); i++) {
-		struct rig_board *board = rig_board_at(context->rig, i);
-		if (is_named(names, rig_board_role(board)))
-			r = wait_ready(context, board, NULL, end_ns - loop_now_ns(), err);
-	}
+	for (int phase = REFUSE; r == 0 && phase <= WAIT; phase++)
+		for (unsigned i = 0; r == 0 && i < rig_board_count(context->rig); i++) {
+			struct rig_board *board = rig_board_at(context->rig, i);
+			if (!is_named(names, rig_board_role(board)))
+				continue;
+			r = phase == REFUSE  ? boards_refuse(context, board, err)
+			    : phase == START ? start_board(context, board, err)
+			                     : board_ready(context, board, end_ns, err);
+		}
 	return r;
 }
 
