@@ -397,21 +397,34 @@ static bool suite_begins(const struct report_run *run, size_t i)
 }
 
 /* A run that ended before any case must not look like an empty success (Jenkins takes no file for a success). */
+static bool is_lost(const struct report_run *run)
+{
+	return run->failure.message || run->begun == 0;
+}
+
 static void put_lost_run(struct writer *w)
 {
-	static const char message[] = "the run ended before its first case";
-	struct counts counts = {.tests = 1, .errors = 1};
+	const struct report_failure *failure = &w->run->failure;
+	const char *message = failure->message ? failure->message : "the run ended before its first case";
+	const struct counts counts = {.tests = 1, .errors = 1};
+	struct text body = {0};
+	put_place(&body, failure->place);
+	text_printf(&body, "%s\n", message);
+	disarm(&body);
 	open_element(w, "testsuite");
 	put_attribute(w, "name", "hilbench");
 	put_counts(w, &counts);
 	open_element(w, "testcase");
 	put_attribute(w, "name", "run");
 	put_attribute(w, "classname", "hilbench");
+	put_attribute(w, "file", failure->place.file);
+	if (failure->place.line > 0)
+		put_count(w, "line", failure->place.line);
 	put_attribute(w, "time", "0.000000");
 	open_element(w, "error");
 	put_attribute(w, "message", message);
-	put_attribute(w, "type", "infrastructure");
-	put_content(w, message);
+	put_attribute(w, "type", w->run->interrupted ? "cancelled" : "infrastructure");
+	put_text_content(w, &body);
 	close_element(w);
 	close_element(w);
 	close_element(w);
@@ -423,14 +436,14 @@ static void put_document(struct writer *w)
 	struct counts counts = {0};
 	for (size_t i = 0; i < run->case_count; i++)
 		counts_add(&counts, &run->cases[i]);
-	if (run->case_count == 0)
-		counts.tests = counts.errors = 1;
+	counts.tests += is_lost(run);
+	counts.errors += is_lost(run);
 	if (xmlTextWriterSetIndent(w->xml, 1) < 0 || xmlTextWriterStartDocument(w->xml, NULL, "UTF-8", NULL) < 0)
 		w->failed = true;
 	open_element(w, "testsuites");
 	put_attribute(w, "name", "hilbench");
 	put_counts(w, &counts);
-	if (run->case_count == 0)
+	if (is_lost(run))
 		put_lost_run(w);
 	for (size_t i = 0; i < run->case_count; i++)
 		if (suite_begins(run, i))

@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 #define OPEN_STEPS_LIMIT   32
 #define FAILED_STEPS_LIMIT 8
+#define MENDED_NAMED       5 /* cases, in the reason of a status */
 
 /* A step that did not pass, with what came before: which of them ended the case is known only at its end. */
 struct failed_step {
@@ -121,14 +123,23 @@ static void run_begin(struct builder *b, const json_t *data)
 	run->virtual_rack = json_is_true(json_object_get(data, "virtual"));
 	run->has_offset = json_is_integer(json_object_get(data, "realtime_offset_ns"));
 	run->realtime_offset_ns = event_integer(data, "realtime_offset_ns", 0);
+	run->stop_at_failure = json_is_true(json_object_get(data, "stop_at_failure"));
+	if (json_is_array(json_object_get(data, "cases")))
+		run->selected = json_incref(json_object_get(data, "cases"));
 }
 
 static void run_end(struct builder *b, const json_t *data)
 {
-	b->run->complete = true;
+	const json_t *failure = json_object_get(data, "error");
+	if (!b->run->failure.message) {
+		b->run->failure.domain = event_text(failure, "domain", &b->failed);
+		b->run->failure.message = event_text(failure, "message", &b->failed);
+		b->run->failure.place = place_read(failure, &b->failed);
+	}
 	b->run->has_status = json_is_integer(json_object_get(data, "status"));
 	b->run->status = event_integer(data, "status", 0);
 	b->run->interrupted = json_is_true(json_object_get(data, "interrupted"));
+	b->run->complete = !b->run->interrupted;
 	b->run->clock_moved_ns = event_integer(data, "clock_moved_ns", 0);
 }
 
@@ -260,6 +271,9 @@ static void case_begin(struct builder *b, const json_t *event, const json_t *dat
 	int64_t of = event_integer(data, "of", 0);
 	if (of > 0 && of < INT32_MAX)
 		b->run->planned = (unsigned)of;
+	int64_t index = event_integer(data, "index", 0);
+	if (index > b->run->begun && index < INT32_MAX)
+		b->run->begun = (unsigned)index;
 	b->current = c;
 }
 
@@ -348,6 +362,28 @@ static void step_end(struct builder *b, const json_t *data)
 	json_decref(begin);
 }
 
+/* board.given_up */
+
+static void board_lost(struct builder *b, const json_t *event, const json_t *data)
+{
+	struct report_run *run = b->run;
+	struct report_lost_board *grown = reallocarray(run->lost_boards, run->lost_board_count + 1, sizeof(*grown));
+	if (!grown) {
+		b->failed = true;
+		return;
+	}
+	run->lost_boards = grown;
+	struct report_lost_board *lost = &grown[run->lost_board_count++];
+	*lost = (struct report_lost_board){.at_ns = event_integer(event, "t", 0)};
+	char *channel = event_text(event, "ch", &b->failed);
+	const char *colon = channel ? strchr(channel, ':') : NULL;
+	lost->board = strdup(colon ? colon + 1 : channel ? channel : "");
+	lost->case_id = event_text(data, "case", &b->failed);
+	lost->message = event_text(data, "message", &b->failed);
+	b->failed = b->failed || !lost->board;
+	free(channel);
+}
+
 /* measure.* */
 
 static struct report_measurement *measurement_get(struct builder *b, const json_t *data)
@@ -410,6 +446,49 @@ static void event_take(struct builder *b, json_t *event)
 		step_begin(b, data);
 	else if (strcmp(kind, "step.end") == 0)
 		step_end(b, data);
+	else if (strcmp(kind, "board.given_up") == 0)
+		board_lost(b, event, data);
+}
+
+/* Cases whose turn never came */
+
+static const char *not_begun_reason(const struct report_run *run)
+{
+	if (run->failure.message)
+		return "not begun: the run could not start";
+	if (run->interrupted)
+		return "not begun: the run was interrupted";
+	if (run->complete && run->stop_at_failure)
+		return "not begun: the run stopped at the first failure";
+	return "not begun: the run ended first";
+}
+
+static void case_add_not_begun(struct builder *b, const json_t *selected)
+{
+	char *id = event_text(selected, "id", &b->failed);
+	struct report_case *c = id && !case_find(b, id) ? case_new(b, id, selected) : NULL;
+	free(id);
+	if (!c || !(c->attempts = calloc(1, sizeof(*c->attempts)))) {
+		b->failed = b->failed || c;
+		return;
+	}
+	c->not_begun = true;
+	c->attempt_count = 1;
+	struct report_attempt *attempt = c->attempts;
+	*attempt = (struct report_attempt){.number = 1, .verdict = VERDICT_SKIPPED, .place = c->place};
+	attempt->begin_ns = attempt->end_ns = b->run->end_ns;
+	attempt->message = strdup(not_begun_reason(b->run));
+	b->failed = b->failed || !attempt->message;
+}
+
+static void cases_complete(struct builder *b)
+{
+	size_t i;
+	json_t *selected;
+	json_array_foreach(b->run->selected, i, selected)
+	{
+		case_add_not_begun(b, selected);
+	}
 }
 
 /* A bench error that was tried again does not count; any other verdict of an earlier attempt does, so that trying
@@ -442,7 +521,7 @@ static void run_judge(struct report_run *run)
 	}
 	if (run->verdict == VERDICT_SKIPPED && run->by_verdict[VERDICT_PASS] > 0)
 		run->verdict = VERDICT_PASS; /* as in the exit status: skipped cases do not count */
-	bool unfinished = !run->complete || run->interrupted || run->case_count == 0;
+	bool unfinished = !run->complete || run->failure.message || run->begun == 0;
 	if (unfinished)
 		run->verdict = VERDICT_ERROR;
 }
@@ -463,6 +542,7 @@ static int journal_read(struct builder *b, struct journal *journal, struct error
 		return error_set(err, ERROR_BENCH, ENODATA, "the journal has no events");
 	b->run->journal_cut = journal_was_cut(journal);
 	attempt_abandon(b);
+	cases_complete(b);
 	run_judge(b->run);
 	return b->failed ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
 }
@@ -532,9 +612,49 @@ void report_run_free(struct report_run *run)
 	free(run->rig);
 	free(run->rig_file);
 	free(run->host);
+	json_decref(run->selected);
+	free(run->failure.domain);
+	free(run->failure.message);
+	for (size_t i = 0; i < run->lost_board_count; i++) {
+		free(run->lost_boards[i].board);
+		free(run->lost_boards[i].case_id);
+		free(run->lost_boards[i].message);
+	}
+	free(run->lost_boards);
 	json_decref(run->seed);
 	json_decref(run->arguments);
 	free(run);
+}
+
+/* Whether a bench error of an earlier attempt, mended by another one, shows in the status only. */
+static bool was_mended(const struct report_case *c)
+{
+	for (size_t i = 0; i < c->attempt_count; i++)
+		if (i != c->deciding && c->attempts[i].verdict == VERDICT_ERROR && c->attempts[i].cause == CAUSE_BENCH)
+			return true;
+	return false;
+}
+
+int report_run_status_reason(const struct report_run *run, char **ret)
+{
+	struct text ids = {0};
+	unsigned count = 0;
+	*ret = NULL;
+	for (size_t i = 0; i < run->case_count; i++) {
+		const struct report_attempt *a = report_case_attempt(&run->cases[i]);
+		if (a->verdict == VERDICT_ERROR && a->cause == CAUSE_BENCH)
+			count = 0, i = run->case_count; /* a bench error that anyone can see */
+		else if (was_mended(&run->cases[i]) && ++count <= MENDED_NAMED)
+			text_printf(&ids, "%s%s", count > 1 ? ", " : "", run->cases[i].id);
+	}
+	int r = 0;
+	if (run->has_status && run->status == 3 && run->complete && count > 0)
+		r = asprintf(ret, "status 3: %u case%s %s only when repeated after a bench error (%s%s)", count, count > 1 ? "s" : "",
+		             run->verdict == VERDICT_PASS ? "passed" : "ended", text_end(&ids), count > MENDED_NAMED ? ", …" : "");
+	if (r < 0)
+		*ret = NULL;
+	text_free(&ids);
+	return r < 0 ? -ENOMEM : 0;
 }
 
 const struct report_attempt *report_case_attempt(const struct report_case *c)

@@ -35,15 +35,32 @@ struct report_case {
 	json_t *verifies, *tags, *params; /* arrays and an object, or NULL */
 	struct report_attempt *attempts;
 	size_t attempt_count, deciding; /* index of the attempt that gives the verdict */
+	bool not_begun;                 /* selected, but its turn never came: one attempt, skipped */
+};
+/* Why the run as a whole could not be. */
+struct report_failure {
+	char *domain, *message; /* message NULL: it could */
+	struct place place;
+};
+struct report_lost_board {
+	char *board, *case_id, *message; /* given up since that case */
+	int64_t at_ns;
 };
 struct report_run {
 	char *version, *utc, *rig, *rig_file, *host;
 	json_t *seed, *arguments; /* as they are, or NULL */
+	/* complete: the journal has its run.end, and nobody interrupted the run */
 	bool virtual_rack, interrupted, complete, journal_cut, has_offset, has_status;
 	int64_t realtime_offset_ns, status, clock_moved_ns;
 	int64_t begin_ns, end_ns; /* first and last event */
 	uint64_t events;
-	unsigned planned; /* cases the run was to have, 0 unknown */
+	unsigned planned; /* cases the run was to have, each as often as it repeats; 0 unknown */
+	unsigned begun;   /* of these */
+	json_t *selected; /* array of objects with id, title, file, line; or NULL */
+	bool stop_at_failure;
+	struct report_failure failure;
+	struct report_lost_board *lost_boards;
+	size_t lost_board_count;
 	struct report_case *cases;
 	size_t case_count;
 	struct report_measurement *measurements;
@@ -57,6 +74,9 @@ struct report_run {
 int report_run_read(const char *journal_path, struct report_run **ret, struct error *err) WARN_UNUSED;
 void report_run_free(struct report_run *);
 
+/* Why the exit status is worse than the verdicts let expect, for people: a new string, *ret NULL when it is not.
+ * 0 or -ENOMEM. */
+int report_run_status_reason(const struct report_run *, char **ret) WARN_UNUSED;
 const struct report_attempt *report_case_attempt(const struct report_case *); /* the deciding one */
 /* Into buffer (TEXT_NUMBER_SIZE); "" when the journal does not tell the time of day. */
 const char *report_run_utc(const struct report_run *, int64_t monotonic_ns, char *buffer);

@@ -120,6 +120,35 @@ static void put_counts(struct text *out, const struct report_run *run)
 	text_put(out, "</ul>");
 }
 
+static void put_status_reason(struct text *out, const struct report_run *run)
+{
+	char *reason;
+	if (report_run_status_reason(run, &reason) < 0)
+		out->failed = true;
+	if (!reason)
+		return;
+	text_put(out, "<p class=\"notice bad\">");
+	text_put_html(out, reason);
+	text_put(out, "</p>");
+	free(reason);
+}
+
+static void put_lost_boards(struct text *out, const struct report_run *run)
+{
+	for (size_t i = 0; i < run->lost_board_count; i++) {
+		const struct report_lost_board *lost = &run->lost_boards[i];
+		text_put(out, "<p class=\"notice bad\"><b>Board ");
+		text_put_html(out, lost->board);
+		text_put(out, " was given up</b> ");
+		text_put_seconds(out, lost->at_ns - run->begin_ns);
+		text_put(out, " s after the begin, since case <code>");
+		text_put_html(out, lost->case_id);
+		text_put(out, "</code>: ");
+		text_put_html(out, lost->message);
+		text_put(out, "</p>");
+	}
+}
+
 static void put_notices(struct text *out, const struct report_run *run)
 {
 	if (run->virtual_rack)
@@ -127,6 +156,13 @@ static void put_notices(struct text *out, const struct report_run *run)
 		              "are real. "
 		              "Every figure below is marked <span class=\"tag virtual\">virtual</span> and says nothing about a board's "
 		              "own speed.</p>");
+	if (run->failure.message) {
+		text_put(out, "<p class=\"notice bad\"><b>The run could not start.</b> ");
+		put_place(out, run->failure.place);
+		text_put(out, run->failure.place.file ? ": " : "");
+		text_put_html(out, run->failure.message);
+		text_put(out, "</p>");
+	}
 	if (run->interrupted)
 		text_put(out, "<p class=\"notice bad\"><b>Interrupted.</b> This run was cancelled before its end.</p>");
 	else if (!run->complete)
@@ -134,9 +170,11 @@ static void put_notices(struct text *out, const struct report_run *run)
 		              "ended from outside, or it could not write.</p>");
 	if (run->journal_cut)
 		text_put(out, "<p class=\"notice bad\">The last line of the journal is cut off and was left out.</p>");
-	if (run->planned > run->case_count)
-		text_printf(out, "<p class=\"notice bad\">%zu of %u cases were begun; the others did not run.</p>", run->case_count,
+	if (run->planned > run->begun)
+		text_printf(out, "<p class=\"notice bad\">%u of %u cases were begun; the others did not run.</p>", run->begun,
 		            run->planned);
+	put_status_reason(out, run);
+	put_lost_boards(out, run);
 	if (llabs(run->clock_moved_ns) >= CLOCK_MOVED_NS) {
 		text_put(out, "<p class=\"notice bad\">The time of day was set during the run, by ");
 		text_put_ms(out, run->clock_moved_ns);

@@ -34,7 +34,8 @@ struct report_figure {
 };
 /* What a terminal wants to know after a run. */
 struct report_summary {
-	unsigned total, planned; /* cases run; cases the run was to have (0 unknown) */
+	unsigned total;          /* cases, also those that were not begun (skipped) */
+	unsigned begun, planned; /* cases begun; to be begun (0 unknown): each as often as it repeats */
 	unsigned by_verdict[VERDICT_ERROR + 1];
 	unsigned flaky;                           /* passed, but not in every attempt */
 	bool virtual_rack, interrupted, complete; /* not complete: the journal has no run.end */
@@ -43,6 +44,10 @@ struct report_summary {
 	size_t problem_count;
 	struct report_figure *figures;
 	size_t figure_count;
+	char *failure;       /* why the run could not start, with its place; NULL: it could */
+	char *status_reason; /* why the status is worse than the verdicts; NULL: it is not */
+	char **lost_boards;  /* a line each */
+	size_t lost_board_count;
 	char *junit_path, *html_path, *results_path; /* below run_directory as given */
 };
 /* 0, or -errno with err filled and *ret untouched. Release with report_summary_free(). */

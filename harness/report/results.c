@@ -53,6 +53,40 @@ static void put_place(struct writer *w, json_t *object, const char *key, struct 
 	put(w, object, key, p);
 }
 
+static void put_status_reason(struct writer *w, json_t *o)
+{
+	char *reason;
+	if (report_run_status_reason(w->run, &reason) < 0)
+		w->failed = true;
+	put_text(w, o, "status_reason", reason);
+	free(reason);
+}
+
+static json_t *failure_json(struct writer *w)
+{
+	json_t *o = json_object();
+	put_text(w, o, "domain", w->run->failure.domain);
+	put_text(w, o, "message", w->run->failure.message);
+	put_place(w, o, "place", w->run->failure.place);
+	return o;
+}
+
+static json_t *lost_boards_json(struct writer *w)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < w->run->lost_board_count; i++) {
+		const struct report_lost_board *lost = &w->run->lost_boards[i];
+		json_t *o = json_object();
+		put_text(w, o, "board", lost->board);
+		put_text(w, o, "since_case", lost->case_id);
+		put_text(w, o, "message", lost->message);
+		put_utc(w, o, "at", lost->at_ns);
+		if (json_array_append_new(list, o) < 0)
+			w->failed = true;
+	}
+	return list;
+}
+
 static json_t *run_json(struct writer *w)
 {
 	const struct report_run *run = w->run;
@@ -74,6 +108,12 @@ static json_t *run_json(struct writer *w)
 	put(w, o, "journal_cut", json_boolean(run->journal_cut));
 	put_integer(w, o, "clock_moved_ns", run->clock_moved_ns);
 	put_integer(w, o, "planned_cases", run->planned);
+	put_integer(w, o, "begun_cases", run->begun);
+	put_status_reason(w, o);
+	if (run->failure.message)
+		put(w, o, "error", failure_json(w));
+	if (run->lost_board_count > 0)
+		put(w, o, "boards_given_up", lost_boards_json(w));
 	return o;
 }
 
@@ -140,6 +180,8 @@ static json_t *case_json(struct writer *w, const struct report_case *c)
 	put_copy(w, o, "verifies", c->verifies);
 	put_copy(w, o, "tags", c->tags);
 	put_copy(w, o, "params", c->params);
+	if (c->not_begun)
+		put(w, o, "not_begun", json_true());
 	put_outcome(w, o, report_case_attempt(c));
 	json_t *attempts = json_array();
 	for (size_t i = 0; i < c->attempt_count; i++)

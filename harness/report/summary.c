@@ -49,17 +49,42 @@ static char *path_below(const char *directory, const char *name, bool *failed)
 	return path;
 }
 
+/* The lines about the run as a whole. */
+static bool lines_fill(struct report_summary *s, const struct report_run *run)
+{
+	const struct report_failure *failure = &run->failure;
+	bool failed = report_run_status_reason(run, &s->status_reason) < 0;
+	if (failure->message && failure->place.file)
+		failed |= asprintf(&s->failure, "%s:%u:%u: %s", failure->place.file, failure->place.line, failure->place.column,
+		                   failure->message) < 0;
+	else if (failure->message)
+		s->failure = copy(failure->message, &failed);
+	s->lost_boards = calloc(run->lost_board_count + 1, sizeof(*s->lost_boards));
+	for (size_t i = 0; s->lost_boards && i < run->lost_board_count; i++) {
+		const struct report_lost_board *lost = &run->lost_boards[i];
+		char seconds[TEXT_NUMBER_SIZE], *line = NULL;
+		if (asprintf(&line, "Board %s was given up %s s after the begin, since case %s: %s", lost->board,
+		             text_seconds(lost->at_ns - run->begin_ns, seconds), lost->case_id ? lost->case_id : "?",
+		             lost->message ? lost->message : "?") < 0)
+			return false;
+		s->lost_boards[s->lost_board_count++] = line;
+	}
+	return !failed && s->lost_boards;
+}
+
 static bool summary_fill(struct report_summary *s, const struct report_run *run, const char *directory)
 {
 	bool failed = false;
 	s->total = (unsigned)run->case_count;
 	s->planned = run->planned;
+	s->begun = run->begun;
 	memcpy(s->by_verdict, run->by_verdict, sizeof(s->by_verdict));
 	s->flaky = run->flaky;
 	s->virtual_rack = run->virtual_rack;
 	s->interrupted = run->interrupted;
 	s->complete = run->complete;
 	s->journal_cut = run->journal_cut;
+	failed = !lines_fill(s, run);
 	s->problems = calloc(run->case_count + 1, sizeof(*s->problems));
 	s->figures = calloc(run->measurement_count + 1, sizeof(*s->figures));
 	s->junit_path = path_below(directory, "junit.xml", &failed);
@@ -108,6 +133,11 @@ void report_summary_free(struct report_summary *s)
 		free(s->figures[i].id);
 		free(s->figures[i].title);
 	}
+	for (size_t i = 0; i < s->lost_board_count; i++)
+		free(s->lost_boards[i]);
+	free(s->lost_boards);
+	free(s->failure);
+	free(s->status_reason);
 	free(s->problems);
 	free(s->figures);
 	free(s->junit_path);
@@ -141,14 +171,18 @@ static void print_figure(FILE *out, const struct report_figure *f)
 
 static void print_state(FILE *out, const struct report_summary *s)
 {
+	for (size_t i = 0; i < s->lost_board_count; i++)
+		fprintf(out, "%s\n", s->lost_boards[i]);
+	if (s->failure)
+		fprintf(out, "The run could not start: %s\n", s->failure);
 	if (s->interrupted)
 		fprintf(out, "The run was interrupted.\n");
 	else if (!s->complete)
 		fprintf(out, "The journal ends without the end of the run.\n");
 	if (s->journal_cut)
 		fprintf(out, "The last line of the journal is cut off and was left out.\n");
-	if (s->planned > s->total)
-		fprintf(out, "%u of %u cases were begun.\n", s->total, s->planned);
+	if (s->planned > s->begun)
+		fprintf(out, "%u of %u cases were begun.\n", s->begun, s->planned);
 }
 
 void report_summary_print(FILE *out, const struct report_summary *s)
@@ -163,5 +197,7 @@ void report_summary_print(FILE *out, const struct report_summary *s)
 	        s->by_verdict[VERDICT_ERROR], s->by_verdict[VERDICT_INCONCLUSIVE], s->by_verdict[VERDICT_SKIPPED]);
 	if (s->flaky > 0)
 		fprintf(out, "; %u passed only when repeated", s->flaky);
+	if (s->status_reason)
+		fprintf(out, "\n%s", s->status_reason);
 	fprintf(out, "\nresults  %s\njunit    %s\nreport   %s\n", s->results_path, s->junit_path, s->html_path);
 }

@@ -409,6 +409,141 @@ START_TEST(run_without_cases_is_an_error)
 }
 END_TEST
 
+#define SELECTED(more)                                                                                                                     \
+	"{\"rig\":\"virtual\",\"virtual\":true,\"seed\":1,\"repeat\":1," more                                                              \
+	"\"cases\":[{\"id\":\"one\",\"title\":\"One\",\"file\":\"" YAML                                                                    \
+	"\",\"line\":3},{\"id\":\"two\",\"title\":\"Two\",\"file\":\"" YAML "\",\"line\":9}]}"
+
+static void summary_is(const struct synthetic *s, const char *wanted, bool there)
+{
+	struct report_summary summary;
+	char *text = NULL;
+	size_t size = 0;
+	FILE *file = open_memstream(&text, &size);
+	ck_assert_int_eq(report_summary_load(s->directory, &summary, NULL), 0);
+	report_summary_print(file, &summary);
+	report_summary_free(&summary);
+	fclose(file);
+	ck_assert_msg((strstr(text, wanted) != NULL) == there, "%s %s: %s", text, there ? "lacks" : "has", wanted);
+	free(text);
+}
+
+START_TEST(reason_of_a_run_that_could_not_start)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_event(&s, "run", "run.begin", SELECTED(""));
+	synthetic_event(&s, "run", "run.end",
+	                "{\"status\":2,\"interrupted\":false,\"clock_moved_ns\":0,\"error\":{\"domain\":\"usage\",\"message\":\"no program "
+	                "<zgw>\",\"file\":\"rig.yaml\",\"line\":8,\"column\":20}}");
+	synthetic_close(&s);
+	write_all(&s);
+	JUNIT_IS(&s, "count(//testcase[@name='run']/error[@type='infrastructure'][@message='no program <zgw>'])", 1);
+	junit_says(&s, "string(//testcase[@name='run']/error)", "rig.yaml:8:20: no program <zgw>");
+	JUNIT_IS(&s, "count(//testcase/skipped[@message='not begun: the run could not start'])", 2);
+	JUNIT_IS(&s, "/testsuites/@tests", 3);
+	JUNIT_IS(&s, "/testsuites/@errors", 1);
+	JUNIT_IS(&s, "sum(//testsuite/@tests)", 3);
+	json_t *results = results_load(&s), *failure = json_object_get(json_object_get(results, "run"), "error");
+	ck_assert_str_eq(json_string_value(json_object_get(failure, "message")), "no program <zgw>");
+	ck_assert_str_eq(json_string_value(json_object_get(results, "verdict")), "error");
+	json_decref(results);
+	says(&s, "report.html", "rig.yaml:8:20: no program &lt;zgw&gt;", true);
+	summary_is(&s, "rig.yaml:8:20: no program <zgw>", true);
+	synthetic_remove(&s);
+}
+END_TEST
+
+START_TEST(cases_that_were_not_begun)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_event(&s, "run", "run.begin", SELECTED("\"stop_at_failure\":true,"));
+	synthetic_case_begin(&s, "one", YAML, 1);
+	synthetic_case_end(&s, "one", 1, "fail", "dut", "wrong");
+	synthetic_end(&s, 1, false);
+	synthetic_close(&s);
+	write_all(&s);
+	JUNIT_IS(&s, "count(//testcase[@name='two'][@line='9']/skipped[@message='not begun: the run stopped at the first failure'])", 1);
+	JUNIT_IS(&s, "/testsuites/@skipped", 1);
+	JUNIT_IS(&s, "count(//testcase[@name='run'])", 0);
+	json_t *results = results_load(&s);
+	ck_assert(json_is_true(json_object_get(json_object_get(results, "run"), "complete")));
+	ck_assert(json_is_true(json_object_get(json_array_get(json_object_get(results, "cases"), 1), "not_begun")));
+	json_decref(results);
+	synthetic_remove(&s);
+}
+END_TEST
+
+START_TEST(interrupted_before_a_case)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_event(&s, "run", "run.begin", SELECTED(""));
+	synthetic_case_begin(&s, "one", YAML, 1);
+	synthetic_case_end(&s, "one", 1, "error", "operator", "cancelled");
+	synthetic_end(&s, 130, true);
+	synthetic_close(&s);
+	write_all(&s);
+	JUNIT_IS(&s, "count(//testcase[@name='two']/skipped[@message='not begun: the run was interrupted'])", 1);
+	JUNIT_IS(&s, "count(//property[@name='complete'][@value='false'])", 1);
+	json_t *results = results_load(&s);
+	ck_assert(json_is_false(json_object_get(json_object_get(results, "run"), "complete")));
+	json_decref(results);
+	synthetic_remove(&s);
+}
+END_TEST
+
+START_TEST(repeated_run_is_whole)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_run(&s, "bench");
+	for (int i = 1; i <= 3; i++) {
+		synthetic_event(&s, "case", "case.begin",
+		                "{\"id\":\"one\",\"file\":\"" YAML "\",\"line\":3,\"attempt\":1,\"of\":3,\"index\":%d}", i);
+		synthetic_case_end(&s, "one", 1, "pass", "", "");
+	}
+	synthetic_end(&s, 0, false);
+	synthetic_close(&s);
+	write_all(&s);
+	summary_is(&s, "were begun", false);
+	says(&s, "report.html", "were begun", false);
+	json_decref(results_load(&s));
+	synthetic_remove(&s);
+}
+END_TEST
+
+START_TEST(status_of_a_mended_bench_error)
+{
+	static const char reason[] = "status 3: 1 case passed only when repeated after a bench error (one)";
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_run(&s, "bench");
+	synthetic_case_begin(&s, "one", YAML, 1);
+	synthetic_case_end(&s, "one", 1, "error", "bench", "lost");
+	synthetic_case_begin(&s, "one", YAML, 2);
+	synthetic_case_end(&s, "one", 2, "pass", "", "");
+	synthetic_event(&s, "board:zgw", "board.given_up", "{\"case\":\"a.b\",\"message\":\"did not <boot>\"}");
+	synthetic_end(&s, 3, false);
+	synthetic_close(&s);
+	write_all(&s);
+	summary_is(&s, reason, true);
+	summary_is(&s, "Board zgw was given up", true);
+	says(&s, "report.html", reason, true);
+	says(&s, "report.html", "did not &lt;boot&gt;", true);
+	json_t *results = results_load(&s), *run = json_object_get(results, "run");
+	ck_assert_str_eq(json_string_value(json_object_get(run, "status_reason")), reason);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(run, "boards_given_up"), 0), "since_case")),
+	                 "a.b");
+	json_decref(results);
+	synthetic_remove(&s);
+	report_every_verdict(&s); /* a bench error that anyone can see needs no reason */
+	summary_is(&s, "status 3", false);
+	synthetic_remove(&s);
+}
+END_TEST
+
 START_TEST(measurement_without_samples)
 {
 	struct synthetic s;
@@ -567,6 +702,11 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, cancelled_case_is_the_operators);
 	tcase_add_test(tests, dut_failure_survives_a_retry);
 	tcase_add_test(tests, run_without_cases_is_an_error);
+	tcase_add_test(tests, reason_of_a_run_that_could_not_start);
+	tcase_add_test(tests, cases_that_were_not_begun);
+	tcase_add_test(tests, interrupted_before_a_case);
+	tcase_add_test(tests, repeated_run_is_whole);
+	tcase_add_test(tests, status_of_a_mended_bench_error);
 	tcase_add_test(tests, measurement_without_samples);
 	tcase_add_test(tests, bad_line_is_named);
 	tcase_add_test(tests, missing_and_empty_journals_are_errors);
