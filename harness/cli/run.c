@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hilbench run: test cases on a rig, with reports. */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -32,13 +33,14 @@ struct arguments {
 
 /* ---- arguments ---- */
 
-static int read_number(const char *name, const char *text, uint64_t limit, uint64_t *ret)
+static int read_number(const char *name, const char *text, uint64_t least, uint64_t limit, uint64_t *ret)
 {
 	char *end;
 	errno = 0;
 	unsigned long long number = strtoull(text, &end, 0);
-	if (*text < '0' || *text > '9' || *end || errno || number > limit)
-		return command_usage_error("run", "%s must be a number from 0 to %" PRIu64 ", not \"%s\"", name, limit, text);
+	if (*text < '0' || *text > '9' || *end || errno || number < least || number > limit)
+		return command_usage_error("run", "%s must be a number from %" PRIu64 " to %" PRIu64 ", not \"%s\"", name, least, limit,
+		                           text);
 	*ret = number;
 	return 0;
 }
@@ -69,13 +71,13 @@ static int take_option(struct arguments *arguments, int option, const char *text
 	case 'p':
 		return add_text(arguments->params, &arguments->param_count, text);
 	case 's':
-		return read_number("--seed", text, INT64_MAX, &arguments->seed);
+		return read_number("--seed", text, 0, INT64_MAX, &arguments->seed);
 	case 'n':
-		status = read_number("--repeat", text, 1000000, &number);
+		status = read_number("--repeat", text, 1, 1000000, &number);
 		arguments->repeat = (unsigned)number;
 		return status;
 	case 'a':
-		status = read_number("--retry", text, 100, &number);
+		status = read_number("--retry", text, 0, 100, &number);
 		arguments->retries = (unsigned)number;
 		return status;
 	default:
@@ -139,17 +141,28 @@ static int new_directory(char *path, size_t size, struct error *err)
 	}
 }
 
+/* Nothing that a run writes may be there: it would be lost. */
+static int check_unused(const char *directory, struct error *err)
+{
+	static const char *const names[] = {"events.jsonl", "results.json", "junit.xml", "report.html", "capture.pcapng"};
+	char path[PATH_MAX];
+	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return error_set(err, ERROR_USAGE, EEXIST, "%s holds the results of another run: there is a %s", directory,
+			                 names[i]);
+	}
+	return 0;
+}
+
 static int open_directory(const struct arguments *arguments, char *path, size_t size, struct error *err)
 {
-	char journal[PATH_MAX];
 	if (!arguments->out)
 		return new_directory(path, size, err);
 	if (!*arguments->out || (size_t)snprintf(path, size, "%s", arguments->out) >= size)
 		return error_set(err, ERROR_USAGE, EINVAL, "\"%s\" is no name for a directory", arguments->out);
-	snprintf(journal, sizeof(journal), "%s/events.jsonl", path);
-	if (access(journal, F_OK) == 0)
-		return error_set(err, ERROR_USAGE, EEXIST, "%s holds the results of another run", path);
-	return make_directories(path, err);
+	int r = check_unused(path, err);
+	return r < 0 ? r : make_directories(path, err);
 }
 
 /* ---- running ---- */
