@@ -12,20 +12,34 @@
 #include "../base/bytes.h"
 
 enum isotp_addressing { ISOTP_NORMAL, ISOTP_NORMAL_FIXED, ISOTP_EXTENDED, ISOTP_MIXED };
-enum isotp_result { ISOTP_PENDING, ISOTP_OK, ISOTP_TIMEOUT_A, ISOTP_TIMEOUT_BS, ISOTP_TIMEOUT_CR, ISOTP_WRONG_SN, ISOTP_INVALID_FS, ISOTP_UNEXP_PDU, ISOTP_WFT_OVRN, ISOTP_BUFFER_OVFLW };
+enum isotp_result {
+	ISOTP_PENDING,
+	ISOTP_OK,
+	ISOTP_TIMEOUT_A,
+	ISOTP_TIMEOUT_BS,
+	ISOTP_TIMEOUT_CR,
+	ISOTP_WRONG_SN,
+	ISOTP_INVALID_FS,
+	ISOTP_UNEXP_PDU,
+	ISOTP_WFT_OVRN,
+	ISOTP_BUFFER_OVFLW
+};
 const char *isotp_result_name(enum isotp_result); /* "N_OK", "N_TIMEOUT_Bs", … */
 
-struct isotp_frame { uint8_t length, data[64]; };
+struct isotp_frame {
+	uint8_t length, data[64];
+};
 
 struct isotp_options {
 	enum isotp_addressing addressing;
 	uint8_t extension_tx, extension_rx;
 	bool fd;
-	uint8_t tx_dl;       /* 8; FD: 8,12,16,20,24,32,48,64 */
-	bool pad; uint8_t padding;
+	uint8_t tx_dl; /* 8; FD: 8,12,16,20,24,32,48,64 */
+	bool pad;
+	uint8_t padding;
 	uint8_t block_size, st_min; /* what we ask for as a receiver */
 	unsigned wft_max;
-	uint32_t receive_limit;     /* larger first frames get FC overflow; 0: 64 MiB */
+	uint32_t receive_limit;            /* larger first frames get FC overflow; 0: 64 MiB */
 	int64_t n_as_ns, n_bs_ns, n_cr_ns; /* 0: 1 s each */
 };
 /* What a sender or receiver does wrong on purpose; zero-initialised = nothing. Counters are from 1. */
@@ -44,7 +58,7 @@ struct isotp_misdeeds {
 	int64_t delay_flow_control_ns; /* before each FC */
 };
 
-struct isotp; /* one link, both directions; opaque */
+struct isotp;                                                                /* one link, both directions; opaque */
 int isotp_new(struct isotp **ret, const struct isotp_options *) WARN_UNUSED; /* 0, -EINVAL, -ENOMEM */
 void isotp_free(struct isotp *);
 void isotp_misbehave(struct isotp *, const struct isotp_misdeeds *);
@@ -64,7 +78,13 @@ enum isotp_result isotp_receive_result(const struct isotp *); /* of the last rec
 /* Takes a whole received message; false: none. Owner: caller (bytes_free). */
 bool isotp_take(struct isotp *, struct bytes *ret);
 /* Facts about the last exchange, for checks: flow controls seen, their BS/STmin, smallest gap of consecutive frames. */
-struct isotp_facts { unsigned flow_controls, waits, overflows; uint8_t block_size, st_min; int64_t smallest_cf_gap_ns, largest_cf_gap_ns; unsigned consecutive_frames; uint8_t last_fc[8], last_fc_length; };
+struct isotp_facts {
+	unsigned flow_controls, waits, overflows;
+	uint8_t block_size, st_min;
+	int64_t smallest_cf_gap_ns, largest_cf_gap_ns;
+	unsigned consecutive_frames;
+	uint8_t last_fc[8], last_fc_length;
+};
 void isotp_facts_read(const struct isotp *, struct isotp_facts *);
 
 #endif
