@@ -32,16 +32,20 @@ int secoc_cmac(struct secoc_key *, const void *data, size_t length, uint8_t mac[
 
 /* What is made wrong; zero-initialised = right. */
 struct secoc_mutation {
-	bool has_flip_bit; unsigned flip_bit; /* bit number of the whole PDU, from 0, MSB first */
-	const uint8_t *mac;           /* 16 bytes sent in place of the CMAC */
-	unsigned mac_bits_right; bool has_mac_bits_right; /* first n bits right, the rest inverted */
+	bool has_flip_bit;
+	unsigned flip_bit;  /* bit number of the whole PDU, from 0, MSB first */
+	const uint8_t *mac; /* 16 bytes sent in place of the CMAC */
+	unsigned mac_bits_right;
+	bool has_mac_bits_right; /* first n bits right, the rest inverted */
 	bool zero_mac, ones_mac, random_mac;
 	bool little_endian_freshness, without_data_id;
-	bool has_data_id; uint16_t data_id;
-	uint64_t seed;                /* of random_mac */
+	bool has_data_id;
+	uint16_t data_id;
+	uint64_t seed; /* of random_mac */
 };
 /* Secured PDU = authentic | low freshness bits | high MAC bits, one MSB-first bit string. 0, -EINVAL, -ENOMEM. */
-int secoc_make(struct secoc_key *, const struct secoc_layout *, const uint8_t *authentic, uint64_t freshness, const struct secoc_mutation *, struct bytes *ret) WARN_UNUSED;
+int secoc_make(struct secoc_key *, const struct secoc_layout *, const uint8_t *authentic, uint64_t freshness, const struct secoc_mutation *,
+               struct bytes *ret) WARN_UNUSED;
 /* Whether a PDU is right for this complete freshness. */
 bool secoc_is_right(struct secoc_key *, const struct secoc_layout *, const uint8_t *pdu, size_t length, uint64_t freshness);
 /* The freshness a receiver with `last` would try for this PDU (single counter rule). */
@@ -50,7 +54,8 @@ uint64_t secoc_sent_freshness(const struct secoc_layout *, const uint8_t *pdu, s
 /* Trip/reset freshness value from its parts (ISO order of the layout) and back. */
 uint64_t secoc_trip_reset(const struct secoc_layout *, uint32_t trip, uint32_t reset, uint64_t counter);
 /* Sync message Trip | Reset | MAC over message id | Trip | Reset. */
-int secoc_make_sync(struct secoc_key *, uint16_t message_id, unsigned trip_bits, unsigned reset_bits, unsigned mac_bits, uint32_t trip, uint32_t reset, struct bytes *ret) WARN_UNUSED;
+int secoc_make_sync(struct secoc_key *, uint16_t message_id, unsigned trip_bits, unsigned reset_bits, unsigned mac_bits, uint32_t trip,
+                    uint32_t reset, struct bytes *ret) WARN_UNUSED;
 
 /* Clopper-Pearson interval of k of n at confidence (0.95), by bisection of the regularised incomplete beta function. */
 void secoc_interval(uint64_t k, uint64_t n, double confidence, double *ret_low, double *ret_high);
