@@ -44,7 +44,7 @@ static const char *const since_choices[] = {"action", "case", "now", NULL};
 #define EVENT_ARGS                                                                                                                         \
 	{"event",                                                                                                                          \
 	 VALUE_TEXT,                                                                                                                       \
-	 ARG_REQUIRED | ARG_EVENT,                                                                                                                     \
+	 ARG_REQUIRED | ARG_EVENT,                                                                                                         \
 	 NULL,                                                                                                                             \
 	 NULL,                                                                                                                             \
 	 0,                                                                                                                                \
