@@ -6,7 +6,8 @@
 #include "generic.h"
 
 #define ID_ARG(flags)                                                                                                                      \
-	{"id", VALUE_TEXT, ARG_REQUIRED | ARG_NAME | ARG_MEASURE | (flags), NULL, NULL, 0, 0, "Id of a measurement under the case's `measure`."}
+	{"id", VALUE_TEXT, ARG_REQUIRED | ARG_NAME | ARG_MEASURE | (flags),  NULL, NULL,                                                   \
+	 0,    0,          "Id of a measurement under the case's `measure`."}
 #define WITHIN_ARG {"within", VALUE_DURATION, ARG_POSITIVE, "2s", NULL, 0, 0, "How long to wait for the event that ends the sample."}
 
 static const struct result_def value_results[] = {
