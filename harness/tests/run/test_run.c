@@ -415,12 +415,14 @@ END_TEST
 
 START_TEST(events_since_the_action)
 {
-	ck_assert_int_eq(run_text(CASE "    - t.emit: {kind: tls.alert, at: 5ms}\n    - wait.event: {event: tls.alert, role: x, within: 10ms}\n"
-	                               "    - t.emit: {kind: two, at: 6ms}\n    - expect.absent_event: {event: tls.alert, for: 5ms}\n"
-	                               "    - wait.event: {event: tls.alert, since: case, within: 10ms}\n"),
+	ck_assert_int_eq(run_text(CASE
+	                          "    - t.emit: {kind: tls.alert, at: 5ms}\n    - wait.event: {event: tls.alert, role: x, within: 10ms}\n"
+	                          "    - t.emit: {kind: two, at: 6ms}\n    - expect.absent_event: {event: tls.alert, for: 5ms}\n"
+	                          "    - wait.event: {event: tls.alert, since: case, within: 10ms}\n"),
 	                 0);
 	ended_count = run_ends = 0;
-	ck_assert_int_eq(run_text(CASE "    - t.emit: {kind: tls.alert, at: 5ms}\n    - expect.absent_event: {event: tls.alert, for: 5ms}\n"), 1);
+	ck_assert_int_eq(
+	        run_text(CASE "    - t.emit: {kind: tls.alert, at: 5ms}\n    - expect.absent_event: {event: tls.alert, for: 5ms}\n"), 1);
 }
 END_TEST
 
