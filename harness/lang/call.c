@@ -132,6 +132,19 @@ static void prefix_params(struct checker *checker, const struct value *value, st
 	free(text);
 }
 
+/* Bytes without quotes that an editor and its schema take for a number: 0310, 22e1. */
+static bool looks_like_number(const struct value *value)
+{
+	size_t digits;
+
+	if (value->type != VALUE_TEXT || value->quoted)
+		return false;
+	digits = strspn(value->text, "0123456789");
+	if (digits > 0 && (value->text[digits] == 'e' || value->text[digits] == 'E') && value->text[digits + 1])
+		digits += 1 + strspn(value->text + digits + 1, "0123456789");
+	return digits > 0 && value->text[digits] == '\0';
+}
+
 static void check_typed(struct checker *checker, const struct arg_def *arg, const struct value *value)
 {
 	struct value *resolved, *converted;
@@ -141,6 +154,11 @@ static void check_typed(struct checker *checker, const struct arg_def *arg, cons
 	if ((arg->flags & ARG_LIST) && value->type == VALUE_LIST) {
 		for (unsigned i = 0; i < value->list.count; i++)
 			check_typed(checker, arg, value->list.items[i]);
+		return;
+	}
+	if (arg->type == VALUE_BYTES && looks_like_number(value)) {
+		checker_error(checker, value->place, "\"%s\": other readers of YAML take %s for a number: write bytes in quotes", arg->name,
+		              value->text);
 		return;
 	}
 	checker_resolve(checker, value, &resolved);

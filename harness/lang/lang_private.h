@@ -77,6 +77,7 @@ void check_call_event(struct checker *, const struct step_call *);
 /* Once the case's steps and measurements are read. */
 void check_measure_use(struct checker *, const struct case_def *);
 
+#define SAMPLES_MAX 1000000
 extern const char *const event_kinds[], *const boot_stages[]; /* NULL-terminated */
 extern const char *const statistic_names[];                   /* by enum measure_statistic, NULL-terminated */
 extern const char *const *const case_keys, *const *const defaults_keys, *const *const measure_keys;

@@ -31,8 +31,20 @@ static const char *type_text(const struct arg_def *arg)
 		return "a role";
 	if (arg->flags & ARG_LINK)
 		return "a link";
+	if (arg->flags & ARG_MEASURE)
+		return "a measurement";
 	if (arg->flags & ARG_NAME)
 		return "a name";
+	if (arg->flags & ARG_IDENTITY)
+		return "an identity";
+	if (arg->flags & ARG_CAN)
+		return "a bus";
+	if (arg->flags & ARG_EVENT)
+		return "a kind of event";
+	if (arg->flags & ARG_STAGE)
+		return "a boot stage";
+	if (arg->flags & ARG_REGEX)
+		return "a regular expression";
 	return value_type_name(arg->type);
 }
 
@@ -112,8 +124,9 @@ static void introduction(FILE *out)
 	        "argument\n"
 	        "is marked as the short form, `- name: value` gives it alone. Every step with results takes two more arguments:\n\n"
 	        "- `expect:` a map, result -> value or matcher: `eq`, `ne`, `in_range: [low, high]`, `one_of: [..]`,\n"
-	        "  `bytes: \"62 f1 90 ..\"` (`..` any rest, `?\?` any byte), `matches: REGEX` (POSIX extended), `at_least`, `at_most`,\n"
-	        "  `absent: true`, `present: true`. All of a map's matchers must hold.\n"
+	        "  `bytes: \"62 f1 90 ..\"` (`..` any rest, `?\?` any byte; a bare text with one of them is such a pattern too),\n"
+	        "  `matches: REGEX` (POSIX extended), `at_least`, `at_most`, `absent: true`, `present: true`. All of a map's matchers must "
+	        "hold.\n"
 	        "- `save:` a map, variable -> result, for `${variable}` in later steps.\n\n"
 	        "Durations need a unit (`ns`, `us`, `ms`, `s`, `min`, `h`), sizes too (`B`, `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB`); bytes "
 	        "are hex in\n"

@@ -6,8 +6,6 @@
 #include "../base/suggest.h"
 #include "lang_private.h"
 
-#define SAMPLES_MAX 1000000
-
 const char *const statistic_names[] = {[STATISTIC_P50] = "p50", [STATISTIC_P95] = "p95",   [STATISTIC_MAX] = "max",
                                        [STATISTIC_MIN] = "min", [STATISTIC_MEAN] = "mean", NULL};
 static const char *const keys_of_measure[] = {"id", "title", "samples", "from", "to", "stages", "limits", NULL};

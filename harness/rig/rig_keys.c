@@ -300,6 +300,11 @@ static json_t *choices_schema(const char *const *choices)
 	return json_pack("{s:s,s:o}", "type", "string", "enum", list);
 }
 
+/* ${rack} may stand for a number, or its last digits. */
+#define OCTET   "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9]|[0-9]{0,2}\\$\\{rack\\})"
+#define ADDRESS OCTET "(\\." OCTET "){3}"
+#define PORT    "0*(6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+
 static json_t *key_schema(const struct rig_key *key)
 {
 	switch (key->kind) {
@@ -319,7 +324,11 @@ static json_t *key_schema(const struct rig_key *key)
 	case RIG_KEY_NAMED:
 		return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", rig_keys_schema(key->keys));
 	case RIG_KEY_HEX6:
-		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^([0-9A-Fa-f]{2} ?){6}$");
+		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^ *([0-9A-Fa-f]{2} *){6}$");
+	case RIG_KEY_ADDRESS:
+		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^" ADDRESS "$");
+	case RIG_KEY_ENDPOINT:
+		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^" ADDRESS ":" PORT "$");
 	default:
 		return key->choices ? choices_schema(key->choices) : json_pack("{s:s}", "type", "string");
 	}

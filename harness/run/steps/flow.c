@@ -193,7 +193,7 @@ static int retry_run(struct step_context *context, const struct step_call *call,
 const struct step_def step_retry = {
         .name = "retry",
         .doc = "Runs a block again when the DUT failed it. Each failed attempt is noted in the journal: a retry hides nothing.",
-        .example = "- retry: {times: 3, steps: [{uds.request: {request: \"22 F1 90\"}}]}",
+        .example = "- retry: {times: 3, steps: [{uds.request: {role: zgw, data: \"22 f1 90\"}}]}",
         .flags = STEP_BLOCK | STEP_ALWAYS_OK,
         .args = retry_args,
         .results = tries_results,

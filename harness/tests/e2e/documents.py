@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the documents show is what the programs accept: every YAML example of the documents passes `hilbench check`, and the
 generated step reference is the one that this version generates."""
+import json
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
-from _e2e import BIN, OUT, ROOT, check, finish
+from _e2e import BIN, OUT, ROOT, check, finish, skip
 
 HILBENCH = os.path.join(BIN, "hilbench")
 EXAMPLE = re.compile(r"```yaml title=(\S+)\n(.*?)```", re.S)
@@ -24,6 +25,67 @@ def documents():
         for name in sorted(names):
             if name.endswith(".md"):
                 yield os.path.join(folder, name)
+
+
+# What is refused by the checker is refused by the schema that editors use, and the other way round.
+AGREE = [
+    ("testcase", True, "- id: a\n  steps: [{wait: 5ms}, {uds.request: {role: zgw, data: '22 f1 90', expect: {response: '62 f1 90 ..'}}}]\n"),
+    ("testcase", True, "- id: a\n  setup: []\n  timeout: 1.5s\n  steps: [rack.ready]\n"),
+    ("testcase", False, "- id: a\n  steps: []\n"),
+    ("testcase", False, "- id: a\n  steps: [{repeat: {times: 2, steps: []}}]\n"),
+    ("testcase", False, "- id: a\n  timeout: 0s\n  steps: [rack.ready]\n"),
+    ("testcase", False, "- id: a\n  steps: [{board.boot: {role: zgw, within: 0.0ms}}]\n"),
+    ("testcase", False, "- id: a\n  steps: [{board.boot: {role: zgw, stage: rtso}}]\n"),
+    ("testcase", False, "- id: a\n  steps: [{wait.event: {event: nonsense}}]\n"),
+    ("testcase", False, "- id: a\n  steps: [{uds.request: {role: zgw, data: 0310}}]\n"),
+    ("testcase", False, "- id: a\n  steps: [{uds.request: {role: zgw, data: '22', expect: {response: {bytes: '62 .. 01'}}}}]\n"),
+    ("testcase", False, "- id: a\n  params: {x: [1, 1]}\n  steps: [rack.ready]\n"),
+    ("rig", True, "ADDRESS: 127.${rack}.1.1"), ("rig", True, "ENDPOINT: 127.0.0.1:13400"),
+    ("rig", False, "ADDRESS: 127.0.0.256"), ("rig", False, "ADDRESS: localhost"),
+    ("rig", False, "ENDPOINT: 127.0.0.1:70000"), ("rig", False, "ENDPOINT: 127.0.0.1"), ("rig", False, "ENDPOINT: 127.0.0.1:0"),
+]
+RIG = """name: r
+tester: {address: "TESTER", logical_address: 0x0e80}
+roles:
+  zgw: {driver: vboard, bootloader: bootloader, application: zgw, address: 127.0.0.1, plain: "PLAIN"}
+"""
+
+
+def rig_text(change):
+    key, value = change.split(": ", 1)
+    return RIG.replace("TESTER", value if key == "ADDRESS" else "127.0.0.1").replace("PLAIN", value if key == "ENDPOINT" else "127.0.0.1:1")
+
+
+def check_schemas():
+    try:
+        import jsonschema  # pylint: disable=import-outside-toplevel
+        import yaml  # pylint: disable=import-outside-toplevel
+    except ImportError as missing:
+        skip("schema and checker agree", f"no Python module {missing.name}")
+        return
+    accepts = {}
+    for kind in ("testcase", "rig"):
+        schema = json.loads(hilbench("schema", kind).stdout)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        accepts[kind] = jsonschema.Draft202012Validator(schema).is_valid
+    good, path = os.path.join(OUT, "good.yaml"), os.path.join(OUT, "agree.yaml")
+    with open(good, "w", encoding="utf-8") as file:
+        file.write("- id: a\n  steps: [rack.ready]\n")
+    for number, (kind, valid, text) in enumerate(AGREE, 1):
+        text = rig_text(text) if kind == "rig" else text
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        status = hilbench("check", *(["--rig", path, good] if kind == "rig" else [path])).returncode
+        by_schema = accepts[kind](yaml.safe_load(text))
+        check(f"schema and checker agree, {kind} {number}",
+              (status == 0) == valid and by_schema == valid, f"{text!r}: check {status}, schema {by_schema}, wanted {valid}")
+    for folder, kind in (("testcases", "testcase"), ("rigs", "rig")):
+        for base, _, names in os.walk(os.path.join(ROOT, folder)):
+            for name in sorted(names):
+                if not name.endswith(".yaml"):
+                    continue
+                with open(os.path.join(base, name), encoding="utf-8") as file:
+                    check(f"{name} fits the schema", accepts[kind](yaml.safe_load(file)), "it does not")
 
 
 def main():
@@ -49,4 +111,5 @@ def main():
 
 
 main()
+check_schemas()
 finish()
