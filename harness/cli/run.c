@@ -227,7 +227,8 @@ static int execute(const struct program *program, struct loop *loop, struct time
 	return r < 0 ? print_failure(&error) : verdict_exit_status(&tally);
 }
 
-static int run_in(const struct program *program, const char *directory, struct executor_options *options)
+/* With a reason in `refused` nothing runs: the results say why. */
+static int run_in(const struct program *program, const char *directory, struct executor_options *options, const struct error *refused)
 {
 	struct loop *loop = NULL;
 	struct timeline *timeline = NULL;
@@ -242,7 +243,12 @@ static int run_in(const struct program *program, const char *directory, struct e
 		return print_failure(&error);
 	}
 	options->run_directory = directory;
-	status = execute(program, loop, timeline, options);
+	if (refused) {
+		executor_refuse(program, timeline, options, refused);
+		status = print_failure(refused);
+	} else {
+		status = execute(program, loop, timeline, options);
+	}
 	if (timeline_sync(timeline, &error) < 0 && status != 130)
 		status = EXIT_BENCH;
 	timeline_free(timeline);
@@ -266,6 +272,18 @@ static int set_params(const struct arguments *arguments, struct rig_file *file, 
 	return r;
 }
 
+static int run_into_directory(const struct program *program, const struct arguments *arguments, struct executor_options *options,
+                              const struct error *refused)
+{
+	struct error error = {0};
+	char directory[PATH_MAX - 64];
+	if (open_directory(arguments, directory, sizeof(directory), &error) < 0)
+		return print_failure(&error);
+	printf("rig %s, seed %" PRIu64 ", results in %s\n", arguments->rig, arguments->seed, directory);
+	fflush(stdout);
+	return run_in(program, directory, options, refused);
+}
+
 static int run_program(const struct program *program, const struct arguments *arguments, json_t *words)
 {
 	struct executor_options options = {.rig_path = arguments->rig,
@@ -278,24 +296,17 @@ static int run_program(const struct program *program, const struct arguments *ar
 	                                   .arguments = words};
 	struct program_rig rig;
 	struct error error = {0};
-	char directory[PATH_MAX - 64];
 	if (count_selected(program, &options) == 0)
 		return command_usage_error("run", "no case fits what was asked for");
 	if (backend.rig_open(arguments->rig, &rig, &error) < 0)
-		return print_failure(&error);
+		return run_into_directory(program, arguments, &options, &error);
 	options.rig_file = rig.context;
 	int status = set_params(arguments, rig.context, &error);
 	if (status < 0) {
 		backend.rig_close(&rig);
 		return print_failure(&error);
 	}
-	if (open_directory(arguments, directory, sizeof(directory), &error) < 0) {
-		status = print_failure(&error);
-	} else {
-		printf("rig %s, seed %" PRIu64 ", results in %s\n", arguments->rig, arguments->seed, directory);
-		fflush(stdout);
-		status = run_in(program, directory, &options);
-	}
+	status = run_into_directory(program, arguments, &options, NULL);
 	backend.rig_close(&rig);
 	return status;
 }

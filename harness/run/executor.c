@@ -407,3 +407,14 @@ int executor_run(const struct program *program, struct loop *loop, struct timeli
 		*err = own;
 	return r;
 }
+
+void executor_refuse(const struct program *program, struct timeline *timeline, const struct executor_options *options,
+                     const struct error *why)
+{
+	struct executor executor = {.timeline = timeline, .options = options};
+	struct verdict_tally tally = {0};
+	struct error own = *why;
+	clock_bracket();
+	emit_run_begin(&executor, program);
+	(void)finish(&executor, -EINVAL, &tally, &own);
+}

@@ -30,5 +30,7 @@ bool executor_selects(const struct executor_options *, const struct case_def *);
  * names what does not exist, a rig that does not start): *ret is then untouched and run.end is written all the same. */
 int executor_run(const struct program *, struct loop *, struct timeline *, const struct executor_options *, struct verdict_tally *ret,
                  struct error *err) WARN_UNUSED;
+/* Writes run.begin and a run.end with the reason, for a run whose rig file cannot be used. */
+void executor_refuse(const struct program *, struct timeline *, const struct executor_options *, const struct error *why);
 
 #endif

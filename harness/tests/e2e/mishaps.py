@@ -6,6 +6,7 @@ import os
 import re
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -210,10 +211,85 @@ def side_by_side():
         check("five racks run side by side", all(run.returncode == 0 for run in runs), [(r.returncode, t[-200:]) for r, t in zip(runs, texts) if r.returncode])
 
 
+def run_text(text, *more, rig=RIG):
+    """Runs cases given as text: (status, what was said, results, root of junit.xml)."""
+    with tempfile.TemporaryDirectory() as out:
+        path = os.path.join(out, "case.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        done = subprocess.run(command(out, rig=rig, paths=list(more) + [path]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              text=True, timeout=120, check=False)
+        junit = os.path.join(out, "run", "junit.xml")
+        size = sum(entry.stat().st_size for entry in os.scandir(os.path.join(out, "run"))) if os.path.isdir(os.path.join(out, "run")) else 0
+        return done.returncode, done.stdout, results_of(out), xml.parse(junit).getroot() if os.path.exists(junit) else None, size
+
+
+READY = "- {{id: {0}, title: {0}, setup: [{{rack.ready: {{within: {1}}}}}], steps: [{{note: x}}]}}\n"
+
+
+def dead_board():
+    """The third case does not wait for a board that failed the first two; one that powers it does."""
+    text = READY.format("a", "1500ms") + READY.format("b", "1500ms") + READY.format("c", "30s")
+    text += "- {id: d, title: d, steps: [{board.power_off: zgw}, {rack.ready: {within: 700ms}}]}\n" + READY.format("e", "30s")
+    status, said, results, _, _ = run_text(text, "--param", "zgw:fault=no-boot")
+    cases = {case["id"]: case for case in (results or {"cases": []})["cases"]}
+    check("firmware that does not boot is a failure of the product", status == 1 and len(cases) == 5 and
+          all((case["verdict"], case.get("cause")) == ("fail", "dut") for case in cases.values()), said)
+    check("a dead board is given up", all(cases[name]["duration_ns"] < 10**9 and "since case a; not tried again" in cases[name]["message"] for name in "ce"), said)
+    check("a dead board that a case powers is tried again", "not tried again" not in cases["d"]["message"], said)
+    check("a dead board is named at the end", re.search(r"Board zgw was given up \d+\.\d+ s after the begin, since case a", said), said)
+
+
+def flooding_console():
+    status, said, _, _, size = run_text("- {id: a, title: a, setup: [{rack.ready: {}}], steps: [{wait: 3s}]}\n", "--param", "zgw:fault=console-flood")
+    check("a flooding console hides no boot", status == 0, said)
+    check("a flooding console leaves a small run", 0 < size < 12_000_000, f"{size} bytes")
+
+
+def run_that_cannot_start():
+    with socket.create_server(("127.0.0.1", 0)) as used, tempfile.TemporaryDirectory() as work:
+        with open(RIG, encoding="utf-8") as file:
+            rig = file.read()
+        port = used.getsockname()[1]
+        damages = {
+            "missing program": (rig.replace("application: zgw", "application: zgw-that-is-not", 1), "zgw-that-is-not"),
+            "used port": (re.sub(r'plain: .*', f'plain: "127.0.0.1:{port}"', rig, count=1), f"127.0.0.1:{port}"),
+        }
+        for name, (text, word) in damages.items():
+            path = os.path.join(work, "rig.yaml")
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+            _, said, results, junit, _ = run_text(READY.format("a", "1s"), rig=path)
+            errors = [case.find("error") for case in junit.iter("testcase") if case.get("name") == "run"] if junit is not None else []
+            check(f"junit.xml says why a run could not start: {name}", errors and errors[0].get("type") == "infrastructure" and word in errors[0].get("message"), said)
+            check(f"results.json says why a run could not start: {name}", results and word in results["run"]["error"]["message"], said)
+
+
+def selection_and_repeat():
+    cases = READY.format("a", "9s") + "- {id: b, title: b, steps: [{wait.event: {event: power.off, role: vmg, within: 100ms}}]}\n" + READY.format("c", "9s")
+    status, said, results, junit, _ = run_text(cases, "--stop-at-failure")
+    skipped = [case.get("name") for case in junit.iter("testcase") if case.find("skipped") is not None] if junit is not None else []
+    check("a run may stop at a failure", status == 1 and results and results["run"]["complete"], said)
+    check("a case that was not begun is a skipped one", skipped == ["c"], skipped)
+    status, said, results, _, _ = run_text(READY.format("a", "9s"), "--repeat", "2")
+    check("a repeated run is whole", status == 0 and "were begun" not in said and results["run"]["begun_cases"] == 2, said)
+    check("--repeat 0 is refused", run_text(READY.format("a", "9s"), "--repeat", "0")[0] == 2, "")
+    with tempfile.TemporaryDirectory() as out:
+        os.mkdir(os.path.join(out, "run"))
+        with open(os.path.join(out, "run", "junit.xml"), "w", encoding="utf-8") as file:
+            file.write("<mine/>")
+        status, _ = run_rack(out, QUICK)
+        check("results of another run are not written over", status == 2 and os.listdir(os.path.join(out, "run")) == ["junit.xml"], f"status {status}")
+
+
 killed_vboard()
 killed_while_a_step_waits("vmg")
 killed_while_a_step_waits("zgw")
 killed_vboard_for_good()
+dead_board()
+flooding_console()
+run_that_cannot_start()
+selection_and_repeat()
 interrupted(signal.SIGINT, "SIGINT", 130)
 interrupted(signal.SIGTERM, "SIGTERM", 130)
 killed_runner()
