@@ -26,12 +26,22 @@ static int stage_add(struct report_stage *stage, int64_t ns, int64_t uncertainty
 	return 0;
 }
 
-/* Stages keep the order in which they were first seen. NULL in *ret: no room. */
-static int stage_find(struct report_measurement *m, const char *name, struct report_stage **ret)
+/* The order of the definition, what comes after the end last; journals without an index keep the order of their samples. */
+static size_t stage_place(const struct report_measurement *m, int64_t index, bool after_end)
+{
+	size_t i = m->stage_count;
+	while (i > 0 &&
+	       (m->stages[i - 1].after_end > after_end || (m->stages[i - 1].after_end == after_end && m->stages[i - 1].index > index)))
+		i--;
+	return i;
+}
+
+/* NULL in *ret: no room. */
+static int stage_find(struct report_measurement *m, const char *name, int64_t index, bool after_end, struct report_stage **ret)
 {
 	*ret = NULL;
 	for (size_t i = 0; i < m->stage_count; i++)
-		if (strcmp(m->stages[i].name, name) == 0)
+		if (strcmp(m->stages[i].name, name) == 0 && m->stages[i].after_end == after_end)
 			*ret = &m->stages[i];
 	if (*ret || m->stage_count == STAGES_LIMIT)
 		return 0;
@@ -42,8 +52,11 @@ static int stage_find(struct report_measurement *m, const char *name, struct rep
 	char *copy = strdup(name);
 	if (!copy)
 		return -ENOMEM;
-	m->stages[m->stage_count] = (struct report_stage){.name = copy};
-	*ret = &m->stages[m->stage_count++];
+	size_t at = stage_place(m, index, after_end);
+	memmove(&m->stages[at + 1], &m->stages[at], (m->stage_count - at) * sizeof(*m->stages));
+	m->stages[at] = (struct report_stage){.name = copy, .index = index, .after_end = after_end};
+	m->stage_count++;
+	*ret = &m->stages[at];
 	return 0;
 }
 
@@ -54,7 +67,7 @@ static int sample_stage(struct report_measurement *m, const json_t *item)
 	if (!name)
 		return failed ? -ENOMEM : 0;
 	struct report_stage *stage = NULL;
-	int r = stage_find(m, name, &stage);
+	int r = stage_find(m, name, event_integer(item, "index", INT32_MAX), json_is_true(json_object_get(item, "after_end")), &stage);
 	free(name);
 	if (r < 0 || !stage)
 		return r;

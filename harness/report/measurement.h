@@ -17,6 +17,8 @@ struct report_sample {
 };
 struct report_stage {
 	char *name;
+	int64_t index;  /* in the definition, from 1 */
+	bool after_end; /* the part that lies after the measurement's end: not in its value */
 	int64_t *values_ns;
 	size_t count, capacity;
 	int64_t uncertainty_ns; /* largest */

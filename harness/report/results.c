@@ -213,6 +213,8 @@ static json_t *stages_json(struct writer *w, struct report_measurement *m)
 	for (size_t i = 0; i < m->stage_count; i++) {
 		json_t *o = json_object();
 		put_text(w, o, "name", m->stages[i].name);
+		if (m->stages[i].after_end)
+			put(w, o, "after_end", json_true());
 		put_integer(w, o, "n", (int64_t)m->stages[i].count);
 		put_integer(w, o, "p50_ns", report_stage_median(&m->stages[i]));
 		put_integer(w, o, "uncertainty_ns", m->stages[i].uncertainty_ns);

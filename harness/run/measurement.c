@@ -50,6 +50,25 @@ static void look(struct watchpoint *point, const struct event *event, const stru
 	point->at = event->at;
 }
 
+/* The journal may learn of a stage before it learns of the beginning, with a stamp that is the same or later: the
+ * newest such event is kept until the beginning is known. */
+static void look_early(struct measurement *item, const struct event *event)
+{
+	for (unsigned k = 0; k < item->def->stage_count; k++) {
+		bool earlier = item->stages[k].seen;
+		item->stages[k].seen = false;
+		look(&item->stages[k], event, NULL);
+		item->stages[k].seen |= earlier;
+	}
+}
+
+static void forget_earlier(struct measurement *item)
+{
+	for (unsigned k = 0; k < item->def->stage_count; k++)
+		if (item->stages[k].seen && item->stages[k].at.ns < item->from.at.ns)
+			item->stages[k].seen = false;
+}
+
 static void on_event(const struct event *event, void *context)
 {
 	struct measurements *all = context;
@@ -58,7 +77,10 @@ static void on_event(const struct event *event, void *context)
 		if (!item->open)
 			continue;
 		if (!item->from.seen) {
+			look_early(item, event);
 			look(&item->from, event, NULL);
+			if (item->from.seen)
+				forget_earlier(item);
 			continue;
 		}
 		/* Each stage is looked for by itself: the journal's order between two channels is that of learning, not
@@ -166,18 +188,35 @@ bool measurement_complete(const struct measurements *all, const char *id)
 	return item && item->open && item->to.seen;
 }
 
+static void put_stage(json_t *list, const struct measurement *item, unsigned i, const struct instant *from, const struct instant *to,
+                      bool after_end)
+{
+	json_t *stage =
+	        json_pack("{s:s,s:i,s:I,s:I}", "name", item->def->stages[i].name, "index", (int)i + 1, "ns",
+	                  (json_int_t)(to->ns - from->ns), "uncertainty_ns", (json_int_t)(to->uncertainty_ns + from->uncertainty_ns));
+	if (after_end)
+		json_object_set_new(stage, "after_end", json_true());
+	json_array_append_new(list, stage);
+}
+
+/* What of a stage lies after the measurement's end is told apart, so that the others sum to the value. */
 static json_t *stages_json(const struct measurement *item)
 {
 	json_t *list = json_array();
-	struct instant before = item->from.at;
+	const struct instant *inside = &item->from.at, *outside = &item->to.at, *end = &item->to.at;
 	for (unsigned i = 0; i < item->def->stage_count; i++) {
 		const struct watchpoint *point = &item->stages[i];
+		bool after_end = point->at.ns > end->ns;
+		const struct instant *to = after_end ? end : &point->at;
 		if (!point->seen)
 			continue;
-		json_array_append_new(list, json_pack("{s:s,s:I,s:I}", "name", item->def->stages[i].name, "ns",
-		                                      (json_int_t)(point->at.ns - before.ns), "uncertainty_ns",
-		                                      (json_int_t)(point->at.uncertainty_ns + before.uncertainty_ns)));
-		before = point->at;
+		if (!after_end || inside->ns < end->ns)
+			put_stage(list, item, i, inside, to, false);
+		inside = to;
+		if (after_end) {
+			put_stage(list, item, i, outside, &point->at, true);
+			outside = &point->at;
+		}
 	}
 	return list;
 }

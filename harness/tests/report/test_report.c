@@ -544,6 +544,36 @@ START_TEST(status_of_a_mended_bench_error)
 }
 END_TEST
 
+/* The first sample lacks the first stage; the last one ends after the measurement. */
+START_TEST(stages_have_the_order_of_the_definition)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_run(&s, "bench");
+	synthetic_case_begin(&s, "one", YAML, 1);
+	for (int i = 0; i < 2; i++)
+		synthetic_event(&s, "measure", "measure.sample",
+		                "{\"id\":\"m\",\"case\":\"one\",\"value_ns\":30000000,\"index\":%d,\"stages\":[%s{\"name\":\"boot\","
+		                "\"index\":2,\"ns\":"
+		                "30000000},{\"name\":\"activated\",\"index\":3,\"ns\":5000000,\"after_end\":true}]}",
+		                i + 1, i ? "{\"name\":\"power\",\"index\":1,\"ns\":0}," : "");
+	synthetic_case_end(&s, "one", 1, "pass", "", "");
+	synthetic_end(&s, 0, false);
+	synthetic_close(&s);
+	write_all(&s);
+	json_t *results = results_load(&s),
+	       *stages = json_object_get(json_array_get(json_object_get(results, "measurements"), 0), "stages");
+	ck_assert_uint_eq(json_array_size(stages), 3);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(stages, 0), "name")), "power");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(stages, 1), "name")), "boot");
+	ck_assert(json_is_true(json_object_get(json_array_get(stages, 2), "after_end")));
+	json_decref(results);
+	says(&s, "report.html", "activated, after the end", true);
+	says(&s, "report.html", "<em>100.0 %</em>", true);
+	synthetic_remove(&s);
+}
+END_TEST
+
 START_TEST(measurement_without_samples)
 {
 	struct synthetic s;
@@ -707,6 +737,7 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, interrupted_before_a_case);
 	tcase_add_test(tests, repeated_run_is_whole);
 	tcase_add_test(tests, status_of_a_mended_bench_error);
+	tcase_add_test(tests, stages_have_the_order_of_the_definition);
 	tcase_add_test(tests, measurement_without_samples);
 	tcase_add_test(tests, bad_line_is_named);
 	tcase_add_test(tests, missing_and_empty_journals_are_errors);

@@ -480,6 +480,28 @@ START_TEST(measurement_arithmetic)
 }
 END_TEST
 
+/* A stage with the stamp of the beginning, journaled before it; and one that ends after the measurement. */
+START_TEST(measurement_stages_at_the_edges)
+{
+	ck_assert_int_eq(
+	        run_text(MEASURE("max: {at_most: 50ms}", "1") "    - measure.begin: m\n    - t.emit: {kind: board.fault, at: 3ms}\n"
+	                                                      "    - t.emit: {kind: reset, at: 100ms}\n"
+	                                                      "    - t.emit: {kind: power.on, at: 100ms}\n"
+	                                                      "    - t.emit: {kind: board.fault, at: 130ms}\n"
+	                                                      "    - t.emit: {kind: boot.stage, at: 120ms}\n    - measure.end: m\n"),
+	        0);
+	json_t *stages = json_object_get(samples[0], "stages");
+	ck_assert_uint_eq(json_array_size(stages), 4);
+	ck_assert_int_eq(number(json_array_get(stages, 0), "ns"), 0);
+	ck_assert_int_eq(number(json_array_get(stages, 0), "index"), 1);
+	ck_assert_int_eq(number(json_array_get(stages, 1), "ns"), 20000000);
+	ck_assert_ptr_null(json_object_get(json_array_get(stages, 1), "after_end"));
+	ck_assert_int_eq(number(json_array_get(stages, 2), "ns"), 10000000);
+	ck_assert(json_is_true(json_object_get(json_array_get(stages, 2), "after_end")));
+	ck_assert_int_eq(number(json_array_get(stages, 3), "ns"), 0);
+}
+END_TEST
+
 START_TEST(measurement_over_its_limit)
 {
 	ck_assert_int_eq(run_text(MEASURE("max: {at_most: 15ms}", "1") SAMPLE("100ms", "110ms", "120ms", "1us")), 1);
@@ -609,6 +631,7 @@ static Suite *suite(void)
 	tcase_add_test(all, events_since_the_action);
 	tcase_add_test(all, fields);
 	tcase_add_test(all, measurement_arithmetic);
+	tcase_add_test(all, measurement_stages_at_the_edges);
 	tcase_add_test(all, measurement_over_its_limit);
 	tcase_add_test(all, measurement_undecided);
 	tcase_add_test(all, measurement_lacks_samples);
