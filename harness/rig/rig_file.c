@@ -105,6 +105,21 @@ static int check_endpoints(const struct value *root, struct error *err)
 	return r;
 }
 
+/* Two boards cannot have one address: whose connection it is could not be told. */
+static int check_addresses(const struct value *roles, struct error *err)
+{
+	for (unsigned i = 0; i < roles->map.count; i++) {
+		const struct value *own = value_get(roles->map.entries[i].value, "address");
+		for (unsigned k = 0; own && k < i; k++) {
+			const char *other = map_text(roles->map.entries[k].value, "address");
+			if (other && own->type == VALUE_TEXT && !strcmp(other, own->text))
+				return error_set_place(err, ERROR_USAGE, EADDRINUSE, own->place, "address %s is that of `%s` already",
+				                       other, roles->map.entries[k].key);
+		}
+	}
+	return 0;
+}
+
 static int check_file(const struct value *root, struct error *err)
 {
 	const struct value *roles;
@@ -119,6 +134,8 @@ static int check_file(const struct value *root, struct error *err)
 		r = bus_check_all(value_get(root, "buses"), roles, err);
 	if (r == 0)
 		r = check_endpoints(root, err);
+	if (r == 0)
+		r = check_addresses(roles, err);
 	return r;
 }
 

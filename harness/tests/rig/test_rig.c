@@ -83,6 +83,9 @@ static const struct {
         {HEAD "roles: {zgw: " ROLE ", vin: \"${rak}\"}}\n", ":3:87: ", "unknown variable"},
         {HEAD "roles: {tester: " ROLE "}}\n", ":3:9: ", "cannot be a role"},
         {HEAD "roles: {zgw: " ROLE ", tls: \"127.0.0.1:1\"}, vmg: " ROLE ", plain: \"127.0.0.1:1\"}}\n", ":3:183: ", "used twice"},
+        {HEAD "roles:\n  zgw: {driver: vboard, bootloader: b, application: a, address: 127.3.2.1}\n"
+              "  vmg: {driver: vboard, bootloader: b, application: a, address: 127.3.2.1}\n",
+         ":5:65: ", "that of `zgw` already"},
         {HEAD "roles: {zgw: " ROLE "}}\nlinks: {a: {driver: relay, client: zwg, server: zgw, target: \"127.0.0.1:1\"}}\n",
          ":4:36: ", "did you mean \"zgw\""},
         {HEAD "roles: {zgw: " ROLE "}}\nlinks: {a: {driver: relay, client: zgw, server: zgw, target: \"127.0.0.1:1\"}}\n",
