@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
-from _e2e import BIN, OUT, ROOT, check, finish, skip
+from _e2e import BIN, OUT, ROOT, RUN, check, finish, skip
 
 HILBENCH = os.path.join(BIN, "hilbench")
 EXAMPLE = re.compile(r"```yaml title=(\S+)\n(.*?)```", re.S)
@@ -110,6 +110,45 @@ def main():
                   "run: build/bin/hilbench steps --markdown > docs/reference/steps.md")
 
 
+def check_faults():
+    """The firmware's, the driver's and the page's names of faults are the same ones."""
+    names = {}
+    for path, form in (("firmware/faults/fault.h", r'X\(FAULT_\w+, "([a-z-]+)"\)'),
+                       ("harness/rig/drivers/vboard_params.c", r'vboard_faults\[\] = \{(.*?)NULL'),
+                       ("docs/reference/faults.md", r"^\| `([a-z-]+)` \|")):
+        with open(os.path.join(ROOT, path), encoding="utf-8") as file:
+            found = re.findall(form, file.read(), re.S | re.M)
+        names[path] = set(re.findall(r'"([a-z-]+)"', found[0])) if path.endswith(".c") and found else set(found)
+    check("the names of faults are the same everywhere", len(set(map(frozenset, names.values()))) == 1 and all(names.values()), names)
+
+
+def check_journal():
+    """Every kind and field of the rack's journal stands on the journal's page."""
+    path = os.path.join(RUN, "events.jsonl")
+    if not os.path.exists(path):
+        skip("the journal's page knows every field", "no run of the rack")
+        return
+    known, unknown = {}, set()
+    with open(os.path.join(ROOT, "docs/reference/journal.md"), encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("| `"):
+                for kind in re.findall(r"`([^`]+)`", line.split("|")[1]):
+                    known[kind] = set(re.findall(r"`([a-z_0-9]+)`", line.split("|", 3)[3]))
+    shared = known.get("doip", set())
+    with open(path, encoding="utf-8") as file:
+        for event in map(json.loads, file):
+            fields = known.get(event["kind"])
+            if fields is None:
+                unknown.add(event["kind"])
+                continue
+            if event["kind"] in ("doip.tx", "doip.rx"):
+                fields = fields | shared
+            unknown.update(f"{event['kind']}.{name}" for name in event.get("data", {}) if name not in fields)
+    check("the journal's page knows every field", not unknown, sorted(unknown))
+
+
 main()
+check_faults()
+check_journal()
 check_schemas()
 finish()
