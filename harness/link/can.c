@@ -291,6 +291,11 @@ int can_send(struct can *can, const struct can_message *message, uint64_t *ret_t
 	return 0;
 }
 
+int64_t can_heard_ns(const struct can *can)
+{
+	return can->heard_ns;
+}
+
 void can_counters_read(struct can *can, struct can_counters *ret)
 {
 	if (can->backend->refresh && !can->closed)

@@ -61,6 +61,8 @@ void can_close(struct can *); /* NULL allowed */
  */
 int can_send(struct can *, const struct can_message *, uint64_t *ret_ticket, struct error *) WARN_UNUSED;
 void can_counters_read(struct can *, struct can_counters *ret);
+/* When a bus that gives a sign of life every second gave the last one (CLOCK_MONOTONIC ns); 0: it never gave one. */
+int64_t can_heard_ns(const struct can *);
 int can_recover(struct can *, struct error *) WARN_UNUSED; /* leave bus-off */
 const char *can_state_name(enum can_bus_state);            /* "error-active" "error-warning" "error-passive" "bus-off" "stopped" */
 const char *can_error_name(enum can_error_kind);

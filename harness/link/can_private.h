@@ -34,6 +34,7 @@ struct can {
 	char *name, *channel;
 	bool listen_only, fd;
 	bool load_is_told; /* the bus tells its load: none is computed */
+	int64_t heard_ns;  /* when it last did, 0 never */
 	bool closed;       /* said so to the handler */
 	bool freed;        /* can_close() from inside a handler: can_leave() does the rest */
 	unsigned busy;

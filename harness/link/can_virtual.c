@@ -139,6 +139,7 @@ static bool on_load(struct can *can, const uint8_t *p, size_t length)
 	if (length != 19)
 		return false;
 	can->load_is_told = true;
+	can->heard_ns = loop_now_ns();
 	can->counters.load_per_mille = le16(p + 9);
 	return true;
 }

@@ -11,6 +11,9 @@
 
 #include "rig_private.h"
 
+#define SIGN_OF_LIFE_NS 2000000000 /* a virtual bus tells its load every second */
+#define SECOND_LOOK_NS  100000000
+
 #define HARNESS_NODE "harness" /* the harness's own node on a virtual bus */
 
 /* ---- can.log ---- */
@@ -353,9 +356,26 @@ void rig_bus_restore(struct rig_bus *bus)
 	timeline_emit_now(bus->rig->timeline, bus->channel, "can.fault", json_pack("{s:s}", "action", "restore"));
 }
 
-int rig_bus_check(const struct rig_bus *bus, struct error *err)
+/* A bus that stands still looks like one on which nobody sends: its sign of life, every second, tells them apart. Found
+ * missing once is not enough: this process itself may have been stopped, and the sign may lie unread. */
+static bool stands_still(struct rig_bus *bus)
+{
+	int64_t heard_ns = bus->can ? can_heard_ns(bus->can) : 0, now_ns = loop_now_ns();
+	if (heard_ns == 0 || now_ns - heard_ns < SIGN_OF_LIFE_NS) {
+		bus->silent_ns = 0;
+		return false;
+	}
+	if (bus->silent_ns == 0)
+		bus->silent_ns = now_ns;
+	return now_ns - bus->silent_ns >= SECOND_LOOK_NS;
+}
+
+int rig_bus_check(struct rig_bus *bus, struct error *err)
 {
 	int r = bus->driver->alive ? bus->driver->alive(bus, err) : 0;
+	if (r == 0 && !bus->gone && stands_still(bus))
+		return error_set(err, ERROR_BENCH, ETIMEDOUT, "bus %s: the bus stands still, it gave no sign of life for %lld ms",
+		                 bus->name, (long long)((loop_now_ns() - can_heard_ns(bus->can)) / 1000000));
 	if (r < 0 || !bus->gone)
 		return r;
 	return error_set(err, ERROR_BENCH, ENETDOWN, "bus %s: %s", bus->name, bus->reason);

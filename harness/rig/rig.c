@@ -509,6 +509,14 @@ int rig_link_set(struct rig_link *link, bool up, struct error *err)
 	return 0;
 }
 
+bool rig_suspect(const struct rig *rig)
+{
+	for (unsigned i = 0; i < rig->bus_count; i++)
+		if (rig->buses[i].silent_ns != 0)
+			return true;
+	return false;
+}
+
 int rig_check(const struct rig *rig, struct error *err)
 {
 	for (unsigned i = 0; i < rig->board_count; i++) {

@@ -102,7 +102,9 @@ int rig_bus_inject(struct rig_bus *, json_t *command, struct error *err) WARN_UN
 /* Takes back every injection; rig_restore() does it for all. */
 void rig_bus_restore(struct rig_bus *);
 /* Fails (ERROR_BENCH) when the bus is gone: vbus died, the interface went down or was removed. */
-int rig_bus_check(const struct rig_bus *, struct error *err) WARN_UNUSED;
+int rig_bus_check(struct rig_bus *, struct error *err) WARN_UNUSED;
+/* A sign of life is overdue, though it may only lie unread: look again after 100 ms of events. */
+bool rig_suspect(const struct rig *);
 
 /* ---- what the executor and the generic steps ask beyond that ---- */
 unsigned rig_board_count(const struct rig *);

@@ -64,7 +64,8 @@ struct rig_bus {
 	struct can *can;
 	bool gone; /* the channel was closed by the other side: reason */
 	char reason[128];
-	bool altered; /* something was injected since rig_bus_restore() */
+	bool altered;      /* something was injected since rig_bus_restore() */
+	int64_t silent_ns; /* when a sign of life was first found missing, 0: it was not */
 	struct bus_observer *observers;
 	unsigned observer_count, telling;
 	struct bus_node {

@@ -74,7 +74,8 @@ static int save_results(struct step_context *context, const struct step_call *ca
 	return 0;
 }
 
-#define SETTLE_NS 20000000
+#define SETTLE_NS      20000000
+#define SECOND_LOOK_NS 150000000
 
 static int check_results(struct step_context *context, const struct step_call *call, struct error *err)
 {
@@ -147,6 +148,16 @@ static int suspect_bench(struct step_context *context, struct error *err)
 	return r;
 }
 
+/* What a step found on a bench that was no longer there is worth nothing. */
+static int confirm_bench(struct step_context *context, struct error *err)
+{
+	int r = context_check(context, err);
+	if (r < 0 || !context->rig || !rig_suspect(context->rig))
+		return r;
+	(void)!loop_until(context->loop, NULL, NULL, loop_now_ns() + SECOND_LOOK_NS);
+	return context_check(context, err);
+}
+
 int call_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct error own = {0};
@@ -164,7 +175,7 @@ int call_run(struct step_context *context, const struct step_call *call, struct 
 	if (r < 0 && own.domain == ERROR_DUT)
 		r = suspect_bench(context, &own);
 	else if (r == 0)
-		r = context_check(context, &own);
+		r = confirm_bench(context, &own);
 	if (r < 0) {
 		blame_timeout(context, r, &own);
 		if (!own.place.file)

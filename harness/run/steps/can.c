@@ -27,7 +27,7 @@ static const struct arg_def send_args[] = {
         ARG_FRAME_FORMAT,
         {"times", VALUE_INTEGER, ARG_POSITIVE, "1", NULL, 1, 1000000, "How often."},
         {"every", VALUE_DURATION, 0, "0ms", NULL, 0, 0, "Period; 0: as fast as the bus takes them."},
-        {"within", VALUE_DURATION, ARG_POSITIVE, "1s", NULL, 0, 0, "How long the bus may take for the next frame."},
+        {"within", VALUE_DURATION, ARG_POSITIVE, "1s", NULL, 0, 0, "How long the bus may take for a frame that waits."},
         {NULL},
 };
 static const struct result_def send_results[] = {
@@ -45,6 +45,8 @@ struct sending {
 	unsigned outstanding;
 	int64_t begun, done, times;
 	int64_t every_ns, next_ns;
+	int64_t done_before, begun_before; /* when the wait began */
+	int64_t progress_ns;               /* when the bus last took one, or the first of those that wait was queued */
 	int64_t first_ns, last_ns, smallest_ns, largest_ns;
 	int failure;
 	struct error error;
@@ -52,6 +54,7 @@ struct sending {
 
 static void sending_note(struct sending *sending, int64_t at_ns)
 {
+	sending->progress_ns = loop_now_ns();
 	if (sending->done++ == 0) {
 		sending->first_ns = at_ns;
 	} else {
@@ -77,11 +80,10 @@ static void sending_on_frame(const struct can_message *message, bool transmitted
 		}
 }
 
-/* Queues what is due; a step_wait() predicate that is true when something was done or has failed. */
+/* Queues what is due; a step_wait() predicate that is true when something was begun or done, or has failed. */
 static bool sending_step(void *context)
 {
 	struct sending *sending = context;
-	int64_t done = sending->done;
 	int r;
 
 	while (sending->begun < sending->times && sending->outstanding < WINDOW && loop_now_ns() >= sending->next_ns) {
@@ -92,28 +94,36 @@ static bool sending_step(void *context)
 			sending->failure = r;
 			return true;
 		}
-		sending->outstanding++;
+		if (sending->outstanding++ == 0)
+			sending->progress_ns = loop_now_ns();
 		sending->begun++;
 		sending->next_ns += sending->every_ns;
 	}
-	return sending->done >= sending->times || sending->done != done;
+	return sending->done != sending->done_before || sending->begun != sending->begun_before;
+}
+
+/* Until the next frame is due, or the bus has had its time for one of those that wait. */
+static int64_t sending_limit(const struct sending *sending, int64_t within_ns)
+{
+	int64_t now_ns = loop_now_ns(), limit_ns = INT64_MAX;
+
+	if (sending->outstanding > 0)
+		limit_ns = sending->progress_ns + within_ns - now_ns;
+	if (sending->begun < sending->times && sending->outstanding < WINDOW && sending->next_ns - now_ns < limit_ns)
+		limit_ns = sending->next_ns - now_ns;
+	return limit_ns > 0 ? limit_ns : 0;
 }
 
 static int sending_run(struct step_context *context, struct sending *sending, int64_t within_ns, struct error *err)
 {
-	int64_t before;
 	int r = 0;
 
 	while (r == 0 && sending->done < sending->times && sending->failure == 0) {
-		int64_t now_ns = loop_now_ns(), limit_ns = within_ns;
-
-		before = sending->done;
-		/* A pause between two frames: nothing wakes the loop but its own deadline. */
-		if (sending->every_ns && sending->begun < sending->times && sending->next_ns > now_ns)
-			limit_ns = sending->next_ns - now_ns;
-		r = step_wait(context, sending_step, sending, limit_ns, err);
-		if (r == -ETIMEDOUT && (sending->done != before || sending->next_ns <= loop_now_ns()) && limit_ns != within_ns)
-			r = 0;
+		sending->done_before = sending->done;
+		sending->begun_before = sending->begun;
+		r = step_wait(context, sending_step, sending, sending_limit(sending, within_ns), err);
+		if (r == -ETIMEDOUT && (sending->outstanding == 0 || loop_now_ns() - sending->progress_ns < within_ns))
+			r = 0; /* only a period was over */
 	}
 	return r;
 }

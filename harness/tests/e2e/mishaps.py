@@ -106,6 +106,23 @@ def killed_while_a_step_waits(board):
             check(f"a vboard ({board}) killed during {case} is a bench error", run.returncode == 3, f"status {run.returncode}: {text[-200:]}")
 
 
+def stopped_vbus():
+    """A bus that stands still must not pass for a bus on which nobody sends."""
+    with tempfile.TemporaryDirectory() as out:
+        path = os.path.join(out, "cases.yaml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("- {id: e.still, title: S, requires: [can], steps: [rack.ready: , note: now, can.absent: {id: 0x7aa, for: 5s, since: now}]}\n")
+        line = command(out, ["e.still"], paths=(path,)) + ["--retry", "0"]
+        run = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        wait_until(lambda: begun(out, "note"), 20)
+        time.sleep(1.5)
+        for pid in children(run.pid):
+            if name_of(pid) == "vbus":
+                os.kill(pid, signal.SIGSTOP)
+        text = run.communicate(timeout=60)[0]
+        check("a bus that stands still is a bench error", run.returncode == 3, f"status {run.returncode}: {text[-200:]}")
+
+
 def killed_vboard_for_good():
     """Every vboard of the zgw is killed as soon as it is seen: no retry can mend that."""
     with tempfile.TemporaryDirectory() as out:
@@ -285,6 +302,7 @@ def selection_and_repeat():
 killed_vboard()
 killed_while_a_step_waits("vmg")
 killed_while_a_step_waits("zgw")
+stopped_vbus()
 killed_vboard_for_good()
 dead_board()
 flooding_console()
