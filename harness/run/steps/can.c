@@ -9,7 +9,8 @@
 #include "can_load.h"
 #include "steps.h"
 
-#define WINDOW 16u
+#define WINDOW        16u
+#define QUEUE_FULL_NS 1000000
 
 static int out_of_memory(struct error *err)
 {
@@ -111,7 +112,8 @@ static int64_t sending_limit(const struct sending *sending, int64_t within_ns)
 		limit_ns = sending->progress_ns + within_ns - now_ns;
 	if (sending->begun < sending->times && sending->outstanding < WINDOW && sending->next_ns - now_ns < limit_ns)
 		limit_ns = sending->next_ns - now_ns;
-	return limit_ns > 0 ? limit_ns : 0;
+	/* A frame that is due and not queued found a full queue: asked again soon, not at once and without end. */
+	return limit_ns > 0 ? limit_ns : QUEUE_FULL_NS;
 }
 
 static int sending_run(struct step_context *context, struct sending *sending, int64_t within_ns, struct error *err)
