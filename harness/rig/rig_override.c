@@ -1,44 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Board parameters given on a command line in place of the rig file's. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "rig.h"
 #include "rig_private.h"
 
-static struct value_entry *map_entry(struct value *map, const char *key)
+static struct value *map_child(struct value *map, const char *key)
 {
 	for (unsigned i = 0; map && map->type == VALUE_MAP && i < map->map.count; i++)
 		if (strcmp(map->map.entries[i].key, key) == 0)
-			return &map->map.entries[i];
+			return map->map.entries[i].value;
 	return NULL;
-}
-
-static struct value *map_child(struct value *map, const char *key)
-{
-	struct value_entry *entry = map_entry(map, key);
-
-	return entry ? entry->value : NULL;
-}
-
-/* Takes ownership of value in every case. */
-static int map_set(struct value *map, const char *key, struct value *value)
-{
-	struct value_entry *entry = map_entry(map, key);
-
-	if (!entry || !value)
-		return map_put(map, key, value);
-	value_free(entry->value);
-	entry->value = value;
-	return 0;
 }
 
 static struct value *params_of(struct value *role)
 {
 	struct value *params = map_child(role, "params");
 
-	if (!params && map_put(role, "params", map_new()) == 0)
+	if (!params && value_map_set(role, "params", value_new_map()) == 0)
 		params = map_child(role, "params");
 	return params;
 }
@@ -64,7 +44,7 @@ int rig_file_set_param(struct rig_file *file, const char *assignment, struct err
 		return -EINVAL;
 	}
 	params = params_of(role);
-	if (!params || map_set(params, name, value_new_text(equals + 1)) < 0)
+	if (!params || value_map_set(params, name, value_new_text(equals + 1)) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	return 0;
 }
