@@ -179,3 +179,26 @@ int step_call_arg(const struct step_call *call, const char *name, const struct s
 	*ret = converted;
 	return 0;
 }
+
+int step_call_check(const struct step_call *call, const struct scope *scope, struct error *err)
+{
+	struct value *known, *value;
+	int r = 0;
+
+	if (!call->def->check)
+		return 0;
+	known = value_new_map();
+	if (!known)
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	for (const struct arg_def *arg = call->def->args; r == 0 && arg && arg->name; arg++) {
+		if (arg->flags & (ARG_STEPS | ARG_EXPECT | ARG_SAVE))
+			continue;
+		/* What is not known yet, or wrong by itself, is told elsewhere. */
+		if (step_call_arg(call, arg->name, scope, &value, NULL) == 0 && value && value_map_set(known, arg->name, value) < 0)
+			r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	if (r == 0)
+		r = call->def->check(call, known, err);
+	value_free(known);
+	return r;
+}

@@ -299,6 +299,15 @@ static void read_short_form(struct checker *checker, struct step_call *call, con
 	take_arg(checker, call, &entry);
 }
 
+/* Only of what is right by itself: else one mistake would be told twice. */
+static void check_together(struct checker *checker, const struct step_call *call, unsigned found)
+{
+	struct error err;
+
+	if (checker->found == found && step_call_check(call, checker->known, &err) < 0)
+		checker_add(checker, &err);
+}
+
 static struct step_call *read_call(struct checker *checker, const char *name, struct place place, const struct value *written, char *id)
 {
 	const struct step_def *def = find_def(checker, name, place);
@@ -325,6 +334,7 @@ static struct step_call *read_call(struct checker *checker, const char *name, st
 	if (checker->found == found || (written && written->type == VALUE_MAP))
 		check_required(checker, call);
 	check_call_event(checker, call);
+	check_together(checker, call, found);
 	call->text = call_text(name, written, call);
 	if (!call->text)
 		checker_no_memory(checker);

@@ -53,6 +53,7 @@ const char *const event_kinds[] = {"run.begin",
                                    "isotp.rx",
                                    "secoc.tx",
                                    "secoc.rx",
+                                   "secoc.sweep",
                                    "measure.sample",
                                    "measure.result",
                                    NULL};

@@ -114,6 +114,9 @@ int value_resolve(const struct value *, const struct scope *, struct value **ret
  * absent without default. Result is owned by the caller. */
 int step_call_arg(const struct step_call *, const char *name, const struct scope *, struct value **ret, struct error *err) WARN_UNUSED;
 
+/* Runs the check of the call's step on the arguments that the scope lets know (step.h). 0, or -errno with err filled. */
+int step_call_check(const struct step_call *, const struct scope *, struct error *err) WARN_UNUSED;
+
 /* Checks a map of expectations against a result map. 0 all hold; -EBADMSG: one does not, err (ERROR_DUT) carries the
  * place of the expectation, *ret_expected and *ret_actual are newly allocated texts. */
 int expect_check(const struct value *expect, const struct value *results, const struct scope *, char **ret_expected, char **ret_actual,

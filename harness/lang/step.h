@@ -66,6 +66,10 @@ struct step_def {
 	/* 0: done, results are set and expect: was evaluated. -errno with err->domain telling the cause
 	 * (ERROR_DUT -> fail, ERROR_BENCH -> error/bench, ERROR_TESTCASE, ERROR_OPERATOR). */
 	int (*run)(struct step_context *, const struct step_call *, struct error *);
+	/* What no argument shows by itself: arguments that contradict each other. `known` is a map of the arguments whose values
+	 * are known, converted, with their defaults: of a written program all that do not hang on the run, at run time all.
+	 * Called by program_load() and before run(). 0, or -errno with ERROR_USAGE and a place. NULL: nothing to check. */
+	int (*check)(const struct step_call *, const struct value *known, struct error *);
 };
 
 struct step_registry {

@@ -141,6 +141,10 @@ static void on_state(struct can *can, enum can_bus_state state, struct instant a
 {
 	struct rig_bus *bus = context;
 	struct can_counters counters = {0};
+	bool deaf = state == CAN_BUS_OFF || state == CAN_BUS_STOPPED;
+	if (bus->deaf && !deaf)
+		bus->deaf_ns = at.ns;
+	bus->deaf = deaf;
 	/* While the channel is being opened it is not known here yet; asking it then is of no use either. */
 	if (bus->can && state != CAN_BUS_STOPPED)
 		can_counters_read(bus->can, &counters);
@@ -212,6 +216,7 @@ static int open_channel(struct rig_bus *bus, struct error *err)
 	                                    .data_bit_rate = map_rate(bus->map, "data")};
 	const struct can_handlers handlers = {bus,      on_received, on_sent,   on_not_sent,  on_error,
 	                                      on_state, on_lost,     on_closed, on_node_state};
+	bus->opened_ns = loop_now_ns();
 	return can_open(&bus->can, bus->rig->loop, bus->rig->timeline, &options, &handlers, err);
 }
 
@@ -259,6 +264,11 @@ int bus_node_of(const struct rig_bus *bus, const char *role)
 const char *rig_bus_name(const struct rig_bus *bus)
 {
 	return bus->name;
+}
+
+int64_t rig_bus_deaf_ns(struct rig_bus *bus)
+{
+	return bus->deaf || bus->gone ? loop_now_ns() : bus->deaf_ns;
 }
 
 struct can *rig_bus_channel(struct rig_bus *bus)
@@ -356,11 +366,18 @@ void rig_bus_restore(struct rig_bus *bus)
 	timeline_emit_now(bus->rig->timeline, bus->channel, "can.fault", json_pack("{s:s}", "action", "restore"));
 }
 
+/* The first sign of life may be the one that never comes: until then it counts from the begin. 0: none is due. */
+static int64_t heard(const struct rig_bus *bus)
+{
+	int64_t heard_ns = bus->can ? can_heard_ns(bus->can) : 0;
+	return heard_ns == 0 && bus->can && bus->driver->gives_life ? bus->opened_ns : heard_ns;
+}
+
 /* A bus that stands still looks like one on which nobody sends: its sign of life, every second, tells them apart. Found
  * missing once is not enough: this process itself may have been stopped, and the sign may lie unread. */
 static bool stands_still(struct rig_bus *bus)
 {
-	int64_t heard_ns = bus->can ? can_heard_ns(bus->can) : 0, now_ns = loop_now_ns();
+	int64_t heard_ns = heard(bus), now_ns = loop_now_ns();
 	if (heard_ns == 0 || now_ns - heard_ns < SIGN_OF_LIFE_NS) {
 		bus->silent_ns = 0;
 		return false;
@@ -375,7 +392,7 @@ int rig_bus_check(struct rig_bus *bus, struct error *err)
 	int r = bus->driver->alive ? bus->driver->alive(bus, err) : 0;
 	if (r == 0 && !bus->gone && stands_still(bus))
 		return error_set(err, ERROR_BENCH, ETIMEDOUT, "bus %s: the bus stands still, it gave no sign of life for %lld ms",
-		                 bus->name, (long long)((loop_now_ns() - can_heard_ns(bus->can)) / 1000000));
+		                 bus->name, (long long)((loop_now_ns() - heard(bus)) / 1000000));
 	if (r < 0 || !bus->gone)
 		return r;
 	return error_set(err, ERROR_BENCH, ENETDOWN, "bus %s: %s", bus->name, bus->reason);

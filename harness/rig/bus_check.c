@@ -50,6 +50,17 @@ static int check_driver(const struct value_entry *entry, struct error *err)
 	return r == 0 && driver->check ? driver->check(entry->value, err) : r;
 }
 
+/* The data phase is the faster one: ISO 11898-1:2015, 11.3.1.2. */
+static int check_rates(const struct value *map, struct error *err)
+{
+	const struct value *nominal = value_get(map, "nominal"), *data = value_get(map, "data");
+	if (!data || !nominal || data->integer >= nominal->integer)
+		return 0;
+	return error_set_place(err, ERROR_USAGE, ERANGE, data->place,
+	                       "`data` %" PRId64 " bit/s is below `nominal` %" PRId64 " bit/s: the data phase is never the slower one",
+	                       data->integer, nominal->integer);
+}
+
 /* Where other tools may join a virtual bus. */
 static int check_joins(const struct value_entry *entry, struct error *err)
 {
@@ -115,6 +126,8 @@ int bus_check_all(const struct value *buses, const struct value *roles, struct e
 		r = check_name(&buses->map.entries[i], err);
 		if (r == 0)
 			r = check_driver(&buses->map.entries[i], err);
+		if (r == 0)
+			r = check_rates(buses->map.entries[i].value, err);
 		if (r == 0)
 			r = check_joins(&buses->map.entries[i], err);
 		if (r == 0)

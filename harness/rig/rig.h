@@ -89,6 +89,9 @@ const char *rig_bus_name(const struct rig_bus *);
 /* The harness's channel: can_send(), can_counters_read(), can_recover(). Its handlers belong to the rig. NULL when the
  * bus is gone (rig_bus_check() says why). */
 struct can *rig_bus_channel(struct rig_bus *);
+/* When the harness's own node was last known not to hear (bus-off, interface stopped), CLOCK_MONOTONIC ns: now when it
+ * does not, 0 when it always did. */
+int64_t rig_bus_deaf_ns(struct rig_bus *);
 /* Every frame right after its event and its line in can.log: received ones, and with `transmitted` those of
  * can_send() once they were on the bus. An observer may send and may remove itself or others. */
 typedef void (*rig_bus_observer)(const struct can_message *, bool transmitted, void *context);

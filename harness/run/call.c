@@ -91,6 +91,15 @@ static int check_results(struct step_context *context, const struct step_call *c
 	return r;
 }
 
+/* What `hilbench check` could not see: arguments that only the run knows. */
+static int check_arguments(const struct step_context *context, const struct step_call *call, struct error *err)
+{
+	int r = step_call_check(call, context->scope, err);
+	if (r < 0 && err->domain == ERROR_USAGE)
+		err->domain = ERROR_TESTCASE;
+	return r;
+}
+
 static int run_framed(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct step_frame frame = {.outer = context->executor->frame, .call = call};
@@ -100,7 +109,9 @@ static int run_framed(struct step_context *context, const struct step_call *call
 	if (r == 0) {
 		context->results->type = VALUE_MAP;
 		context->executor->frame = &frame;
-		r = call->def->run(context, call, err);
+		r = check_arguments(context, call, err);
+		if (r == 0)
+			r = call->def->run(context, call, err);
 		if (r == 0)
 			r = check_results(context, call, err);
 		if (r == 0)

@@ -188,6 +188,7 @@ static void vbus_close(struct rig_bus *bus)
 const struct bus_driver driver_vbus = {
         .name = "vbus",
         .channel = "virtual",
+        .gives_life = true,
         .check = vbus_check,
         .open = vbus_open,
         .close = vbus_close,

@@ -79,6 +79,44 @@ int bus_channel(struct bus_watch *watch, struct can **ret, struct error *err)
 	return r < 0 ? r : error_set(err, ERROR_BENCH, ENETDOWN, "%s is gone", watch->channel);
 }
 
+int bus_hears(struct bus_watch *watch, struct error *err)
+{
+	struct can_counters counters;
+	struct can *can;
+	int r = bus_channel(watch, &can, err);
+
+	if (r < 0)
+		return r;
+	can_counters_read(can, &counters);
+	if (counters.state != CAN_BUS_OFF && counters.state != CAN_BUS_STOPPED)
+		return 0;
+	return error_set(err, ERROR_BENCH, ENETDOWN, "the bench's own node on %s is %s: it hears and sends nothing%s", watch->channel,
+	                 can_state_name(counters.state), counters.state == CAN_BUS_OFF ? " (can.recover brings it back)" : "");
+}
+
+int bus_listened(const struct bus_listening *listening, int r, struct error *err)
+{
+	int hears;
+
+	if (r != -ETIMEDOUT)
+		return r;
+	hears = bus_hears(listening->watch, err);
+	if (hears < 0)
+		return hears;
+	if (rig_bus_deaf_ns(listening->watch->bus) > listening->since_ns)
+		return error_set(err, ERROR_BENCH, ENETDOWN,
+		                 "the bench's own node on %s was bus-off meanwhile: it may have missed what came",
+		                 listening->watch->channel);
+	return r;
+}
+
+int bus_heard_nothing(const struct bus_listening *listening, int r, struct error *err)
+{
+	if (r == -ETIME && err && err->domain == ERROR_DUT)
+		err->domain = ERROR_TESTCASE;
+	return bus_listened(listening, r, err);
+}
+
 struct bus_frame *bus_watch_frame(struct bus_watch *watch, uint64_t number)
 {
 	return &watch->frames[number % watch->capacity];

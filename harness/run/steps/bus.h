@@ -31,12 +31,24 @@ struct bus_watch {
 	        {"fd", VALUE_BOOL, 0, "false", NULL, 0, 0, "CAN FD frame."},                                                               \
 	        {"brs", VALUE_BOOL, 0, NULL, NULL, 0, 0, "Bit rate switch (default: as `fd`)."},                                           \
 	        {"esi", VALUE_BOOL, 0, "false", NULL, 0, 0, "Error state indicator set."},                                                 \
-	        {"remote", VALUE_BOOL, 0, "false", NULL, 0, 0, "Remote frame: `length` says the requested DLC."}
+	        {"remote", VALUE_BOOL, 0, "false", NULL, 0, 0, "Remote frame: no data, `length` is what it asks for."}
 
 /* The watch of the call's `bus`; begins with the first call of the case. ERROR_TESTCASE: the rig has no such bus. */
 int bus_watch_of_call(struct step_context *, const struct step_call *, struct bus_watch **ret, struct error *) WARN_UNUSED;
 /* The bus's channel; ERROR_BENCH when the bus is gone. */
 int bus_channel(struct bus_watch *, struct can **ret, struct error *) WARN_UNUSED;
+/* Whether the harness's own node could hear meanwhile: what is missing on a bus proves nothing when the bench was deaf. */
+struct bus_listening {
+	struct bus_watch *watch;
+	int64_t since_ns; /* from here on it must have heard */
+};
+/* Of a wait that ended with r: -ETIMEDOUT stays when the node heard all the time, else ERROR_BENCH. Other results stay. */
+int bus_listened(const struct bus_listening *, int r, struct error *) WARN_UNUSED;
+/* The same for a wait in which nothing should come: a case whose time ended first (-ETIME) is not the device's fault. */
+int bus_heard_nothing(const struct bus_listening *, int r, struct error *) WARN_UNUSED;
+/* ERROR_BENCH: the node is deaf now. */
+int bus_hears(struct bus_watch *, struct error *) WARN_UNUSED;
+
 /* Number of the oldest frame that is still kept and did not end before this. */
 uint64_t bus_watch_since(const struct bus_watch *, int64_t since_ns);
 struct bus_frame *bus_watch_frame(struct bus_watch *, uint64_t number); /* number: kept and < next */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bus.h"
+#include "can_check.h"
 #include "can_load.h"
 #include "steps.h"
 
@@ -23,7 +24,8 @@ static const struct arg_def send_args[] = {
         ARG_BUS,
         {"id", VALUE_INTEGER, ARG_REQUIRED, NULL, NULL, 0, 0x1fffffff, "Identifier."},
         {"data", VALUE_BYTES, 0, NULL, NULL, 0, 0, "The data; filled up with `padding` to a length that a DLC has."},
-        {"length", VALUE_INTEGER, 0, NULL, NULL, 0, 64, "Remote frame: the requested length."},
+        {"length", VALUE_INTEGER, 0, NULL, NULL, 0, 64,
+         "Length of the frame (default: as short as the data allows); of a remote frame: the length asked for."},
         {"padding", VALUE_INTEGER, 0, "0", NULL, 0, 255, "What fills up."},
         ARG_FRAME_FORMAT,
         {"times", VALUE_INTEGER, ARG_POSITIVE, "1", NULL, 1, 1000000, "How often."},
@@ -144,11 +146,10 @@ static int send_of_call(struct step_context *context, const struct step_call *ca
 	    (r = step_arg_integer(context, call, "every", 0, &ret->every_ns, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "within", BUS_TRANSMIT_WITHIN_NS, ret_within_ns, err)) < 0)
 		return r;
-	if (data && data->length > CAN_MESSAGE_MAX)
-		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "a frame has at most %d bytes", CAN_MESSAGE_MAX);
+	memset(ret->message.data, (int)padding, sizeof(ret->message.data));
 	if (data)
 		bus_message_set_data(&ret->message, data->data, data->length, (uint8_t)padding);
-	if (ret->message.flags & CAN_MESSAGE_REMOTE)
+	if (step_has_arg(call, "length"))
 		ret->message.length = (uint8_t)length;
 	ret->next_ns = loop_now_ns();
 	if (can_message_check(&ret->message, err) < 0) {
@@ -197,6 +198,7 @@ const struct step_def step_can_send = {
         .args = send_args,
         .results = send_results,
         .run = can_send_run,
+        .check = can_check_frame,
 };
 
 /* ---- can.expect -------------------------------------------------------------------------------------------- */
@@ -230,7 +232,8 @@ struct wanted {
 	uint32_t id;
 	bool extended;
 	const struct bytes *begins;
-	uint64_t number; /* frames before it were looked at */
+	uint64_t number;  /* frames before it were looked at */
+	int64_t since_ns; /* where the looking began */
 	int64_t count, found, last_ns, smallest_ns, largest_ns;
 	struct can_message message;
 };
@@ -275,6 +278,13 @@ static bool wanted_step(void *context)
 	return wanted->found >= wanted->count;
 }
 
+static int wanted_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	int r = can_check_id(call, known, "id", err);
+
+	return r < 0 ? r : can_check_bytes(call, known, "begins", CAN_MESSAGE_MAX, "a frame", err);
+}
+
 static int wanted_of_call(struct step_context *context, const struct step_call *call, struct wanted *ret, struct error *err)
 {
 	const char *since;
@@ -293,6 +303,8 @@ static int wanted_of_call(struct step_context *context, const struct step_call *
 		since_ns = loop_now_ns();
 	ret->id = (uint32_t)id;
 	ret->count = 1;
+	/* Of what was before the case the watch knows nothing. */
+	ret->since_ns = since_ns > context->executor->case_begin_ns ? since_ns : context->executor->case_begin_ns;
 	ret->number = bus_watch_since(ret->watch, since_ns);
 	return 0;
 }
@@ -326,6 +338,7 @@ static int frame_results_set(struct step_context *context, const struct wanted *
 
 static int can_expect_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
+	struct bus_listening listening;
 	struct wanted wanted;
 	int64_t within_ns;
 	char actual[64];
@@ -335,10 +348,11 @@ static int can_expect_run(struct step_context *context, const struct step_call *
 	    (r = step_arg_integer(context, call, "within", 1000000000, &within_ns, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "count", 1, &wanted.count, err)) < 0)
 		return r;
+	listening = (struct bus_listening){wanted.watch, wanted.since_ns};
 	r = step_wait(context, wanted_step, &wanted, within_ns, err);
 	if (r == 0)
 		return frame_results_set(context, &wanted, err);
-	if (r != -ETIMEDOUT)
+	if ((r = bus_listened(&listening, r, err)) != -ETIMEDOUT)
 		return r;
 	snprintf(actual, sizeof(actual), "%lld within %lld ms", (long long)wanted.found, (long long)(within_ns / 1000000));
 	return step_check_failed(context, err, "the frame", actual, "frame 0x%03x did not come on %s", wanted.id, wanted.watch->channel);
@@ -351,6 +365,7 @@ const struct step_def step_can_expect = {
         .args = expect_args,
         .results = frame_results,
         .run = can_expect_run,
+        .check = wanted_check,
 };
 
 /* ---- can.absent -------------------------------------------------------------------------------------------- */
@@ -363,6 +378,7 @@ static const struct arg_def absent_args[] = {
 
 static int can_absent_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
+	struct bus_listening listening;
 	struct wanted wanted;
 	int64_t for_ns;
 	char *hex;
@@ -370,11 +386,14 @@ static int can_absent_run(struct step_context *context, const struct step_call *
 
 	if ((r = wanted_of_call(context, call, &wanted, err)) < 0 || (r = step_arg_integer(context, call, "for", 0, &for_ns, err)) < 0)
 		return r;
-	r = step_wait(context, wanted_step, &wanted, for_ns, err);
-	if (r == -ETIMEDOUT)
-		return 0;
-	if (r < 0)
+	if ((r = bus_hears(wanted.watch, err)) < 0)
 		return r;
+	listening = (struct bus_listening){wanted.watch, wanted.since_ns};
+	r = step_wait(context, wanted_step, &wanted, for_ns, err);
+	if (r < 0) {
+		r = bus_heard_nothing(&listening, r, err);
+		return r == -ETIMEDOUT ? 0 : r;
+	}
 	hex = bytes_to_hex(wanted.message.data, wanted.message.length, 0);
 	r = step_check_failed(context, err, "no such frame", hex, "frame 0x%03x came on %s", wanted.id, wanted.watch->channel);
 	free(hex);
@@ -383,10 +402,13 @@ static int can_absent_run(struct step_context *context, const struct step_call *
 
 const struct step_def step_can_absent = {
         .name = "can.absent",
-        .doc = "Passes when a frame does not come for a time. Put a positive control beside it.",
+        .doc = "Passes when a frame does not come for a time. Put a positive control beside it. A bench whose own node cannot hear "
+               "(bus-off, "
+               "interface down) is a bench error, never a pass.",
         .example = "- can.absent: {id: 0x7e8, for: 200ms}",
         .args = absent_args,
         .run = can_absent_run,
+        .check = wanted_check,
 };
 
 /* ---- can.monitor ------------------------------------------------------------------------------------------- */
@@ -440,6 +462,7 @@ static int monitor_results_set(struct step_context *context, struct wanted *want
 static int can_monitor_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct can_counters before, after;
+	struct bus_listening listening;
 	struct wanted wanted = {0};
 	int64_t for_ns, id, begin_ns;
 	struct can *can;
@@ -454,8 +477,9 @@ static int can_monitor_run(struct step_context *context, const struct step_call 
 	can_counters_read(can, &before);
 	from = wanted.watch->next;
 	begin_ns = loop_now_ns();
+	listening = (struct bus_listening){wanted.watch, begin_ns};
 	r = step_wait(context, NULL, NULL, for_ns, err);
-	if (r != -ETIMEDOUT)
+	if ((r = bus_listened(&listening, r, err)) != -ETIMEDOUT)
 		return r;
 	if ((r = bus_channel(wanted.watch, &can, err)) < 0)
 		return r;
@@ -485,6 +509,11 @@ static const struct arg_def load_args[] = {
         {NULL},
 };
 
+static int load_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	return can_check_length(call, known, "length", true, err);
+}
+
 static int can_load_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct can_message message = {.length = 0};
@@ -512,6 +541,7 @@ const struct step_def step_can_load = {
         .example = "- can.load: 90",
         .args = load_args,
         .run = can_load_run,
+        .check = load_check,
 };
 
 /* ---- can.error, can.restore, can.status, can.recover ------------------------------------------------------- */
@@ -530,6 +560,29 @@ static const struct arg_def error_args[] = {
         {"on", VALUE_BOOL, 0, "true", NULL, 0, 0, "short, silence: begin or end."},
         {NULL},
 };
+
+/* What an action needs, and what says nothing beside it. */
+static int error_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	static const char *const of_frames[] = {"id", "nth", "count", "kind", NULL}, *const of_all[] = {"node", "on", NULL};
+	const char *action = known_text(known, "action");
+	bool frames = action && (strcmp(action, "corrupt") == 0 || strcmp(action, "ack") == 0);
+
+	if (!action)
+		return 0;
+	for (const char *const *name = frames ? of_all : of_frames; *name; name++)
+		if (value_get(call->args, *name))
+			return call_refuse(call, *name, err, "`%s` says nothing to action %s", *name, action);
+	if (frames && !value_get(call->args, "id"))
+		return call_refuse(call, "action", err, "action %s needs `id`: the identifier of the frame", action);
+	if (strcmp(action, "silence") == 0 && !value_get(call->args, "node"))
+		return call_refuse(call, "action", err, "action silence needs `node`: the board that is cut off");
+	if (strcmp(action, "short") == 0 && value_get(call->args, "node"))
+		return call_refuse(call, "node", err, "`node` says nothing to action short: it is the whole bus");
+	return strcmp(action, "ack") == 0 && value_get(call->args, "kind")
+	               ? call_refuse(call, "kind", err, "`kind` says nothing to action ack")
+	               : 0;
+}
 
 static json_t *corrupt_command(int64_t id, int64_t nth, int64_t count, const char *kind)
 {
@@ -569,6 +622,7 @@ const struct step_def step_can_error = {
         .flags = STEP_ACTION,
         .args = error_args,
         .run = can_error_run,
+        .check = error_check,
 };
 
 static const struct arg_def bus_args[] = {ARG_BUS, {NULL}};
@@ -605,7 +659,9 @@ static int can_recover_run(struct step_context *context, const struct step_call 
 
 const struct step_def step_can_recover = {
         .name = "can.recover",
-        .doc = "Brings the harness's own node back from bus-off.",
+        .doc = "Asks the harness's own node to leave bus-off now; it is back 128 x 11 recessive bits later (poll can.status for it), and a "
+               "node that is not bus-off stays as it is. After can.restore it is not needed: that asks for it too, and the node comes back "
+               "by itself.",
         .example = "- can.recover:",
         .flags = STEP_ACTION | STEP_ALWAYS_OK,
         .args = bus_args,

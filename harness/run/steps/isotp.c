@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "can_check.h"
 #include "isotp_session.h"
 #include "steps.h"
 
+#define MESSAGE_MAX (INT64_C(64) << 20)
 #define ARG_SESSION {"connection", VALUE_TEXT, ARG_NAME, ISOTP_DEFAULT_NAME, NULL, 0, 0, "Name of the ISO-TP connection."}
 
 static int out_of_memory(struct error *err)
@@ -42,8 +44,9 @@ static const struct arg_def set_args[] = {
         {"request_id", VALUE_INTEGER, 0, "0x7e0", NULL, 0, 0x1fffffff, "Identifier that we send with."},
         {"response_id", VALUE_INTEGER, 0, "0x7e8", NULL, 0, 0x1fffffff, "Identifier that we receive."},
         {"addressing", VALUE_TEXT, 0, "normal", addressings, 0, 0, "Addressing format; fixed ones have their addresses in the ids."},
-        {"extension_tx", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "N_TA or N_AE that we send."},
-        {"extension_rx", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "N_TA or N_AE that we take."},
+        {"extended", VALUE_BOOL, 0, NULL, NULL, 0, 0, "29-bit identifiers (default: as soon as one needs more than 11 bits)."},
+        {"extension_tx", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "N_TA or N_AE that we send (extended and mixed need it)."},
+        {"extension_rx", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "N_TA or N_AE that we take (extended and mixed need it)."},
         {"fd", VALUE_BOOL, 0, "true", NULL, 0, 0, "CAN FD frames."},
         {"tx_dl", VALUE_INTEGER, 0, NULL, NULL, 8, 64, "Largest frame (default: 64, classic 8)."},
         {"pad", VALUE_BOOL, 0, "true", NULL, 0, 0, "Fill frames up to 8 bytes."},
@@ -67,8 +70,96 @@ static int ids_of_call(struct step_context *context, const struct step_call *cal
 		return r;
 	setup->request_id = (uint32_t)request;
 	setup->response_id = (uint32_t)response;
-	setup->extended_id = request > 0x7ff || response > 0x7ff;
+	return step_arg_bool(context, call, "extended", request > 0x7ff || response > 0x7ff, &setup->extended_id, err);
+}
+
+/* ISO 15765-2:2016 10.3.3: 0x18DA, N_TA, N_SA physical, 0x18DB functional; the priority may be another one. */
+static bool is_fixed(int64_t id)
+{
+	return id > 0x7ff && ((id >> 16 & 0x3ff) == 0xda || (id >> 16 & 0x3ff) == 0xdb);
+}
+
+static int check_fixed(const struct step_call *call, const struct value *known, struct error *err)
+{
+	static const char *const names[] = {"request_id", "response_id"};
+	int64_t ids[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		if (!known_integer(known, names[i], &ids[i]))
+			return 0;
+		if (!is_fixed(ids[i]))
+			return call_refuse(call, names[i], err,
+			                   "normal-fixed addressing has 29-bit identifiers 0x18DAttss or 0x18DBttss, `%s` is 0x%llx",
+			                   names[i], (unsigned long long)ids[i]);
+	}
+	/* A functional request is answered with a physical one. */
+	if ((ids[0] >> 16 & 0xff) == 0xdb || ids[1] == ((ids[0] & ~0xffff) | (ids[0] & 0xff) << 8 | (ids[0] >> 8 & 0xff)))
+		return 0;
+	return call_refuse(call, "response_id", err,
+	                   "the addresses in `response_id` 0x%llx are not those of `request_id` 0x%llx, exchanged",
+	                   (unsigned long long)ids[1], (unsigned long long)ids[0]);
+}
+
+static int check_extension(const struct step_call *call, const char *addressing, struct error *err)
+{
+	static const char *const names[] = {"extension_tx", "extension_rx"};
+	bool needed = strcmp(addressing, "extended") == 0 || strcmp(addressing, "mixed") == 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		bool there = value_get(call->args, names[i]) != NULL;
+
+		if (needed && !there)
+			return call_refuse(call, "addressing", err, "%s addressing needs `%s`: the address byte before the PCI", addressing,
+			                   names[i]);
+		if (!needed && there)
+			return call_refuse(call, names[i], err, "%s addressing has no address byte: `%s` says nothing", addressing,
+			                   names[i]);
+	}
 	return 0;
+}
+
+static int check_ids(const struct step_call *call, const struct value *known, struct error *err)
+{
+	int64_t request, response;
+	bool extended;
+	int r;
+
+	if ((r = can_check_id(call, known, "request_id", err)) < 0 || (r = can_check_id(call, known, "response_id", err)) < 0)
+		return r;
+	if (!known_integer(known, "request_id", &request) || !known_integer(known, "response_id", &response))
+		return 0;
+	if (request == response)
+		return call_refuse(call, value_get(call->args, "response_id") ? "response_id" : "request_id", err,
+		                   "`request_id` and `response_id` are both 0x%llx: two nodes must not send one identifier",
+		                   (unsigned long long)request);
+	if (!known_bool(known, "extended", &extended) && (request > 0x7ff) != (response > 0x7ff))
+		return call_refuse(call, request > 0x7ff ? "request_id" : "response_id", err,
+		                   "one identifier has 11 bits, the other 29: `extended: true` makes both 29 bits");
+	return 0;
+}
+
+static int check_tx_dl(const struct step_call *call, const struct value *known, struct error *err)
+{
+	int64_t tx_dl;
+	bool fd;
+
+	if (!known_integer(known, "tx_dl", &tx_dl) || !known_bool(known, "fd", &fd))
+		return 0;
+	if (!fd && tx_dl != 8)
+		return call_refuse(call, "tx_dl", err, "`tx_dl` is %lld: a classic frame (`fd: false`) has 8 bytes", (long long)tx_dl);
+	return can_check_length(call, known, "tx_dl", true, err);
+}
+
+static int set_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	const char *addressing = known_text(known, "addressing");
+	int r = check_ids(call, known, err);
+
+	if (r == 0)
+		r = check_tx_dl(call, known, err);
+	if (r == 0 && addressing)
+		r = check_extension(call, addressing, err);
+	return r == 0 && addressing && strcmp(addressing, "normal-fixed") == 0 ? check_fixed(call, known, err) : r;
 }
 
 static int bytes_of_call(struct step_context *context, const struct step_call *call, struct isotp_options *options, struct error *err)
@@ -140,6 +231,7 @@ const struct step_def step_isotp_set = {
         .example = "- isotp.set: {block_size: 2, st_min: 5}",
         .args = set_args,
         .run = isotp_set_run,
+        .check = set_check,
 };
 
 /* ---- isotp.misbehave --------------------------------------------------------------------------------------- */
@@ -269,6 +361,22 @@ static int facts_set(struct step_context *context, const struct isotp_session *s
 	return step_result_duration(context, "largest_gap", facts.largest_cf_gap_ns);
 }
 
+static int message_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	const struct bytes *data = known_bytes(known, "data");
+	int64_t length;
+
+	if (data && data->length == 0)
+		return call_refuse(call, "data", err, "ISO-TP has no empty message");
+	if (!known_integer(known, "length", &length))
+		return 0;
+	if (length > MESSAGE_MAX)
+		return call_refuse(call, "length", err, "a message has at most 64 MiB here");
+	if (data && (int64_t)data->length > length)
+		return call_refuse(call, "length", err, "`length` is %lld, but `data` has %zu bytes", (long long)length, data->length);
+	return 0;
+}
+
 static int message_of_call(struct step_context *context, const struct step_call *call, struct bytes *ret, struct error *err)
 {
 	const struct bytes *data;
@@ -278,8 +386,6 @@ static int message_of_call(struct step_context *context, const struct step_call 
 	if ((r = step_arg_bytes(context, call, "data", &data, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "length", 0, &length, err)) < 0)
 		return r;
-	if (length > 64 << 20)
-		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "a message has at most 64 MiB here");
 	if (bytes_append(ret, data->data, data->length) < 0)
 		return out_of_memory(err);
 	while ((int64_t)ret->length < length)
@@ -302,6 +408,9 @@ static int message_send(struct step_context *context, const struct step_call *ca
 	bytes_free(&message);
 	if (r == 0)
 		r = isotp_session_sent(context, session, within_ns, err);
+	/* What did not get through says nothing of the device when we were off the bus. */
+	if (r == -ETIMEDOUT || (r == 0 && isotp_send_result(session->link) != ISOTP_OK))
+		r = bus_listened(&(struct bus_listening){session->watch, session->begun_ns}, -ETIMEDOUT, err);
 	return r == -ETIMEDOUT ? 0 : r;
 }
 
@@ -347,6 +456,7 @@ const struct step_def step_isotp_send = {
         .args = send_args,
         .results = send_results,
         .run = isotp_send_run,
+        .check = message_check,
 };
 
 /* ---- isotp.request, isotp.receive -------------------------------------------------------------------------- */
@@ -371,10 +481,11 @@ static bool is_pending(const struct bytes *message)
 	return message->length == 3 && message->data[0] == 0x7f && message->data[2] == 0x78;
 }
 
-/* Waits for a message, through 0x78. *ret_result: its name; 0 also when none came. */
-static int answer_wait(struct step_context *context, struct isotp_session *session, int64_t within_ns, struct bytes *ret,
-                       const char **ret_result, struct error *err)
+/* Waits for a message, through 0x78. *ret_result: its name; 0 also when none came to a bench that listened since then. */
+static int answer_wait(struct step_context *context, struct isotp_session *session, int64_t since_ns, int64_t within_ns, bool silent,
+                       struct bytes *ret, const char **ret_result, struct error *err)
 {
+	struct bus_listening listening = {session->watch, since_ns};
 	int r;
 
 	do {
@@ -383,7 +494,11 @@ static int answer_wait(struct step_context *context, struct isotp_session *sessi
 		r = isotp_session_receive(context, session, within_ns, ret, err);
 	} while (r == 0 && is_pending(ret));
 	*ret_result = r == 0 ? "N_OK" : r == -EPIPE ? isotp_result_name(isotp_receive_result(session->link)) : "none";
-	return r == -ETIMEDOUT || r == -EPIPE ? 0 : r;
+	if (r == -EPIPE) /* a reception that broke off: by our own deafness? */
+		r = bus_listened(&listening, -ETIMEDOUT, err);
+	else
+		r = silent ? bus_heard_nothing(&listening, r, err) : bus_listened(&listening, r, err);
+	return r == -ETIMEDOUT ? 0 : r;
 }
 
 static int answer_judge(struct step_context *context, const struct step_call *call, const struct isotp_session *session,
@@ -430,7 +545,7 @@ static int isotp_request_run(struct step_context *context, const struct step_cal
 		return r;
 	if (!call->expect && (r = check_sent(context, session, err)) < 0)
 		return r;
-	r = answer_wait(context, session, answer_within_ns, &answer, &result, err);
+	r = answer_wait(context, session, session->begun_ns, answer_within_ns, silent, &answer, &result, err);
 	if (r == 0)
 		r = answer_judge(context, call, session, &answer, result, silent, err);
 	bytes_free(&answer);
@@ -446,6 +561,7 @@ const struct step_def step_isotp_request = {
         .args = request_args,
         .results = request_results,
         .run = isotp_request_run,
+        .check = message_check,
 };
 
 static const struct arg_def receive_args[] = {
@@ -469,7 +585,7 @@ static int isotp_receive_run(struct step_context *context, const struct step_cal
 	    (r = step_arg_integer(context, call, "within", 2000000000, &within_ns, err)) < 0 ||
 	    (r = step_arg_bool(context, call, "silent", false, &silent, err)) < 0)
 		return r;
-	r = answer_wait(context, session, within_ns, &answer, &result, err);
+	r = answer_wait(context, session, loop_now_ns(), within_ns, silent, &answer, &result, err);
 	if (r == 0)
 		r = answer_judge(context, call, session, &answer, result, silent, err);
 	bytes_free(&answer);
@@ -491,6 +607,7 @@ static const struct arg_def frame_args[] = {
         ARG_BUS,
         {"data", VALUE_BYTES, ARG_REQUIRED | ARG_SCALAR, NULL, NULL, 0, 0, "The frame's bytes, PCI included; nothing is filled up to 8."},
         {"id", VALUE_INTEGER, 0, "0x7e0", NULL, 0, 0x1fffffff, "Identifier."},
+        {"extended", VALUE_BOOL, 0, NULL, NULL, 0, 0, "29-bit identifier (default: as soon as it needs more than 11 bits)."},
         {"fd", VALUE_BOOL, 0, "true", NULL, 0, 0, "CAN FD frame with bit rate switch."},
         {NULL},
 };
@@ -501,17 +618,16 @@ static int isotp_frame_run(struct step_context *context, const struct step_call 
 	const struct bytes *data;
 	struct bus_watch *watch;
 	int64_t id;
-	bool fd;
+	bool fd, extended;
 	int r;
 
 	if ((r = bus_watch_of_call(context, call, &watch, err)) < 0 || (r = step_arg_bytes(context, call, "data", &data, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "id", 0x7e0, &id, err)) < 0 ||
+	    (r = step_arg_bool(context, call, "extended", id > 0x7ff, &extended, err)) < 0 ||
 	    (r = step_arg_bool(context, call, "fd", true, &fd, err)) < 0)
 		return r;
-	if (data->length > (fd ? CAN_MESSAGE_MAX : 8))
-		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "a frame has at most %d bytes", fd ? CAN_MESSAGE_MAX : 8);
 	message.id = (uint32_t)id;
-	message.flags = (uint8_t)((fd ? CAN_MESSAGE_FD | CAN_MESSAGE_BRS : 0) | (id > 0x7ff ? CAN_MESSAGE_EXTENDED : 0));
+	message.flags = (uint8_t)((fd ? CAN_MESSAGE_FD | CAN_MESSAGE_BRS : 0) | (extended ? CAN_MESSAGE_EXTENDED : 0));
 	bus_message_set_data(&message, data->data, data->length, 0xcc);
 	return bus_transmit(context, watch, &message, NULL, err);
 }
@@ -523,4 +639,5 @@ const struct step_def step_isotp_frame = {
         .flags = STEP_ACTION,
         .args = frame_args,
         .run = isotp_frame_run,
+        .check = can_check_frame,
 };

@@ -184,10 +184,14 @@ int isotp_session_open(struct step_context *context, struct bus_watch *watch, co
 
 int isotp_session_send(struct isotp_session *session, const uint8_t *data, size_t length, struct error *err)
 {
-	int r = isotp_send(session->link, data, length, loop_now_ns());
+	int r = bus_hears(session->watch, err);
 
 	if (r < 0)
+		return r;
+	r = isotp_send(session->link, data, length, loop_now_ns());
+	if (r < 0)
 		return error_set(err, ERROR_TESTCASE, -r, r == -EBUSY ? "a message of this connection is under way" : "no such message");
+	session->begun_ns = loop_now_ns();
 	session->send_result = ISOTP_PENDING;
 	bytes_clear(&session->outgoing);
 	if (bytes_append(&session->outgoing, data, length) < 0)
@@ -257,9 +261,13 @@ static int uds_answer(struct step_context *context, struct isotp_session *sessio
 		struct bytes answer = {0};
 		int r = isotp_session_receive(context, session, UDS_WITHIN_NS, &answer, err);
 
-		if (r == -ETIMEDOUT || r == -EPIPE)
+		if (r == -ETIMEDOUT || r == -EPIPE) {
+			r = bus_listened(&(struct bus_listening){session->watch, session->begun_ns}, -ETIMEDOUT, err);
+			if (r != -ETIMEDOUT)
+				return r;
 			return step_check_failed(context, err, "a response", "none", "request %02x over ISO-TP was not answered",
 			                         request[0]);
+		}
 		if (r < 0)
 			return r;
 		if (answer.length > 0 && answer.data[0] == (request[0] | 0x40)) {
@@ -293,6 +301,8 @@ int isotp_uds(struct step_context *context, struct bus_watch *watch, const uint8
 	if (r == 0)
 		r = isotp_session_sent(context, session, UDS_WITHIN_NS, err);
 	if (r == -ETIMEDOUT || (r == 0 && isotp_send_result(session->link) != ISOTP_OK))
+		r = bus_listened(&(struct bus_listening){session->watch, session->begun_ns}, -ETIMEDOUT, err);
+	if (r == -ETIMEDOUT)
 		r = step_check_failed(context, err, "N_OK", isotp_result_name(isotp_send_result(session->link)),
 		                      "request %02x could not be sent over ISO-TP", request[0]);
 	if (r == 0)

@@ -17,6 +17,7 @@ struct isotp_session {
 	uint8_t flags; /* of our frames */
 	bool waiting;  /* a frame of ours is not on the bus yet */
 	uint64_t ticket;
+	int64_t begun_ns;              /* when the last message was begun */
 	int64_t sent_ns;               /* end of the last frame of the last message that was sent */
 	int64_t received_ns;           /* end of the last frame that came */
 	enum isotp_result send_result; /* noted on the timeline when it changes */

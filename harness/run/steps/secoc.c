@@ -2,10 +2,12 @@
 /* Secured PDUs, right ones and wrong ones, and what the receiver says of them. Rules: docs/reference/secoc.md. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "can_check.h"
 #include "secoc_bench.h"
 #include "steps.h"
 
@@ -46,27 +48,35 @@ static const struct arg_def pdu_args[] = {
         {NULL},
 };
 
+/* The arguments that are fields of a layout, with a preset's values as their defaults. */
+static const struct {
+	const char *name;
+	size_t at;
+} layout_fields[] = {{"mac_from", offsetof(struct secoc_layout, mac_from)},
+                     {"mac_bytes", offsetof(struct secoc_layout, mac_bytes)},
+                     {"freshness_bits", offsetof(struct secoc_layout, freshness_bits)},
+                     {"freshness_sent_bits", offsetof(struct secoc_layout, freshness_sent_bits)},
+                     {"mac_bits", offsetof(struct secoc_layout, mac_bits)},
+                     {"trip_bits", offsetof(struct secoc_layout, trip_bits)},
+                     {"reset_bits", offsetof(struct secoc_layout, reset_bits)},
+                     {"counter_bits", offsetof(struct secoc_layout, counter_bits)},
+                     {"flag_bits", offsetof(struct secoc_layout, flag_bits)}};
+#define LAYOUT_FIELDS (sizeof(layout_fields) / sizeof(*layout_fields))
+
+static unsigned *layout_field(struct secoc_layout *layout, unsigned i)
+{
+	return (unsigned *)((char *)layout + layout_fields[i].at);
+}
+
 static int layout_numbers(struct step_context *context, const struct step_call *call, struct secoc_layout *layout, struct error *err)
 {
-	const struct {
-		const char *name;
-		unsigned *field;
-	} fields[] = {{"mac_from", &layout->mac_from},
-	              {"mac_bytes", &layout->mac_bytes},
-	              {"freshness_bits", &layout->freshness_bits},
-	              {"freshness_sent_bits", &layout->freshness_sent_bits},
-	              {"mac_bits", &layout->mac_bits},
-	              {"trip_bits", &layout->trip_bits},
-	              {"reset_bits", &layout->reset_bits},
-	              {"counter_bits", &layout->counter_bits},
-	              {"flag_bits", &layout->flag_bits}};
 	int64_t value;
 	int r = step_arg_bool(context, call, "data_id_in_mac", layout->data_id_in_mac, &layout->data_id_in_mac, err);
 
-	for (unsigned i = 0; r == 0 && i < sizeof(fields) / sizeof(*fields); i++) {
-		r = step_arg_integer(context, call, fields[i].name, *fields[i].field, &value, err);
+	for (unsigned i = 0; r == 0 && i < LAYOUT_FIELDS; i++) {
+		r = step_arg_integer(context, call, layout_fields[i].name, *layout_field(layout, i), &value, err);
 		if (r == 0)
-			*fields[i].field = (unsigned)value;
+			*layout_field(layout, i) = (unsigned)value;
 	}
 	return r;
 }
@@ -94,6 +104,52 @@ static int layout_of_call(struct step_context *context, const struct step_call *
 		return -EINVAL;
 	}
 	return r;
+}
+
+static bool is_open(const struct step_call *call, const struct value *known, const char *name)
+{
+	return value_get(call->args, name) && !value_get(known, name);
+}
+
+/* Of a written call whose numbers are all known. False: not all are. */
+static bool layout_known(const struct step_call *call, const struct value *known, struct secoc_layout *layout)
+{
+	const char *name = known_text(known, "layout");
+	bool open = !name || is_open(call, known, "data_id_in_mac") || is_open(call, known, "authentic_bytes");
+	int64_t value;
+
+	for (unsigned i = 0; i < LAYOUT_FIELDS; i++)
+		open = open || is_open(call, known, layout_fields[i].name);
+	if (open)
+		return false;
+	if (known_integer(known, "authentic_bytes", &value))
+		layout->authentic_bytes = (unsigned)value;
+	if (strcmp(name, "free") == 0)
+		layout->mac_bytes = layout->authentic_bytes;
+	else if (secoc_layout_preset(name, layout) < 0)
+		return false;
+	(void)known_bool(known, "data_id_in_mac", &layout->data_id_in_mac);
+	for (unsigned i = 0; i < LAYOUT_FIELDS; i++)
+		if (known_integer(known, layout_fields[i].name, &value))
+			*layout_field(layout, i) = (unsigned)value;
+	return true;
+}
+
+/* A forgotten number would count as zero, and every PDU as a wrong one. */
+static int pdu_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	const char *name = known_text(known, "layout");
+	struct secoc_layout layout = {0};
+	struct error why = {0};
+	int r = secoc_check_key(call, known, err);
+
+	if (r < 0 || !layout_known(call, known, &layout))
+		return r;
+	if (layout.authentic_bytes == 0 && !value_get(call->args, "authentic_bytes"))
+		return call_refuse(call, "layout", err, "layout %s needs `authentic_bytes`: the length of the authentic PDU", name);
+	if (layout.data_id_in_mac && !value_get(call->args, "data_id"))
+		return call_refuse(call, "layout", err, "layout %s needs `data_id`: its MAC covers it", name);
+	return secoc_layout_check(&layout, &why) < 0 ? call_refuse(call, "layout", err, "%s", why.message) : 0;
 }
 
 static struct secoc_pdu_state *pdu_slot(struct secoc_bench *bench, uint32_t id)
@@ -139,6 +195,7 @@ const struct step_def step_secoc_pdu = {
         .example = "- secoc.pdu: {id: 0x110, layout: profile1, data_id: 0x0101, authentic_bytes: 4}",
         .args = pdu_args,
         .run = secoc_pdu_run,
+        .check = pdu_check,
 };
 
 /* ---- secoc.send: what is sent ------------------------------------------------------------------------------ */
@@ -176,6 +233,46 @@ static const struct result_def send_results[] = {
         {"freshness", VALUE_INTEGER, "Complete freshness value that was sent."},
         {NULL},
 };
+
+/* What contradicts each other, or says nothing beside something else. */
+static int send_check_together(const struct step_call *call, struct error *err)
+{
+	static const struct {
+		const char *name;
+		const char *const others[12];
+		const char *why;
+	} groups[] = {
+	        {"pdu",
+	         {"data", "freshness", "jump", "flip_bit", "mac", "mac_bits_right", "mac_is", "little_endian", "without_data_id", "data_id",
+	          "key", NULL},
+	         "those bytes are sent as they are"},
+	        {"freshness", {"jump", NULL}, "both say the freshness"},
+	        {"mac", {"mac_bits_right", "mac_is", "little_endian", "without_data_id", "data_id", "key", NULL}, "no MAC is computed"},
+	        {"mac_is", {"mac_bits_right", "little_endian", "without_data_id", "data_id", "key", NULL}, "no MAC is computed"},
+	        {"without_data_id", {"data_id", NULL}, "the MAC is made with it or without it"},
+	};
+	int r = 0;
+
+	for (unsigned i = 0; r == 0 && i < sizeof(groups) / sizeof(*groups); i++)
+		r = call_check_alone(call, groups[i].name, groups[i].others, groups[i].why, err);
+	return r;
+}
+
+static int send_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	bool classic = false, remote = false;
+	int r;
+
+	if ((r = send_check_together(call, err)) < 0 || (r = secoc_check_key(call, known, err)) < 0 ||
+	    (r = can_check_id(call, known, value_get(call->args, "as_id") ? "as_id" : "id", err)) < 0 ||
+	    (r = can_check_bytes(call, known, "data", CAN_MESSAGE_MAX, "a frame", err)) < 0 ||
+	    (r = can_check_bytes(call, known, "pdu", CAN_MESSAGE_MAX, "a frame", err)) < 0 ||
+	    (r = can_check_bytes(call, known, "mac", 16, "a MAC", err)) < 0)
+		return r;
+	(void)known_bool(known, "classic", &classic);
+	(void)known_bool(known, "remote", &remote);
+	return can_check_length(call, known, "length", !classic && !remote, err);
+}
 
 struct attempt {
 	struct secoc_bench *bench;
@@ -317,8 +414,11 @@ static int pdu_of_call(struct step_context *context, const struct step_call *cal
 		attempt->freshness = secoc_candidate(layout, raw->data, raw->length, attempt->state->last);
 		return raw->length <= 64 && bytes_append(&attempt->pdu, raw->data, raw->length) == 0 ? 0 : out_of_memory(err);
 	}
-	if (data)
-		memcpy(attempt->authentic, data->data, data->length < 64 ? data->length : 64);
+	if (data && data->length > layout->authentic_bytes)
+		return call_refuse(call, "data", err, "`data` has %zu bytes, the authentic PDU of 0x%03x has %u", data->length,
+		                   attempt->state->id, layout->authentic_bytes);
+	if (data && data->length > 0)
+		memcpy(attempt->authentic, data->data, data->length);
 	r = secoc_make(attempt->other_key ? attempt->other_key : attempt->state->key, layout, attempt->authentic, attempt->freshness,
 	               &attempt->mutation, &attempt->pdu);
 	if (r == -EINVAL)
@@ -451,8 +551,13 @@ static int secoc_send_run(struct step_context *context, const struct step_call *
 	struct can_message sent;
 	int r = attempt_of_call(context, call, &attempt, err);
 
+	if (r < 0 && err && err->domain == ERROR_USAGE)
+		err->domain = ERROR_TESTCASE;
 	if (r == 0)
 		r = attempt_send(context, &attempt, &verdict, &sent, err);
+	/* Silence that was not waited out is nobody's fault but the case's. */
+	if (r == -ETIME && attempt.silence_allowed && err && err->domain == ERROR_DUT)
+		err->domain = ERROR_TESTCASE;
 	if (r == 0)
 		r = secoc_verdict_judge(context, attempt.expectation, &verdict, attempt.what, err);
 	if (r == 0)
@@ -473,6 +578,7 @@ const struct step_def step_secoc_send = {
         .args = send_args,
         .results = send_results,
         .run = secoc_send_run,
+        .check = send_check,
 };
 
 /* ---- secoc.verdict, secoc.read ----------------------------------------------------------------------------- */
@@ -641,6 +747,26 @@ static int sync_learn(struct step_context *context, struct sync *sync, struct er
 	return 0;
 }
 
+static int sync_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	static const struct {
+		const char *name;
+		const char *const others[8];
+		const char *why;
+	} groups[] = {
+	        {"pdu",
+	         {"trip", "reset", "trip_step", "reset_step", "flip_bit", "key", "message_id", NULL},
+	         "those bytes are sent as they are"},
+	        {"trip", {"trip_step", NULL}, "both say the trip counter"},
+	        {"reset", {"reset_step", NULL}, "both say the reset counter"},
+	};
+	int r = secoc_check_key(call, known, err);
+
+	for (unsigned i = 0; r == 0 && i < sizeof(groups) / sizeof(*groups); i++)
+		r = call_check_alone(call, groups[i].name, groups[i].others, groups[i].why, err);
+	return r < 0 ? r : can_check_bytes(call, known, "pdu", 8, "a classic CAN frame", err);
+}
+
 static int sync_numbers(struct step_context *context, const struct step_call *call, struct sync *sync, struct error *err)
 {
 	bool stepped = step_has_arg(call, "trip_step") || step_has_arg(call, "trip") || step_has_arg(call, "reset");
@@ -738,4 +864,5 @@ const struct step_def step_secoc_sync = {
         .args = sync_args,
         .results = sync_results,
         .run = secoc_sync_run,
+        .check = sync_check,
 };

@@ -141,7 +141,7 @@ void secoc_frame(const struct secoc_pdu_state *pdu, const struct bytes *bytes, s
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->id = pdu->id;
-	ret->flags = pdu->fd ? CAN_MESSAGE_FD | CAN_MESSAGE_BRS : 0;
+	ret->flags = (uint8_t)((pdu->fd ? CAN_MESSAGE_FD | CAN_MESSAGE_BRS : 0) | (pdu->id > 0x7ff ? CAN_MESSAGE_EXTENDED : 0));
 	bus_message_set_data(ret, bytes->data, bytes->length, 0);
 }
 
@@ -192,9 +192,10 @@ int secoc_verdict_wait(struct step_context *context, struct secoc_bench *bench, 
                        struct secoc_verdict *ret, struct error *err)
 {
 	struct verdict_search search = {.bench = bench, .id = id, .number = from};
+	struct bus_listening listening = {bench->watch, loop_now_ns()};
 	int r = step_wait(context, verdict_step, &search, within_ns, err);
 
-	if (r < 0 && r != -ETIMEDOUT)
+	if (r < 0 && (r = bus_listened(&listening, r, err)) != -ETIMEDOUT)
 		return r;
 	*ret = (struct secoc_verdict){.result = SECOC_RESULT_NONE};
 	if (r < 0)

@@ -42,7 +42,8 @@ static bool reception_step(void *context)
 	while (reception->number < watch->next) {
 		const struct bus_frame *frame = bus_watch_frame(watch, reception->number++);
 
-		if (frame->transmitted || frame->message.id != reception->state->id || frame->message.flags & CAN_MESSAGE_EXTENDED)
+		if (frame->transmitted || frame->message.id != reception->state->id ||
+		    ((frame->message.flags & CAN_MESSAGE_EXTENDED) != 0) != (reception->state->id > 0x7ff))
 			continue;
 		reception->message = frame->message;
 		return true;
@@ -130,8 +131,10 @@ static int secoc_expect_run(struct step_context *context, const struct step_call
 	    (r = reception_learn(context, call, &reception, err)) < 0)
 		return r;
 	for (int64_t i = 0; r == 0 && i < count; i++) {
+		struct bus_listening listening = {reception.bench->watch, loop_now_ns()};
+
 		r = step_wait(context, reception_step, &reception, within_ns, err);
-		if (r == -ETIMEDOUT)
+		if (r == -ETIMEDOUT && (r = bus_listened(&listening, r, err)) == -ETIMEDOUT)
 			return step_check_failed(context, err, "a secured PDU", "none", "no frame 0x%03x came within %" PRId64 " ms",
 			                         reception.state->id, within_ns / 1000000);
 		if (r == 0)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "can_check.h"
 #include "secoc_bench.h"
 #include "steps.h"
 
@@ -17,6 +18,7 @@
 #define STALL_NS     INT64_C(3000000000)
 #define CONFIDENCE   0.95
 #define PROGRESS_MIN 1
+#define COLLISIONS   4 /* error frames of the swept identifier that are more than a disturbance */
 
 static const char *const modes[] = {"bits", "forgeries", NULL};
 
@@ -59,7 +61,9 @@ struct sweep {
 	int64_t window, attempts;
 	struct forgery queue[WINDOW_MAX]; /* sent, without verdict; the oldest at head */
 	unsigned head, queued;
-	uint64_t unexplained_freshness;
+	unsigned foreign;    /* frames of this identifier that another node sent */
+	unsigned collisions; /* error frames of this identifier */
+	int64_t begin_ns, end_ns;
 	int failure;
 	struct error error;
 };
@@ -130,11 +134,27 @@ static void forgery_accepted(struct sweep *sweep, const struct forgery *forgery,
 	state->last = (state->last & ~mask) | verdict->freshness;
 }
 
+static bool is_foreign(const struct sweep *sweep, const struct can_message *message, bool transmitted)
+{
+	return !transmitted && message->id == sweep->state->id && !(message->flags & CAN_MESSAGE_EXTENDED);
+}
+
+static void sweep_on_event(const struct event *event, void *context)
+{
+	struct sweep *sweep = context;
+
+	if (strcmp(event->kind, "can.error") == 0 && strcmp(event->channel, sweep->bench->watch->channel) == 0 &&
+	    json_integer_value(json_object_get(event->data, "id")) == sweep->state->id)
+		sweep->collisions++;
+}
+
 static void sweep_on_frame(const struct can_message *message, bool transmitted, void *context)
 {
 	struct sweep *sweep = context;
 	struct secoc_verdict verdict;
 
+	if (is_foreign(sweep, message, transmitted))
+		sweep->foreign++;
 	if (!transmitted && sweep->queued > 0 && secoc_verdict_read(message, sweep->state->id, &verdict)) {
 		const struct forgery *forgery = &sweep->queue[sweep->head];
 
@@ -156,8 +176,53 @@ static bool sweep_progress(void *context)
 {
 	const struct progress *progress = context;
 
-	return progress->sweep->failure || progress->sweep->done >= progress->sweep->count ||
+	return progress->sweep->failure || progress->sweep->foreign || progress->sweep->done >= progress->sweep->count ||
 	       progress->sweep->done >= progress->before + 4096;
+}
+
+/* Two senders of one identifier destroy each other's frames: nothing that comes of it is the device's fault. */
+static int sweep_shared(const struct sweep *sweep, struct error *err)
+{
+	return error_set(
+	        err, ERROR_TESTCASE, EADDRINUSE,
+	        "another node sends 0x%03x too (%u of its frames, %u error frames): a sweep needs the identifier for itself. If it is "
+	        "the ecu's own periodic frame, set its parameter secoc.send_ms to 0 before (board.param and board.restart, or --param "
+	        "ecu:secoc.send_ms=0)",
+	        sweep->state->id, sweep->foreign, sweep->collisions);
+}
+
+static bool is_shared(const struct sweep *sweep)
+{
+	return sweep->foreign > 0 || sweep->collisions >= COLLISIONS;
+}
+
+/* Already before it begins: what the device sent in this case. */
+static int sweep_check_before(struct sweep *sweep, struct error *err)
+{
+	struct bus_watch *watch = sweep->bench->watch;
+
+	for (uint64_t n = bus_watch_since(watch, 0); n < watch->next; n++) {
+		const struct bus_frame *frame = bus_watch_frame(watch, n);
+
+		if (is_foreign(sweep, &frame->message, frame->transmitted))
+			sweep->foreign++;
+	}
+	return sweep->foreign ? sweep_shared(sweep, err) : 0;
+}
+
+static int sweep_wait(struct step_context *context, struct sweep *sweep, struct error *err)
+{
+	int r = 0;
+
+	sweep_fill(sweep);
+	while (r == 0 && sweep->failure == 0 && sweep->foreign == 0 && sweep->done < sweep->count) {
+		struct progress progress = {sweep, sweep->done};
+
+		r = step_wait(context, sweep_progress, &progress, STALL_NS, err);
+		if (r == -ETIMEDOUT && sweep->done >= progress.before + PROGRESS_MIN && loop_now_ns() < context->deadline_ns)
+			r = 0;
+	}
+	return r;
 }
 
 static int sweep_pump(struct step_context *context, struct sweep *sweep, struct error *err)
@@ -166,19 +231,22 @@ static int sweep_pump(struct step_context *context, struct sweep *sweep, struct 
 
 	if (r < 0)
 		return r;
-	sweep_fill(sweep);
-	while (r == 0 && sweep->failure == 0 && sweep->done < sweep->count) {
-		struct progress progress = {sweep, sweep->done};
-
-		r = step_wait(context, sweep_progress, &progress, STALL_NS, err);
-		if (r == -ETIMEDOUT && sweep->done >= progress.before + PROGRESS_MIN && loop_now_ns() < context->deadline_ns)
-			r = 0;
-	}
+	if (timeline_observe(context->timeline, sweep_on_event, sweep) < 0)
+		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	sweep->begin_ns = loop_now_ns();
+	if (r == 0)
+		r = sweep_wait(context, sweep, err);
+	sweep->end_ns = loop_now_ns();
+	timeline_unobserve(context->timeline, sweep_on_event, sweep);
 	rig_bus_unobserve(sweep->bench->watch->bus, sweep_on_frame, sweep);
+	if (is_shared(sweep) && sweep->done < sweep->count)
+		return sweep_shared(sweep, err);
 	if (sweep->failure) {
 		*err = sweep->error;
 		return sweep->failure;
 	}
+	if (r == -ETIMEDOUT)
+		r = bus_listened(&(struct bus_listening){sweep->bench->watch, sweep->begin_ns}, r, err);
 	if (r == -ETIMEDOUT)
 		return step_check_failed(context, err, "a verdict", "none",
 		                         "after %" PRId64 " of %" PRId64 " forged PDUs no more verdicts came", sweep->done, sweep->count);
@@ -187,15 +255,46 @@ static int sweep_pump(struct step_context *context, struct sweep *sweep, struct 
 
 /* ---- the judgement ----------------------------------------------------------------------------------------- */
 
-static int sweep_results_set(struct step_context *context, const struct sweep *sweep, int64_t time_ns)
+struct figures {
+	double expected, low, high; /* of the acceptance probability, two-sided */
+	int64_t rate;               /* PDUs a second */
+};
+
+static struct figures sweep_figures(const struct sweep *sweep)
 {
-	double low, high, expected = (double)(sweep->count * sweep->attempts) * exp2(-(double)sweep->state->layout.mac_bits);
+	int64_t time_ns = sweep->end_ns - sweep->begin_ns;
+	struct figures figures = {.expected = (double)(sweep->done * sweep->attempts) * exp2(-(double)sweep->state->layout.mac_bits),
+	                          .rate = time_ns > 0 ? sweep->done * INT64_C(1000000000) / time_ns : 0};
+
+	secoc_interval((uint64_t)sweep->accepted, (uint64_t)sweep->done, CONFIDENCE, &figures.low, &figures.high);
+	return figures;
+}
+
+/* For the reports; also of a sweep that broke off. */
+static void sweep_tell(struct step_context *context, const struct sweep *sweep, const struct figures *figures)
+{
+	json_t *data = json_pack("{s:I,s:s,s:i,s:I,s:b,s:I,s:I,s:I,s:I,s:I,s:I}", "id", (json_int_t)sweep->state->id, "mode",
+	                         modes[sweep->bits ? 0 : 1], "mac_bits", (int)sweep->state->layout.mac_bits, "attempts",
+	                         (json_int_t)sweep->attempts, "complete", sweep->done == sweep->count, "sent", (json_int_t)sweep->done,
+	                         "accepted", (json_int_t)sweep->accepted, "rejected", (json_int_t)(sweep->done - sweep->accepted),
+	                         "by_chance", (json_int_t)sweep->by_chance, "unexplained", (json_int_t)(sweep->accepted - sweep->by_chance),
+	                         "rate", (json_int_t)figures->rate);
+
+	if (data && json_object_update_new(data, json_pack("{s:f,s:f,s:f,s:f}", "expected", figures->expected, "confidence", CONFIDENCE,
+	                                                   "lower", figures->low, "upper", figures->high)) == 0)
+		timeline_emit_now(context->timeline, sweep->bench->watch->channel, "secoc.sweep", data);
+	else
+		json_decref(data);
+}
+
+static int sweep_results_set(struct step_context *context, const struct sweep *sweep, const struct figures *figures)
+{
 	char text[128], number[32], upper[32];
 
-	secoc_interval((uint64_t)sweep->accepted, (uint64_t)sweep->count, CONFIDENCE, &low, &high);
-	snprintf(text, sizeof(text), "%" PRId64 " of %" PRId64 ": %.3e .. %.3e", sweep->accepted, sweep->count, low, high);
-	snprintf(number, sizeof(number), "%.3g", expected);
-	snprintf(upper, sizeof(upper), "%.3e", high);
+	snprintf(text, sizeof(text), "%" PRId64 " of %" PRId64 ": %.3e .. %.3e", sweep->accepted, sweep->count, figures->low,
+	         figures->high);
+	snprintf(number, sizeof(number), "%.3g", figures->expected);
+	snprintf(upper, sizeof(upper), "%.3e", figures->high);
 	if (step_result_integer(context, "sent", sweep->count) < 0 || step_result_integer(context, "accepted", sweep->accepted) < 0 ||
 	    step_result_integer(context, "rejected", sweep->count - sweep->accepted) < 0 ||
 	    step_result_integer(context, "by_chance", sweep->by_chance) < 0 ||
@@ -203,9 +302,7 @@ static int sweep_results_set(struct step_context *context, const struct sweep *s
 	    step_result_text(context, "expected", number) < 0 || step_result_text(context, "interval", text) < 0 ||
 	    step_result_text(context, "upper", upper) < 0)
 		return -ENOMEM;
-	timeline_emit_now(context->timeline, sweep->bench->watch->channel, "note",
-	                  json_pack("{s:s+,s:s}", "text", "secoc sweep, accepted ", text, "expected", number));
-	return step_result_integer(context, "rate", time_ns > 0 ? sweep->count * INT64_C(1000000000) / time_ns : 0);
+	return step_result_integer(context, "rate", figures->rate);
 }
 
 static int sweep_judge(struct step_context *context, const struct sweep *sweep, struct error *err)
@@ -244,6 +341,15 @@ static int sweep_control(struct step_context *context, struct sweep *sweep, stru
 	return step_result_integer(context, "receiver_freshness", (int64_t)verdict.freshness);
 }
 
+static int sweep_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	const char *mode = known_text(known, "mode");
+
+	if (mode && strcmp(mode, "bits") == 0 && value_get(call->args, "count"))
+		return call_refuse(call, "count", err, "`count` says nothing to mode bits: it flips each bit once");
+	return can_check_bytes(call, known, "data", CAN_MESSAGE_MAX, "a frame", err);
+}
+
 static int sweep_of_call(struct step_context *context, const struct step_call *call, struct sweep *sweep, struct error *err)
 {
 	const struct secoc_layout *layout;
@@ -261,8 +367,12 @@ static int sweep_of_call(struct step_context *context, const struct step_call *c
 	layout = &sweep->state->layout;
 	if (layout->trip_bits || sweep->state->by_diagnostics)
 		return error_set_place(err, ERROR_TESTCASE, ENOTSUP, call->place, "a sweep needs a counter, and verdicts by frames");
-	if (data)
-		memcpy(sweep->authentic, data->data, data->length < 64 ? data->length : 64);
+	if (data && data->length > layout->authentic_bytes)
+		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place,
+		                       "secoc.sweep: `data` has %zu bytes, the authentic PDU of 0x%03x has %u", data->length,
+		                       sweep->state->id, layout->authentic_bytes);
+	if (data && data->length > 0)
+		memcpy(sweep->authentic, data->data, data->length);
 	sweep->bits = strcmp(mode, "bits") == 0;
 	if (sweep->bits)
 		sweep->count = (layout->authentic_bytes * 8 + layout->freshness_sent_bits + layout->mac_bits + 7) / 8 * 8;
@@ -275,15 +385,18 @@ static int sweep_of_call(struct step_context *context, const struct step_call *c
 static int secoc_sweep_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct sweep sweep = {.bench = NULL};
-	int64_t begin_ns;
-	int r = sweep_of_call(context, call, &sweep, err);
+	struct figures figures;
+	int r;
 
+	if ((r = sweep_of_call(context, call, &sweep, err)) < 0 || (r = sweep_check_before(&sweep, err)) < 0)
+		return r;
+	r = sweep_pump(context, &sweep, err);
+	figures = sweep_figures(&sweep);
+	if (sweep.done > 0)
+		sweep_tell(context, &sweep, &figures);
 	if (r < 0)
 		return r;
-	begin_ns = loop_now_ns();
-	if ((r = sweep_pump(context, &sweep, err)) < 0)
-		return r;
-	if (sweep_results_set(context, &sweep, loop_now_ns() - begin_ns) < 0)
+	if (sweep_results_set(context, &sweep, &figures) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	if ((r = sweep_judge(context, &sweep, err)) < 0)
 		return r;
@@ -294,10 +407,15 @@ const struct step_def step_secoc_sweep = {
         .name = "secoc.sweep",
         .doc = "Sends forged PDUs as fast as bus and receiver take them, counts the verdicts, and ends with a right PDU that must be "
                "accepted. Fails when more are accepted than the truncated MAC makes likely: when the lower limit of the Clopper-Pearson "
-               "interval of those that are not right by chance exceeds attempts x 2^-bits.",
-        .example = "- secoc.sweep: {id: 0x101, mode: forgeries, count: 2000}",
+               "interval of those that are not right by chance exceeds attempts x 2^-bits. The figures stand in results.json, report.html "
+               "and "
+               "junit.xml. The identifier must be the bench's alone: where the device sends it too (the ecu its 0x101, unless its "
+               "parameter "
+               "secoc.send_ms is 0), both destroy each other's frames and the step ends as an error of the test case.",
+        .example = "- secoc.sweep: {id: 0x110, mode: forgeries, count: 2000}",
         .flags = STEP_ACTION,
         .args = sweep_args,
         .results = sweep_results,
         .run = secoc_sweep_run,
+        .check = sweep_check,
 };
