@@ -73,6 +73,42 @@ enum port_status port_object(const char *name, const uint8_t **ret_data, size_t 
 enum port_status port_nvm_read(uint32_t offset, uint8_t *buffer, size_t length);
 enum port_status port_nvm_write(uint32_t offset, const uint8_t *data, size_t length);
 
+/* ---- flash (docs/reference/flash.md, docs/reference/update.md) --------------------------------------------------- */
+
+#define PORT_FLASH_BURST     256u /* bytes of a PFLASH write burst; a page has 32 */
+#define PORT_FLASH_DATA_PAGE 8u   /* DFLASH and UCB */
+
+struct port_flash_geometry {
+	uint32_t bank[2]; /* physical base addresses of bank A and B; bank[0] is also where the running bank is mapped */
+	uint32_t bank_size, sector_size;
+	uint32_t boot_size;                         /* protected area at the begin of each bank; the application area follows */
+	uint32_t data, data_size, data_sector_size; /* DFLASH */
+	uint32_t swap_orig, swap_copy, ucb_size;    /* UCB_SWAP_ORIG and UCB_SWAP_COPY */
+};
+/* NULL: the port has no flash. */
+const struct port_flash_geometry *port_flash_geometry(void);
+/* SCU_STMEM1: 0 bank A is mapped to bank[0], 1 bank B is. Changes at a power-on or system reset only. */
+uint8_t port_flash_active(void);
+
+/* Reads at a *mapped* address (as the CPU does; DFLASH and UCB are never remapped). PORT_FAILED: uncorrectable ECC
+ * error or an erased PFLASH page (the trap was handled); PORT_WOULD_BLOCK: the bank is busy; PORT_INVALID: no memory. */
+enum port_status port_flash_read(uint32_t address, uint8_t *buffer, size_t length);
+
+/* Commands take *physical* addresses. They begin and go on by themselves; the end ends port_wait().
+ * PORT_OK begun; PORT_WOULD_BLOCK the bank is busy; PORT_INVALID sequence error (alignment, length, sectors over the
+ * bank's end, 1..32 of them); PORT_FAILED protection error. program: 32 or 256 bytes in a bank, 8 in DFLASH and UCB. */
+enum port_status port_flash_erase(uint32_t address, uint32_t sectors);
+enum port_status port_flash_program(uint32_t address, const uint8_t *data, size_t length);
+/* The last command on the bank (or DFLASH/UCB) that holds the physical address: PORT_WOULD_BLOCK still busy, PORT_OK,
+ * PORT_FAILED verify error (PVER, EVER). */
+enum port_status port_flash_result(uint32_t address);
+/* UCB commands are allowed between these two. PORT_FAILED: wrong password, no further try until the next reset. */
+enum port_status port_flash_unlock(const uint32_t password[8]);
+void port_flash_lock(void);
+
+/* The board's supply, mV. */
+uint32_t port_supply_mv(void);
+
 /* ---- reset ------------------------------------------------------------------------------------------------ */
 
 enum port_reset { PORT_RESET_SYSTEM, PORT_RESET_APPLICATION };
@@ -80,8 +116,10 @@ enum port_reset_reason { PORT_REASON_POWER_ON, PORT_REASON_SYSTEM, PORT_REASON_A
 _Noreturn void port_reset(enum port_reset kind);
 enum port_reset_reason port_reset_reason(void);
 
-/* Bootloader only: hands the CPU to the application image. Returns only when there is none that can be run. */
-enum port_status port_start_application(void);
+/* Bootloader only: hands the CPU to the program of `length` bytes at the mapped flash address. Exactly these bytes run.
+ * Returns only when they cannot be run (PORT_FAILED) or read (PORT_INVALID). On a port without flash (geometry NULL)
+ * both are 0 and the port's own application starts; PORT_ABSENT when it has none. */
+enum port_status port_start_application(uint32_t address, uint32_t length);
 
 /* ---- network ---------------------------------------------------------------------------------------------- */
 

@@ -49,6 +49,6 @@ int application_main(void)
 		halt();
 	wait_for_stage();
 	report_stage();
-	report_failure(port_start_application());
+	report_failure(port_start_application(0, 0));
 	halt();
 }

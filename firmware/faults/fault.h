@@ -34,7 +34,21 @@
 	X(FAULT_SECOC_COORDINATION, "secoc-unauthenticated-coordination") /* coordination messages are not verified */                     \
 	X(FAULT_SECOC_VOLATILE, "secoc-freshness-volatile")               /* the freshness is lost at power off */                         \
 	X(FAULT_ISOTP_WRONG_SN, "isotp-wrong-sn-accepted")                /* sequence numbers are not looked at */                         \
-	X(FAULT_ISOTP_STMIN_IGNORED, "isotp-stmin-ignored")               /* consecutive frames without a gap */
+	X(FAULT_ISOTP_STMIN_IGNORED, "isotp-stmin-ignored")               /* consecutive frames without a gap */                           \
+	X(FAULT_OTA_NO_COPY, "ota-swap-no-copy")                          /* UCB_SWAP_COPY is not written */                               \
+	X(FAULT_OTA_OLD_FIRST, "ota-swap-old-first")                      /* the old entry is invalidated before the new is confirmed */   \
+	X(FAULT_OTA_TORN_MARKER, "ota-torn-marker-trusted")               /* a swap entry counts by its marker alone */                    \
+	X(FAULT_OTA_COPY_ADDRESS, "ota-copy-wrong-address")               /* COPY goes to AF406E00h */                                     \
+	X(FAULT_OTA_MAPPED_ERASE, "ota-mapped-erase")                     /* flash commands take mapped addresses */                       \
+	X(FAULT_OTA_CONFIRM_EARLY, "ota-confirm-before-verify")           /* the image is marked bootable before it is verified */         \
+	X(FAULT_OTA_COUNTER_EARLY, "ota-counter-before-confirm")          /* the security counter rises at activation */                   \
+	X(FAULT_OTA_WRAP, "ota-block-wrap-01")                            /* the block counter wraps from FF to 01 */                      \
+	X(FAULT_OTA_NO_SIGNATURE, "ota-signature-ignored")                /* signatures are not verified */                                \
+	X(FAULT_OTA_NO_COUNTER, "ota-counter-ignored")                    /* a lower security counter is accepted */                       \
+	X(FAULT_OTA_NO_TARGET, "ota-target-ignored")                      /* an image for another board is accepted */                     \
+	X(FAULT_OTA_NO_ROLLBACK, "ota-no-rollback")                       /* an unconfirmed image runs for ever */                         \
+	X(FAULT_OTA_MUTE, "ota-never-confirms")                           /* the application refuses to be confirmed */                    \
+	X(FAULT_OTA_RESUME_UNSURE, "ota-resume-unsure")                   /* a resume trusts the sector in which the cut was */
 
 #define FAULT_ENUM(symbol, name) symbol,
 enum fault { FAULT_LIST(FAULT_ENUM) FAULT_COUNT };

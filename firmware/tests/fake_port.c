@@ -216,8 +216,10 @@ void fake_reset_reason_set(enum port_reset_reason reason)
 {
 	fake.reason = reason;
 }
-enum port_status port_start_application(void)
+enum port_status port_start_application(uint32_t address, uint32_t length)
 {
+	(void)address;
+	(void)length;
 	return PORT_ABSENT;
 }
 

@@ -35,8 +35,10 @@ enum port_reset_reason port_reset_reason(void)
 	return PORT_REASON_POWER_ON;
 }
 
-enum port_status port_start_application(void)
+enum port_status port_start_application(uint32_t address, uint32_t length)
 {
+	(void)address;
+	(void)length;
 	if (!port_posix_on_board()) {
 		if (!port_posix_application_path())
 			return PORT_ABSENT;
