@@ -247,6 +247,47 @@ static void put_measurement(struct writer *w, const struct report_measurement *m
 	put_figure(w, m, "uncertainty", m->uncertainty_ns);
 }
 
+static void put_sweep_property(struct writer *w, unsigned number, const char *name, const char *value)
+{
+	char full[TEXT_NUMBER_SIZE];
+	snprintf(full, sizeof(full), "sweep.%u.%s", number, name);
+	put_property(w, full, value);
+}
+
+/* number: of the sweep in its case, from 1. */
+static void put_sweep(struct writer *w, const struct report_sweep *sweep, unsigned number)
+{
+	const struct {
+		const char *name;
+		int64_t value;
+	} counts[] = {{"mac_bits", sweep->mac_bits}, {"attempts", sweep->attempts},      {"sent", sweep->sent},
+	              {"accepted", sweep->accepted}, {"rejected", sweep->rejected},      {"by_chance", sweep->by_chance},
+	              {"rate", sweep->rate},         {"unexplained", sweep->unexplained}};
+	const struct {
+		const char *name;
+		double value;
+	} reals[] = {{"expected", sweep->expected}, {"confidence", sweep->confidence}, {"lower", sweep->lower}, {"upper", sweep->upper}};
+	char value[TEXT_NUMBER_SIZE];
+	put_sweep_property(w, number, "id", report_sweep_id(sweep, value));
+	put_sweep_property(w, number, "mode", sweep->mode);
+	put_sweep_property(w, number, "virtual", sweep->virtual_rack ? "true" : "false");
+	put_sweep_property(w, number, "complete", sweep->complete ? "true" : "false");
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		snprintf(value, sizeof(value), "%" PRId64, counts[i].value);
+		put_sweep_property(w, number, counts[i].name, value);
+	}
+	for (size_t i = 0; i < sizeof(reals) / sizeof(reals[0]); i++)
+		put_sweep_property(w, number, reals[i].name, text_real(reals[i].value, value));
+}
+
+static void put_sweeps(struct writer *w, const struct report_case *c)
+{
+	unsigned number = 0;
+	for (size_t i = 0; i < w->run->sweep_count; i++)
+		if (strcmp(w->run->sweeps[i].case_id, c->id) == 0)
+			put_sweep(w, &w->run->sweeps[i], ++number);
+}
+
 /* A member of verifies as text: cleaned, for the journal's own strings may hold what XML does not allow. */
 static void put_requirement(struct writer *w, const json_t *item)
 {
@@ -282,6 +323,7 @@ static void put_case_properties(struct writer *w, const struct report_case *c)
 	for (i = 0; i < w->run->measurement_count; i++)
 		if (strcmp(w->run->measurements[i].case_id, c->id) == 0)
 			put_measurement(w, &w->run->measurements[i]);
+	put_sweeps(w, c);
 	close_element(w);
 }
 

@@ -12,6 +12,7 @@
 #define OPEN_STEPS_LIMIT   32
 #define FAILED_STEPS_LIMIT 8
 #define MENDED_NAMED       5 /* cases, in the reason of a status */
+#define SWEEPS_LIMIT       10000
 
 /* A step that did not pass, with what came before: which of them ended the case is known only at its end. */
 struct failed_step {
@@ -187,6 +188,19 @@ static void measurements_restart(struct builder *b, const char *case_id)
 			report_measurement_restart(&b->run->measurements[i]);
 }
 
+/* A further attempt counts anew. */
+static void sweeps_restart(struct report_run *run, const char *case_id)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < run->sweep_count; i++) {
+		if (strcmp(run->sweeps[i].case_id, case_id) == 0)
+			report_sweep_free(&run->sweeps[i]);
+		else
+			run->sweeps[kept++] = run->sweeps[i];
+	}
+	run->sweep_count = kept;
+}
+
 static void attempt_add_event(struct builder *b, struct report_attempt *attempt, const json_t *event)
 {
 	if (!attempt->events)
@@ -252,10 +266,12 @@ static void case_begin(struct builder *b, const json_t *event, const json_t *dat
 	if (!id)
 		return;
 	struct report_case *c = case_find(b, id);
-	if (c)
+	if (c) {
 		measurements_restart(b, id);
-	else
+		sweeps_restart(b->run, id);
+	} else {
 		c = case_new(b, id, data);
+	}
 	free(id);
 	struct report_attempt *grown = c ? reallocarray(c->attempts, c->attempt_count + 1, sizeof(*grown)) : NULL;
 	if (!grown) {
@@ -421,6 +437,19 @@ static void measure(struct builder *b, const char *kind, json_t *data)
 		b->failed = true;
 }
 
+static void sweep_take(struct builder *b, const json_t *event)
+{
+	struct report_run *run = b->run;
+	if (!b->current || run->sweep_count == SWEEPS_LIMIT)
+		return;
+	struct report_sweep *grown = reallocarray(run->sweeps, run->sweep_count + 1, sizeof(*grown));
+	run->sweeps = grown ? grown : run->sweeps;
+	if (!grown || report_sweep_read(event, b->current->id, run->virtual_rack, &grown[run->sweep_count]) < 0)
+		b->failed = true;
+	else
+		run->sweep_count++;
+}
+
 static void event_take(struct builder *b, json_t *event)
 {
 	const char *kind = json_string_value(json_object_get(event, "kind"));
@@ -448,6 +477,8 @@ static void event_take(struct builder *b, json_t *event)
 		step_end(b, data);
 	else if (strcmp(kind, "board.given_up") == 0)
 		board_lost(b, event, data);
+	else if (strcmp(kind, "secoc.sweep") == 0)
+		sweep_take(b, event);
 }
 
 /* Cases whose turn never came */
@@ -607,6 +638,9 @@ void report_run_free(struct report_run *run)
 	for (size_t i = 0; i < run->measurement_count; i++)
 		report_measurement_free(&run->measurements[i]);
 	free(run->measurements);
+	for (size_t i = 0; i < run->sweep_count; i++)
+		report_sweep_free(&run->sweeps[i]);
+	free(run->sweeps);
 	free(run->version);
 	free(run->utc);
 	free(run->rig);

@@ -7,6 +7,7 @@
 #include "../base/error.h"
 #include "event.h"
 #include "measurement.h"
+#include "sweep.h"
 
 #define MODEL_EVENTS_KEPT 40 /* before a failure */
 
@@ -65,6 +66,8 @@ struct report_run {
 	size_t case_count;
 	struct report_measurement *measurements;
 	size_t measurement_count;
+	struct report_sweep *sweeps;
+	size_t sweep_count;
 	unsigned by_verdict[VERDICT_ERROR + 1];
 	unsigned flaky;
 	enum verdict verdict; /* the heaviest */

@@ -427,6 +427,62 @@ static void put_measurements(struct text *out, struct report_run *run)
 	text_put(out, "</section>\n");
 }
 
+/* Forged PDUs, counted */
+
+static void put_number_cell(struct text *out, const char *value)
+{
+	text_printf(out, "<td class=\"number\">%s</td>", value);
+}
+
+static void put_count_cell(struct text *out, int64_t value)
+{
+	text_printf(out, "<td class=\"number\">%" PRId64 "</td>", value);
+}
+
+static void put_sweep_row(struct text *out, const struct report_sweep *sweep)
+{
+	char buffer[TEXT_NUMBER_SIZE];
+	text_put(out, "<tr><td><code>");
+	text_put(out, report_sweep_id(sweep, buffer));
+	text_put(out, "</code>");
+	put_virtual(out, sweep->virtual_rack);
+	text_put(out, "<span class=\"sub mono\">");
+	text_put_html(out, sweep->case_id);
+	text_put(out, "</span>");
+	if (!sweep->complete)
+		text_put(out, "<span class=\"sub\">broken off</span>");
+	text_put(out, "</td>");
+	put_count_cell(out, sweep->mac_bits);
+	put_count_cell(out, sweep->sent);
+	put_count_cell(out, sweep->accepted);
+	put_count_cell(out, sweep->rejected);
+	put_number_cell(out, text_real(sweep->expected, buffer));
+	put_count_cell(out, sweep->by_chance);
+	text_printf(out, "<td class=\"number%s\">%" PRId64 "</td>", sweep->unexplained > 0 ? " v-fail" : "", sweep->unexplained);
+	text_put(out, "<td class=\"number\">");
+	text_put(out, text_real(sweep->lower, buffer));
+	text_put(out, " – ");
+	text_put(out, text_real(sweep->upper, buffer));
+	text_printf(out, "<span class=\"sub\">at %s %%</span></td></tr>\n", text_real(sweep->confidence * 100, buffer));
+}
+
+static void put_sweeps(struct text *out, const struct report_run *run)
+{
+	if (run->sweep_count == 0)
+		return;
+	text_put(out, "<section><h2>Forged PDUs, counted</h2>\n<p class=\"where\">A truncated MAC is guessed right now and then: "
+	              "<b>expected</b> are "
+	              "sent × attempts × 2<sup>−MAC bits</sup> acceptances, <b>by chance</b> those whose MAC was right, "
+	              "<b>unexplained</b> the others. The interval of the acceptance probability is the two-sided one of Clopper and "
+	              "Pearson.</p>\n<div class=\"scroll\"><table class=\"sweeps\"><thead><tr><th>Identifier</th><th class=\"number\">MAC "
+	              "bits</th><th class=\"number\">Sent</th><th class=\"number\">Accepted</th><th class=\"number\">Rejected</th><th "
+	              "class=\"number\">Expected</th><th class=\"number\">By chance</th><th class=\"number\">Unexplained</th><th "
+	              "class=\"number\">Acceptance probability</th></tr></thead><tbody>\n");
+	for (size_t i = 0; i < run->sweep_count; i++)
+		put_sweep_row(out, &run->sweeps[i]);
+	text_put(out, "</tbody></table></div></section>\n");
+}
+
 /* All cases */
 
 static void put_filter(struct text *out, const struct report_run *run)
@@ -575,6 +631,7 @@ int page_compose(struct report_run *run, struct text *out, struct error *err)
 	put_top(out, run);
 	put_problems(out, run);
 	put_measurements(out, run);
+	put_sweeps(out, run);
 	put_cases(out, run);
 	put_coverage(out, run);
 	text_printf(out,

@@ -48,6 +48,8 @@ struct report_summary {
 	char *status_reason; /* why the status is worse than the verdicts; NULL: it is not */
 	char **lost_boards;  /* a line each */
 	size_t lost_board_count;
+	char **sweeps; /* forged PDUs, counted: a line each */
+	size_t sweep_count;
 	char *junit_path, *html_path, *results_path; /* below run_directory as given */
 };
 /* 0, or -errno with err filled and *ret untouched. Release with report_summary_free(). */

@@ -30,6 +30,11 @@ static void put_integer(struct writer *w, json_t *object, const char *key, int64
 	put(w, object, key, json_integer(value));
 }
 
+static void put_real(struct writer *w, json_t *object, const char *key, double value)
+{
+	put(w, object, key, json_real(value));
+}
+
 static void put_copy(struct writer *w, json_t *object, const char *key, json_t *value)
 {
 	if (value)
@@ -264,10 +269,34 @@ static json_t *measurement_json(struct writer *w, struct report_measurement *m)
 	return o;
 }
 
+static json_t *sweep_json(struct writer *w, const struct report_sweep *sweep)
+{
+	json_t *o = json_object();
+	put_text(w, o, "case", sweep->case_id);
+	put_text(w, o, "channel", sweep->channel);
+	put_integer(w, o, "id", sweep->id);
+	put_text(w, o, "mode", sweep->mode);
+	put(w, o, "virtual", json_boolean(sweep->virtual_rack));
+	put(w, o, "complete", json_boolean(sweep->complete));
+	put_integer(w, o, "mac_bits", sweep->mac_bits);
+	put_integer(w, o, "attempts", sweep->attempts);
+	put_integer(w, o, "sent", sweep->sent);
+	put_integer(w, o, "accepted", sweep->accepted);
+	put_integer(w, o, "rejected", sweep->rejected);
+	put_integer(w, o, "by_chance", sweep->by_chance);
+	put_integer(w, o, "unexplained", sweep->unexplained);
+	put_real(w, o, "expected", sweep->expected);
+	put_real(w, o, "confidence", sweep->confidence);
+	put_real(w, o, "lower", sweep->lower);
+	put_real(w, o, "upper", sweep->upper);
+	put_integer(w, o, "rate", sweep->rate);
+	return o;
+}
+
 int results_compose(struct report_run *run, struct text *out, struct error *err)
 {
 	struct writer w = {.run = run};
-	json_t *root = json_object(), *cases = json_array(), *measurements = json_array();
+	json_t *root = json_object(), *cases = json_array(), *measurements = json_array(), *sweeps = json_array();
 	put_integer(&w, root, "format", FORMAT_VERSION);
 	put(&w, root, "run", run_json(&w));
 	put_text(&w, root, "verdict", verdict_name(run->verdict));
@@ -280,7 +309,11 @@ int results_compose(struct report_run *run, struct text *out, struct error *err)
 		if (json_array_append_new(measurements, measurement_json(&w, &run->measurements[i])) < 0)
 			w.failed = true;
 	put(&w, root, "measurements", measurements);
-	char *document = w.failed ? NULL : json_dumps(root, JSON_INDENT(1));
+	for (size_t i = 0; i < run->sweep_count; i++)
+		if (json_array_append_new(sweeps, sweep_json(&w, &run->sweeps[i])) < 0)
+			w.failed = true;
+	put(&w, root, "sweeps", sweeps);
+	char *document = w.failed ? NULL : json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(12));
 	json_decref(root);
 	text_put(out, document);
 	text_put(out, "\n");

@@ -72,6 +72,22 @@ static bool lines_fill(struct report_summary *s, const struct report_run *run)
 	return !failed && s->lost_boards;
 }
 
+static bool sweeps_fill(struct report_summary *s, const struct report_run *run)
+{
+	s->sweeps = calloc(run->sweep_count + 1, sizeof(*s->sweeps));
+	for (size_t i = 0; s->sweeps && i < run->sweep_count; i++) {
+		struct text line = {0};
+		bool failed = false;
+		report_sweep_put_line(&line, &run->sweeps[i]);
+		s->sweeps[s->sweep_count++] = copy(text_end(&line), &failed);
+		failed = failed || line.failed;
+		text_free(&line);
+		if (failed)
+			return false;
+	}
+	return s->sweeps;
+}
+
 static bool summary_fill(struct report_summary *s, const struct report_run *run, const char *directory)
 {
 	bool failed = false;
@@ -84,7 +100,7 @@ static bool summary_fill(struct report_summary *s, const struct report_run *run,
 	s->interrupted = run->interrupted;
 	s->complete = run->complete;
 	s->journal_cut = run->journal_cut;
-	failed = !lines_fill(s, run);
+	failed = !lines_fill(s, run) || !sweeps_fill(s, run);
 	s->problems = calloc(run->case_count + 1, sizeof(*s->problems));
 	s->figures = calloc(run->measurement_count + 1, sizeof(*s->figures));
 	s->junit_path = path_below(directory, "junit.xml", &failed);
@@ -136,6 +152,9 @@ void report_summary_free(struct report_summary *s)
 	for (size_t i = 0; i < s->lost_board_count; i++)
 		free(s->lost_boards[i]);
 	free(s->lost_boards);
+	for (size_t i = 0; i < s->sweep_count; i++)
+		free(s->sweeps[i]);
+	free(s->sweeps);
 	free(s->failure);
 	free(s->status_reason);
 	free(s->problems);
@@ -191,6 +210,8 @@ void report_summary_print(FILE *out, const struct report_summary *s)
 		print_problem(out, &s->problems[i]);
 	for (size_t i = 0; i < s->figure_count; i++)
 		print_figure(out, &s->figures[i]);
+	for (size_t i = 0; i < s->sweep_count; i++)
+		fprintf(out, "%s\n", s->sweeps[i]);
 	print_state(out, s);
 	fprintf(out, "%u cases%s: %u passed, %u failed, %u in error, %u inconclusive, %u skipped", s->total,
 	        s->virtual_rack ? " on a virtual rack" : "", s->by_verdict[VERDICT_PASS], s->by_verdict[VERDICT_FAIL],

@@ -179,6 +179,19 @@ const char *text_seconds(int64_t ns, char *buffer)
 	return decimal(round_us(ns), 1000000, 6, buffer);
 }
 
+const char *text_real(double value, char *buffer)
+{
+	snprintf(buffer, TEXT_NUMBER_SIZE, "%.4g", value);
+	/* Whatever the locale writes between whole and fraction. */
+	for (char *p = buffer; *p; p++)
+		if (!strchr("0123456789+-e", *p)) {
+			size_t length = strcspn(p, "0123456789");
+			*p = '.';
+			memmove(p + 1, p + length, strlen(p + length) + 1);
+		}
+	return buffer;
+}
+
 const char *text_utc(int64_t realtime_ns, char *buffer)
 {
 	time_t seconds = (time_t)(realtime_ns / 1000000000);

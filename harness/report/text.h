@@ -28,6 +28,8 @@ char *text_clean(const char *data, size_t length, size_t limit);
 /* Into buffer (TEXT_NUMBER_SIZE), which is returned: "12.345" (rounded to us); "1.234567"; "2026-01-31T12:00:00.123Z". */
 const char *text_ms(int64_t ns, char *buffer);
 const char *text_seconds(int64_t ns, char *buffer);
+/* Four digits, "3", "0.00153" or "1.876e-05". */
+const char *text_real(double, char *buffer);
 const char *text_utc(int64_t realtime_ns, char *buffer);
 
 #endif

@@ -97,6 +97,15 @@ void synthetic_samples(struct synthetic *s, const char *case_id, unsigned count,
 		        case_id, count);
 }
 
+void synthetic_sweep(struct synthetic *s, int accepted, bool complete)
+{
+	synthetic_event(s, "can:can0", "secoc.sweep",
+	                "{\"id\":257,\"mode\":\"forgeries\",\"mac_bits\":16,\"attempts\":1,\"complete\":%s,\"sent\":196608,\"accepted\":%d,"
+	                "\"rejected\":%d,\"by_chance\":1,\"unexplained\":%d,\"rate\":2200,\"expected\":3.0,\"confidence\":0.95,"
+	                "\"lower\":1.232e-6,\"upper\":3.6741e-5}",
+	                complete ? "true" : "false", accepted, 196608 - accepted, accepted - 1);
+}
+
 void synthetic_close(struct synthetic *s)
 {
 	ck_assert_int_eq(fclose(s->file), 0);

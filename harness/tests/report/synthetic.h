@@ -23,6 +23,8 @@ void synthetic_raw(struct synthetic *, const void *data, size_t length); /* into
 void synthetic_case_begin(struct synthetic *, const char *id, const char *file, int attempt);
 void synthetic_case_end(struct synthetic *, const char *id, int attempt, const char *verdict, const char *cause, const char *message);
 void synthetic_samples(struct synthetic *, const char *case_id, unsigned count, bool result);
+/* Events secoc.sweep of a case: the first one of a run is that of forgeries, 196,608 of a MAC of 16 bits. */
+void synthetic_sweep(struct synthetic *, int accepted, bool complete);
 void synthetic_close(struct synthetic *);                         /* the journal is whole */
 char *synthetic_read(const struct synthetic *, const char *name); /* a file of the run; test fails if it is not there */
 bool synthetic_has(const struct synthetic *, const char *name);

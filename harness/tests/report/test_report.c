@@ -219,6 +219,43 @@ START_TEST(results_fit_the_schema)
 }
 END_TEST
 
+/* Forged PDUs are counted in the journal; every report shows the counts, of the last attempt only. */
+START_TEST(sweeps_are_in_every_report)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_run(&s, "bench");
+	synthetic_case_begin(&s, "sweep", YAML, 1);
+	synthetic_sweep(&s, 9, false);
+	synthetic_case_end(&s, "sweep", 1, "error", "bench", "gone");
+	synthetic_case_begin(&s, "sweep", YAML, 2);
+	synthetic_sweep(&s, 2, true);
+	synthetic_sweep(&s, 4, true);
+	synthetic_case_end(&s, "sweep", 2, "pass", "", "");
+	synthetic_end(&s, 3, false);
+	synthetic_close(&s);
+	write_all(&s);
+	json_t *results = results_load(&s), *sweeps = json_object_get(results, "sweeps"), *first = json_array_get(sweeps, 0);
+	ck_assert_uint_eq(json_array_size(sweeps), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "accepted")), 2);
+	ck_assert_int_eq(json_integer_value(json_object_get(first, "rejected")), 196606);
+	ck_assert_double_eq_tol(json_real_value(json_object_get(first, "expected")), 3, 1e-9);
+	ck_assert_double_eq_tol(json_real_value(json_object_get(first, "upper")), 3.6741e-5, 1e-12);
+	ck_assert(json_is_true(json_object_get(first, "virtual")));
+	json_decref(results);
+	JUNIT_IS(&s, "count(//testcase[@name='sweep']//property[@name='sweep.1.accepted'][@value='2'])", 1);
+	JUNIT_IS(&s, "count(//testcase[@name='sweep']//property[@name='sweep.2.accepted'][@value='4'])", 1);
+	JUNIT_IS(&s, "count(//testcase[@name='sweep']//property[@name='sweep.1.upper'][@value='3.674e-05'])", 1);
+	JUNIT_IS(&s, "count(//testcase[@name='sweep']//property[@name='sweep.1.virtual'][@value='true'])", 1);
+	says(&s, "report.html", "Forged PDUs, counted", true);
+	says(&s, "report.html", "<td class=\"number\">196606</td>", true);
+	says(&s, "report.html", "1.232e-06 – 3.674e-05<span class=\"sub\">at 95 %</span>", true);
+	says(&s, "report.html", "<code>0x101</code> <span class=\"tag virtual\">virtual</span>", true);
+	says(&s, "report.html", "broken off", false);
+	synthetic_remove(&s);
+}
+END_TEST
+
 START_TEST(page_shows_and_escapes)
 {
 	struct synthetic s;
@@ -291,6 +328,10 @@ START_TEST(decimal_comma_does_not_leak)
 		return;
 	}
 	ck_assert_str_eq(localeconv()->decimal_point, ",");
+	char number[TEXT_NUMBER_SIZE];
+	ck_assert_str_eq(text_real(1.8765e-5, number), "1.877e-05");
+	ck_assert_str_eq(text_real(0.25, number), "0.25");
+	ck_assert_str_eq(text_real(3, number), "3");
 	struct synthetic s;
 	report_every_verdict(&s);
 	junit_says(&s, "string(//testcase[@name='error']/@time)", "1.234567");
@@ -638,6 +679,9 @@ START_TEST(mad_values_are_survived)
 	                "{\"id\":\"m\",\"value_ns\":9223372036854775807,\"stages\":[{\"name\":\"t\",\"ns\":-4}]}");
 	synthetic_event(&s, "measure", "measure.result",
 	                "{\"id\":\"m\",\"limit\":[{\"value_ns\":9223372036854775807,\"verdict\":\"maybe\"},{}],\"p50_ns\":1.5}");
+	synthetic_event(&s, "can:can0", "secoc.sweep",
+	                "{\"id\":-5,\"sent\":\"x\",\"expected\":1e300,\"lower\":-1,\"upper\":7,\"mode\":[]}");
+	synthetic_event(&s, "can:can0", "secoc.sweep", NULL);
 	synthetic_event(&s, "case", "case.end", "{\"id\":\"y\",\"verdict\":\"splendid\",\"duration_ns\":-9223372036854775807}");
 	synthetic_event(&s, "run", "run.end", NULL);
 	synthetic_close(&s);
@@ -725,6 +769,7 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, junit_attaches_for_failures_only);
 	tcase_add_test(tests, results_fit_the_schema);
 	tcase_add_test(tests, page_shows_and_escapes);
+	tcase_add_test(tests, sweeps_are_in_every_report);
 	tcase_add_test(tests, the_same_journal_gives_the_same_bytes);
 	tcase_add_test(tests, decimal_comma_does_not_leak);
 	tcase_add_test(tests, hostile_bytes_are_replaced);
