@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What switches a board's power: a bench supply (SCPI), a relay (GPIO), an external command. A driver is one file
+ * harness/rig/drivers/supply_NAME.c and one line in harness/rig/supply.c. Keys: docs/reference/power.md.
+ * Calls pump the loop until done or deadline; failures are the bench's (ERROR_BENCH) and name the device and what it answered.
+ */
+#ifndef HARNESS_RIG_SUPPLY_H
+#define HARNESS_RIG_SUPPLY_H
+
+#include "rig.h"
+
+struct supply;
+int supply_open(struct supply **ret, struct rig *, const struct value *map, const char *channel, struct error *err) WARN_UNUSED;
+void supply_close(struct supply *); /* the output stays as it is unless the map says `off_at_end: true` */
+/* *ret_at: when it took effect, with the uncertainty of the way there. */
+int supply_switch(struct supply *, bool on, int64_t deadline_ns, struct instant *ret_at, struct error *err) WARN_UNUSED;
+int supply_is_on(struct supply *, bool *ret, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+/* -EOPNOTSUPP where the device has no such thing. */
+int supply_set_voltage(struct supply *, uint32_t millivolts, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+int supply_set_limit(struct supply *, uint32_t milliamperes, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+int supply_measure(struct supply *, int32_t *ret_millivolts, int32_t *ret_milliamperes, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+/* A brown-out or glitch: levels with their durations, back to the nominal voltage at the end. */
+struct supply_level {
+	uint32_t millivolts;
+	int64_t hold_ns, ramp_ns; /* time to get there from the level before, in steps as small as the device takes */
+};
+int supply_profile(struct supply *, const struct supply_level *, size_t count, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+/* Reachable, the right device (`identity:` of the map in its *IDN?), no error in its queue. Changes nothing. */
+int supply_check(struct supply *, char *ret_identity, size_t size, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+
+#endif
