@@ -87,7 +87,14 @@ static struct {
 	void *wait_context;
 	uint16_t ephemeral;
 	struct fake_can can[PORT_CAN_NODES];
+	uint32_t supply_mv;
+	uint32_t started_address, started_length;
 } fake;
+
+static struct {
+	uint64_t (*next_us)(void);
+	void (*after)(void);
+} device;
 
 static jmp_buf run_exit;
 static bool run_armed;
@@ -98,6 +105,7 @@ void fake_port_clear(void)
 	memset(fake.nvm, 0xFF, sizeof fake.nvm);
 	fake.link_up = true;
 	fake.ephemeral = EPHEMERAL_FIRST;
+	fake.supply_mv = 12000;
 	fake_random_seed(1);
 }
 
@@ -177,14 +185,24 @@ static _Noreturn void leave_run(enum fake_end end)
 	longjmp(run_exit, (int)end);
 }
 
+void fake_wait_device(uint64_t (*next_us)(void), void (*after)(void))
+{
+	device.next_us = next_us;
+	device.after = after;
+}
+
 void port_wait(uint64_t deadline_us)
 {
+	uint64_t device_us = device.next_us ? device.next_us() : UINT64_MAX;
+	uint64_t until_us = device_us < deadline_us ? device_us : deadline_us;
 	if (fake.wait_hook)
 		fake.wait_hook(fake.wait_context);
-	else if (deadline_us == UINT64_MAX)
+	else if (until_us == UINT64_MAX)
 		leave_run(FAKE_HALTED);
-	if (deadline_us != UINT64_MAX && deadline_us > fake.now_us)
-		fake.now_us = deadline_us;
+	if (until_us != UINT64_MAX && until_us > fake.now_us)
+		fake.now_us = until_us;
+	if (device.after)
+		device.after();
 }
 
 void port_delay_until_us(uint64_t deadline_us)
@@ -216,12 +234,69 @@ void fake_reset_reason_set(enum port_reset_reason reason)
 {
 	fake.reason = reason;
 }
-enum port_status port_start_application(uint32_t address, uint32_t length)
+
+void fake_supply_set(uint32_t millivolts)
 {
-	(void)address;
-	(void)length;
+	fake.supply_mv = millivolts;
+}
+uint32_t port_supply_mv(void)
+{
+	return fake.supply_mv;
+}
+
+_Noreturn void fake_application_started(uint32_t address, uint32_t length)
+{
+	fake.started_address = address;
+	fake.started_length = length;
+	leave_run(FAKE_STARTED);
+}
+void fake_started(uint32_t *ret_address, uint32_t *ret_length)
+{
+	*ret_address = fake.started_address;
+	*ret_length = fake.started_length;
+}
+_Noreturn void fake_power_lost(void)
+{
+	leave_run(FAKE_POWER_LOST);
+}
+
+/* ---- no flash, unless fake_flash.c is linked ----------------------------------------------------------------- */
+
+#define WEAK __attribute__((weak))
+
+WEAK enum port_status port_start_application(uint32_t address, uint32_t length)
+{
 	return PORT_ABSENT;
 }
+WEAK const struct port_flash_geometry *port_flash_geometry(void)
+{
+	return NULL;
+}
+WEAK uint8_t port_flash_active(void)
+{
+	return 0;
+}
+WEAK enum port_status port_flash_read(uint32_t address, uint8_t *buffer, size_t length)
+{
+	return PORT_INVALID;
+}
+WEAK enum port_status port_flash_erase(uint32_t address, uint32_t sectors)
+{
+	return PORT_FAILED;
+}
+WEAK enum port_status port_flash_program(uint32_t address, const uint8_t *data, size_t length)
+{
+	return PORT_FAILED;
+}
+WEAK enum port_status port_flash_result(uint32_t address)
+{
+	return PORT_FAILED;
+}
+WEAK enum port_status port_flash_unlock(const uint32_t password[8])
+{
+	return PORT_FAILED;
+}
+WEAK void port_flash_lock(void) {}
 
 void port_console_write(const char *text, size_t length)
 {

@@ -37,9 +37,20 @@ const char *fake_secret(void);
 void fake_wait_hook(void (*hook)(void *context), void *context);
 
 /* ---- control flow ------------------------------------------------------------------------------------------- */
-enum fake_end { FAKE_RETURNED, FAKE_RESET_SYSTEM, FAKE_RESET_APPLICATION, FAKE_HALTED };
-/* Runs a function of the firmware that may end in port_reset() or wait for ever with nothing to wait for. */
+enum fake_end { FAKE_RETURNED, FAKE_RESET_SYSTEM, FAKE_RESET_APPLICATION, FAKE_HALTED, FAKE_STARTED, FAKE_POWER_LOST };
+/* Runs a function of the firmware that may end in port_reset(), in port_start_application() (with fake_flash.h), by a
+ * cut of the power (with fake_flash.h), or wait for ever with nothing to wait for. */
 enum fake_end fake_run(void (*function)(void *context), void *context);
+
+/* What was handed the CPU when fake_run() ended with FAKE_STARTED. */
+void fake_started(uint32_t *ret_address, uint32_t *ret_length);
+_Noreturn void fake_application_started(uint32_t address, uint32_t length);
+_Noreturn void fake_power_lost(void);
+/* A device that ends port_wait(): next_us() gives when, in the port's time (UINT64_MAX: never); after() is called at the
+ * end of each wait. NULL: none. Not forgotten by fake_port_clear(). */
+void fake_wait_device(uint64_t (*next_us)(void), void (*after)(void));
+/* The board's supply; 12000 mV after fake_port_clear(). */
+void fake_supply_set(uint32_t millivolts);
 
 /* ---- failures ----------------------------------------------------------------------------------------------- */
 enum fake_operation {
