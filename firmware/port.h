@@ -190,6 +190,10 @@ enum port_status port_can_open(uint8_t node);
 enum port_status port_can_send(uint8_t node, const struct port_can_frame *frame, uint32_t *ret_ticket);
 /* PORT_OK: acknowledged on the bus; PORT_WOULD_BLOCK: still waiting; PORT_FAILED: given up (bus-off, controller reset). */
 enum port_status port_can_sent(uint8_t node, uint32_t ticket);
+/* Takes a frame that still waits out of the controller. One that is on the bus just then has its try to the end, but no
+ * other; port_can_sent() tells what became of it: PORT_FAILED once it was given up. PORT_OK: it waited; PORT_FAILED: no such
+ * frame waits; PORT_ABSENT. */
+enum port_status port_can_cancel(uint8_t node, uint32_t ticket);
 /* Next received frame (own frames are not received). PORT_WOULD_BLOCK: none; frames lost to a full receive queue are
  * counted in port_can_lost(). */
 enum port_status port_can_receive(uint8_t node, struct port_can_frame *ret_frame);

@@ -80,6 +80,9 @@ enum port_status isotp_out_poll(struct isotp_frame_out *out, uint8_t node, uint6
 		status = port_can_sent(node, out->ticket);
 	if (status == PORT_WOULD_BLOCK && now_us < out->deadline_us)
 		return status;
+	/* N_As, N_Ar: a frame whose time is over must not come later, into another message. */
+	if (status == PORT_WOULD_BLOCK && out->state == ISOTP_FRAME_SENDING)
+		(void)port_can_cancel(node, out->ticket);
 	out->state = ISOTP_FRAME_NONE;
 	return status == PORT_OK ? PORT_OK : PORT_FAILED;
 }

@@ -172,25 +172,47 @@ void canbus_transmit(struct canbus *bus, uint64_t now_ns, unsigned number, const
 	w->frame.flags &= (uint8_t)~CANBUS_ESI;
 }
 
+/* Takes the place out of the queue, those behind it move up. */
+static void drop(struct canbus *bus, uint64_t now_ns, unsigned number, unsigned place)
+{
+	struct node *node = &bus->nodes[number];
+	const uint32_t ticket = node->queue[(node->head + place) % CANBUS_QUEUE].ticket;
+	for (unsigned i = place; i + 1 < node->queued; i++)
+		node->queue[(node->head + i) % CANBUS_QUEUE] = node->queue[(node->head + i + 1) % CANBUS_QUEUE];
+	node->queued--;
+	node->encoded = node->encoded && place > 0;
+	canbus_emit(bus, &(struct canbus_event){.kind = CANBUS_NOT_SENT,
+	                                        .node = number,
+	                                        .ticket = ticket,
+	                                        .begin_ns = now_ns,
+	                                        .end_ns = now_ns,
+	                                        .reason = CANBUS_REASON_CANCELLED});
+}
+
 void canbus_cancel(struct canbus *bus, uint64_t now_ns, unsigned number)
 {
 	struct node *node = &bus->nodes[number];
 	now_ns = reach(bus, now_ns);
 	const unsigned kept = node->sending ? 1 : 0;
-	while (node->queued > kept) { /* oldest first, behind the one that is kept */
-		const uint32_t ticket = node->queue[(node->head + kept) % CANBUS_QUEUE].ticket;
-		for (unsigned i = kept; i + 1 < node->queued; i++)
-			node->queue[(node->head + i) % CANBUS_QUEUE] = node->queue[(node->head + i + 1) % CANBUS_QUEUE];
-		node->queued--;
-		canbus_emit(bus, &(struct canbus_event){.kind = CANBUS_NOT_SENT,
-		                                        .node = number,
-		                                        .ticket = ticket,
-		                                        .begin_ns = now_ns,
-		                                        .end_ns = now_ns,
-		                                        .reason = CANBUS_REASON_CANCELLED});
-	}
+	while (node->queued > kept) /* oldest first, behind the one that is kept */
+		drop(bus, now_ns, number, kept);
 	node->last_try = kept;
 	node->encoded = node->encoded && kept;
+}
+
+void canbus_cancel_one(struct canbus *bus, uint64_t now_ns, unsigned number, uint32_t ticket)
+{
+	struct node *node = &bus->nodes[number];
+	unsigned place = 0;
+	now_ns = reach(bus, now_ns);
+	while (place < node->queued && node->queue[(node->head + place) % CANBUS_QUEUE].ticket != ticket)
+		place++;
+	if (place == node->queued)
+		return;
+	if (place == 0 && node->sending)
+		node->last_try = true;
+	else
+		drop(bus, now_ns, number, place);
 }
 
 void canbus_recover(struct canbus *bus, uint64_t now_ns, unsigned number)

@@ -100,6 +100,8 @@ void canbus_listen_only(struct canbus *bus, uint64_t now_ns, unsigned node, bool
 void canbus_transmit(struct canbus *bus, uint64_t now_ns, unsigned node, const struct canbus_frame *frame, uint32_t ticket);
 /* Empties the queue; a frame that is on the bus gets its try to the end, but no other. */
 void canbus_cancel(struct canbus *bus, uint64_t now_ns, unsigned node);
+/* The same for one frame of the queue; nothing happens when it is not there. */
+void canbus_cancel_one(struct canbus *bus, uint64_t now_ns, unsigned node, uint32_t ticket);
 /* Begins recovery from bus-off: 128 times 11 recessive bits. */
 void canbus_recover(struct canbus *bus, uint64_t now_ns, unsigned node);
 

@@ -62,6 +62,11 @@ bool vbus_request_decode(const uint8_t *message, size_t length, struct vbus_requ
 		request.ticket = get32(message + 1);
 		break;
 	case 'X':
+		if (length != 1 && length != 5)
+			return false;
+		request.one = length == 5;
+		request.ticket = request.one ? get32(message + 1) : 0;
+		break;
 	case 'B':
 		if (length != 1)
 			return false;

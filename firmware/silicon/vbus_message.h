@@ -14,7 +14,8 @@ struct vbus_request {
 	char kind;     /* 'A', 'T', 'X' or 'B' */
 	uint8_t flags; /* A */
 	char name[VBUS_NAME_MAX + 1];
-	uint32_t ticket; /* T */
+	bool one;        /* X: only the frame with this ticket */
+	uint32_t ticket; /* T, X */
 	struct canbus_frame frame;
 };
 

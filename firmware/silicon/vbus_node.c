@@ -249,6 +249,8 @@ static void obey(struct vbus *vbus, struct vbus_client *client, const struct vbu
 		client->closing = true; /* its first message has to attach */
 	else if (request->kind == 'T')
 		canbus_transmit(vbus->bus, vbus->now_ns, node, &request->frame, request->ticket);
+	else if (request->kind == 'X' && request->one)
+		canbus_cancel_one(vbus->bus, vbus->now_ns, node, request->ticket);
 	else if (request->kind == 'X')
 		canbus_cancel(vbus->bus, vbus->now_ns, node);
 	else

@@ -49,7 +49,7 @@ struct fake_can {
 	bool wired, opened, manual;
 	struct port_can_frame sent[FAKE_CAN_SENT], received[CAN_RECEIVED];
 	uint32_t sent_ticket[FAKE_CAN_SENT];
-	unsigned sent_head, sent_count, received_head, received_count, waiting, recoveries;
+	unsigned sent_head, sent_count, received_head, received_count, waiting, recoveries, cancelled;
 	enum port_status ticket[CAN_TICKETS]; /* of the newest tickets, by number */
 	uint32_t last_ticket, lost;
 	enum port_can_state state;
@@ -1050,6 +1050,17 @@ enum port_status port_can_sent(uint8_t node, uint32_t ticket)
 	return can->ticket[ticket % CAN_TICKETS];
 }
 
+enum port_status port_can_cancel(uint8_t node, uint32_t ticket)
+{
+	struct fake_can *can = can_opened(node);
+	if (can == NULL || port_can_sent(node, ticket) != PORT_WOULD_BLOCK)
+		return can == NULL ? PORT_ABSENT : PORT_FAILED;
+	can->ticket[ticket % CAN_TICKETS] = PORT_FAILED;
+	can->waiting--;
+	can->cancelled++;
+	return PORT_OK;
+}
+
 enum port_status port_can_receive(uint8_t node, struct port_can_frame *ret_frame)
 {
 	struct fake_can *can = can_opened(node);
@@ -1146,6 +1157,11 @@ void fake_can_confirm(uint8_t node, uint32_t ticket, bool acknowledged)
 		__builtin_trap(); /* not a ticket that waits */
 	can->ticket[ticket % CAN_TICKETS] = acknowledged ? PORT_OK : PORT_FAILED;
 	can->waiting--;
+}
+
+unsigned fake_can_cancelled(uint8_t node)
+{
+	return can_get(node)->cancelled;
 }
 
 unsigned fake_can_recoveries(uint8_t node)

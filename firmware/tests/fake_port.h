@@ -123,6 +123,8 @@ void fake_can_state_set(uint8_t node, enum port_can_state state, uint8_t transmi
 void fake_can_automatic(uint8_t node, bool on);
 /* The frame's end: acknowledged, or given up. */
 void fake_can_confirm(uint8_t node, uint32_t ticket, bool acknowledged);
+/* How many frames the firmware took out of the queue again. */
+unsigned fake_can_cancelled(uint8_t node);
 /* How often the firmware asked to leave bus-off. */
 unsigned fake_can_recoveries(uint8_t node);
 

@@ -230,6 +230,18 @@ enum port_status port_can_sent(uint8_t node, uint32_t ticket)
 	return c->outcome[ticket % TICKETS];
 }
 
+enum port_status port_can_cancel(uint8_t node, uint32_t ticket)
+{
+	uint8_t message[5] = {'X'};
+	struct controller *c = controller_of(node);
+	if (!c)
+		return PORT_ABSENT;
+	if (port_can_sent(node, ticket) != PORT_WOULD_BLOCK)
+		return PORT_FAILED;
+	put32(message + 1, ticket);
+	return send(c->fd, message, sizeof message, MSG_DONTWAIT | MSG_NOSIGNAL) > 0 ? PORT_OK : PORT_FAILED;
+}
+
 enum port_status port_can_receive(uint8_t node, struct port_can_frame *ret_frame)
 {
 	struct controller *c = controller_of(node);

@@ -617,8 +617,10 @@ START_TEST(t022_n_as)
 	ck_assert_int_eq(isotp_bench_send(3), PORT_OK);
 	isotp_bench_run(999 * MS + 999);
 	ck_assert_uint_eq(bench.sent, 0);
+	ck_assert_uint_eq(fake_can_cancelled(0), 0);
 	isotp_bench_run(1);
 	expect_confirmation(ISOTP_TIMEOUT_A);
+	ck_assert_uint_eq(fake_can_cancelled(0), 1); /* nothing of it comes late */
 	/* N_Bs begins with the first frame's confirmation, and every consecutive frame has its own N_As. */
 	ck_assert(fake_can_take(0, &frame, NULL));
 	ck_assert_int_eq(isotp_bench_send(34), PORT_OK);
@@ -648,6 +650,7 @@ START_TEST(t022_n_ar)
 	expect(0, 0);
 	isotp_bench_run(1);
 	expect_failure(ISOTP_TIMEOUT_A);
+	ck_assert_uint_eq(fake_can_cancelled(0), 1);
 	/* A consecutive frame proves the flow control, seen confirmed or not. */
 	RX("10 14 00 01 02 03 04 05");
 	RX("21 06 07 08 09 0A 0B 0C");

@@ -136,6 +136,31 @@ START_TEST(tickets)
 }
 END_TEST
 
+START_TEST(cancels_one_frame)
+{
+	struct port_can_frame frame = {.id = 0x7E8, .length = 8};
+	uint32_t first, second;
+	uint8_t message[128], cancelled[6] = {'N'};
+	ck_assert_int_eq(port_can_send(0, &frame, &first), PORT_OK);
+	ck_assert_int_eq(port_can_send(0, &frame, &second), PORT_OK);
+	ck_assert_uint_eq(sent_ticket(), first);
+	ck_assert_uint_eq(sent_ticket(), second);
+	ck_assert_int_eq(port_can_cancel(0, second), PORT_OK);
+	ck_assert_int_eq(recv(bus, message, sizeof message, 0), 5);
+	ck_assert_int_eq(message[0], 'X');
+	ck_assert_uint_eq(message[1], second);
+	ck_assert_int_eq(port_can_sent(0, second), PORT_WOULD_BLOCK); /* the bus decides: it may be on it just now */
+	put(cancelled + 1, second, 4);
+	cancelled[5] = 3;
+	send(bus, cancelled, sizeof cancelled, 0);
+	ck_assert_int_eq(port_can_sent(0, second), PORT_FAILED);
+	ck_assert_int_eq(port_can_cancel(0, second), PORT_FAILED);
+	ck_assert_int_eq(port_can_sent(0, first), PORT_WOULD_BLOCK);
+	ck_assert_int_eq(port_can_cancel(0, 4711), PORT_FAILED);
+	ck_assert_int_eq(port_can_cancel(1, 1), PORT_ABSENT);
+}
+END_TEST
+
 START_TEST(state_and_bus_off)
 {
 	const struct port_can_frame frame = {.id = 1};
@@ -212,6 +237,7 @@ int main(void)
 	tcase_add_test(tests, absent_and_idempotent);
 	tcase_add_test(tests, receives_with_the_board_s_time);
 	tcase_add_test(tests, tickets);
+	tcase_add_test(tests, cancels_one_frame);
 	tcase_add_test(tests, state_and_bus_off);
 	tcase_add_test(tests, lost_frames_are_counted);
 	tcase_add_test(tests, bus_goes_away);

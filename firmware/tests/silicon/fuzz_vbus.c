@@ -73,6 +73,8 @@ static void obey(struct canbus *bus, uint64_t now_ns, const struct vbus_request 
 	if (request->kind == 'T') {
 		tally->queued++;
 		canbus_transmit(bus, now_ns, node, &request->frame, request->ticket);
+	} else if (request->kind == 'X' && request->one) {
+		canbus_cancel_one(bus, now_ns, node, request->ticket);
 	} else if (request->kind == 'X') {
 		canbus_cancel(bus, now_ns, node);
 	} else if (request->kind == 'B') {

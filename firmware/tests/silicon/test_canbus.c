@@ -147,6 +147,28 @@ START_TEST(queue_is_bounded)
 }
 END_TEST
 
+START_TEST(one_frame_is_cancelled)
+{
+	bench_open(2);
+	for (unsigned i = 0; i < 4; i++)
+		bench_send(0, 0x300 + i);
+	canbus_cancel_one(bench.bus, bench.now_ns, 0, 0x302);
+	canbus_cancel_one(bench.bus, bench.now_ns, 0, 0x999); /* not there */
+	corrupt(0x300, 1, 1, CANBUS_DAMAGE_BIT);
+	bench_run(30000); /* the first one is on the bus: this try is its last */
+	canbus_cancel_one(bench.bus, bench.now_ns, 0, 0x300);
+	bench_settle();
+	ck_assert_int_eq(bench_count(CANBUS_NOT_SENT, 0), 2);
+	ck_assert_uint_eq(bench_find(CANBUS_NOT_SENT, 0, 0)->event.ticket, 0x302);
+	ck_assert_uint_eq(bench_find(CANBUS_NOT_SENT, 0, 1)->event.ticket, 0x300);
+	ck_assert_int_eq(bench_find(CANBUS_NOT_SENT, 0, 1)->event.reason, CANBUS_REASON_CANCELLED);
+	ck_assert_int_eq(bench_count(CANBUS_RECEIVED, 1), 2);
+	ck_assert_uint_eq(bench_find(CANBUS_RECEIVED, 1, 0)->frame.id, 0x301);
+	ck_assert_uint_eq(bench_find(CANBUS_RECEIVED, 1, 1)->frame.id, 0x303);
+	bench_close();
+}
+END_TEST
+
 START_TEST(illegal_frames)
 {
 	static const struct canbus_frame bad[] = {{.id = 0x800},
@@ -601,6 +623,7 @@ static TCase *make_case(void)
 	tcase_add_test(tests, arbitration_order);
 	tcase_add_test(tests, full_load_keeps_order);
 	tcase_add_test(tests, queue_is_bounded);
+	tcase_add_test(tests, one_frame_is_cancelled);
 	tcase_add_test(tests, illegal_frames);
 	tcase_add_test(tests, late_nodes_wait);
 	tcase_add_test(tests, corrupted_frame_is_repeated);
