@@ -3,9 +3,12 @@
 
 #include "../core/console.h"
 
+#include <string.h>
+
 #define FRAMES_A_TURN 32u /* the other sides want their turn under a flood too */
 #define RECOVER_US    100000u
 #define MAX_ID        0x7FFu
+#define MAX_ID_29     0x1FFFFFFFu
 #define TIMER_MS      1000u
 #define PADDING       0xCCu
 
@@ -128,6 +131,55 @@ uint32_t can_bus_id(const char *parameter, uint32_t preset)
 	return read_number(parameter, preset, MAX_ID);
 }
 
+static void load_addressing(struct isotp_config *config)
+{
+	static const char *const names[] = {"normal", "normal-fixed", "extended", "mixed"}; /* by enum isotp_addressing */
+	char text[16];
+	struct console_line line;
+	enum port_status status = port_param_text("isotp.addressing", text, sizeof(text));
+
+	if (status == PORT_ABSENT)
+		return;
+	for (unsigned i = 0; status == PORT_OK && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (strcmp(text, names[i]) != 0)
+			continue;
+		config->addressing = (enum isotp_addressing)i;
+		return;
+	}
+	console_begin(&line);
+	console_text(&line, "! isotp.addressing: wants normal, normal-fixed, extended or mixed");
+	console_end(&line);
+}
+
+void can_bus_isotp_ids(struct isotp_config *config, enum can_bus_isotp_id tx, enum can_bus_isotp_id rx)
+{
+	/* Normal fixed: the node is 0x11, its tester 0xF1, all nodes 0x33. */
+	static const struct {
+		const char *parameter;
+		uint32_t normal, fixed;
+	} ids[] = {[CAN_BUS_REQUEST] = {"isotp.request_id", 0x7E0, 0x18DA11F1},
+	           [CAN_BUS_RESPONSE] = {"isotp.response_id", 0x7E8, 0x18DAF111},
+	           [CAN_BUS_FUNCTIONAL] = {"isotp.functional_id", 0x7DF, 0x18DB33F1}};
+	bool fixed = config->addressing == ISOTP_NORMAL_FIXED;
+
+	config->tx_id = read_number(ids[tx].parameter, fixed ? ids[tx].fixed : ids[tx].normal, MAX_ID_29);
+	config->rx_id = read_number(ids[rx].parameter, fixed ? ids[rx].fixed : ids[rx].normal, MAX_ID_29);
+	config->extended_id = config->tx_id > MAX_ID || config->rx_id > MAX_ID;
+}
+
+enum port_status can_bus_isotp_open(const struct isotp_config *config, const struct isotp_handlers *handlers, uint8_t *ret_channel)
+{
+	struct console_line line;
+	enum port_status status = isotp_open(config, handlers, ret_channel);
+
+	if (status != PORT_INVALID)
+		return status;
+	console_begin(&line);
+	console_text(&line, "! isotp: addressing, identifiers and frame length do not fit each other");
+	console_end(&line);
+	return status;
+}
+
 void can_bus_isotp_config(struct isotp_config *config)
 {
 	*config = (struct isotp_config){
@@ -145,4 +197,7 @@ void can_bus_isotp_config(struct isotp_config *config)
 	config->block_size = (uint8_t)read_number("isotp.block_size", 0, UINT8_MAX);
 	config->st_min = (uint8_t)read_number("isotp.st_min", 0, UINT8_MAX);
 	config->wft_max = (uint8_t)read_number("isotp.wft_max", 8, UINT8_MAX);
+	load_addressing(config);
+	config->address_extension_tx = (uint8_t)read_number("isotp.extension_tx", 0, UINT8_MAX);
+	config->address_extension_rx = (uint8_t)read_number("isotp.extension_rx", 0, UINT8_MAX);
 }

@@ -49,14 +49,13 @@ static enum port_status open_channels(void)
 	uint8_t ignored;
 
 	can_bus_isotp_config(&config);
-	config.rx_id = can_bus_id("isotp.request_id", 0x7E0);
-	config.tx_id = can_bus_id("isotp.response_id", 0x7E8);
-	status = isotp_open(&config, &physical, &ecu.physical);
+	can_bus_isotp_ids(&config, CAN_BUS_RESPONSE, CAN_BUS_REQUEST);
+	status = can_bus_isotp_open(&config, &physical, &ecu.physical);
 	if (status != PORT_OK)
 		return status;
-	config.rx_id = can_bus_id("isotp.functional_id", 0x7DF);
+	can_bus_isotp_ids(&config, CAN_BUS_RESPONSE, CAN_BUS_FUNCTIONAL);
 	config.functional = true;
-	return isotp_open(&config, &functional, &ignored);
+	return can_bus_isotp_open(&config, &functional, &ignored);
 }
 
 static enum port_status start(uint16_t address)

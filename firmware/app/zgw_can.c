@@ -141,16 +141,14 @@ static enum port_status open_channels(void)
 	enum port_status status;
 
 	can_bus_isotp_config(&config);
-	config.tx_id = can_bus_id("isotp.request_id", 0x7E0);
-	config.rx_id = can_bus_id("isotp.response_id", 0x7E8);
-	status = isotp_open(&config, &physical, &gateway.physical);
+	can_bus_isotp_ids(&config, CAN_BUS_REQUEST, CAN_BUS_RESPONSE);
+	status = can_bus_isotp_open(&config, &physical, &gateway.physical);
 	if (status != PORT_OK)
 		return status;
 	/* Only sends: what others send with this identifier goes nowhere. */
-	config.tx_id = can_bus_id("isotp.functional_id", 0x7DF);
-	config.rx_id = config.tx_id;
+	can_bus_isotp_ids(&config, CAN_BUS_FUNCTIONAL, CAN_BUS_FUNCTIONAL);
 	config.functional = true;
-	return isotp_open(&config, &functional, &gateway.functional);
+	return can_bus_isotp_open(&config, &functional, &gateway.functional);
 }
 
 /* One pair of identifiers is one node. */

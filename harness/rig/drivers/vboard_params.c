@@ -49,6 +49,7 @@ static const char *const needs[] = {"tls", "auth", "confirm", NULL};
 static const char *const confirmations[] = {"granted", "refused", "pending", NULL};
 static const char *const versions[] = {"1.2", "1.3", NULL};
 static const char *const preferences[] = {"doip", "isotp", NULL};
+static const char *const addressings[] = {"normal", "normal-fixed", "extended", "mixed", NULL};
 static const char *const lengths[] = {"8", "12", "16", "20", "24", "32", "48", "64", NULL};
 
 const struct board_param vboard_params[] = {
@@ -106,9 +107,12 @@ const struct board_param vboard_params[] = {
         {"net.device", PARAM_TEXT, 0, 15, NULL},
         {"net.address", PARAM_ADDRESS, 0, 0, NULL},
         {"watchdog.ms", PARAM_NUMBER, 0, U32_MAX, NULL},
-        {"isotp.request_id", PARAM_NUMBER, 0, 0x7ff, NULL},
-        {"isotp.response_id", PARAM_NUMBER, 0, 0x7ff, NULL},
-        {"isotp.functional_id", PARAM_NUMBER, 0, 0x7ff, NULL},
+        {"isotp.addressing", PARAM_WORD, 0, 0, addressings},
+        {"isotp.extension_tx", PARAM_NUMBER, 0, 0xff, NULL},
+        {"isotp.extension_rx", PARAM_NUMBER, 0, 0xff, NULL},
+        {"isotp.request_id", PARAM_NUMBER, 0, 0x1fffffff, NULL},
+        {"isotp.response_id", PARAM_NUMBER, 0, 0x1fffffff, NULL},
+        {"isotp.functional_id", PARAM_NUMBER, 0, 0x1fffffff, NULL},
         {"isotp.fd", PARAM_FLAG, 0, 0, NULL},
         {"isotp.tx_dl", PARAM_WORD, 0, 0, lengths},
         {"isotp.block_size", PARAM_NUMBER, 0, 0xff, NULL},
