@@ -16,6 +16,15 @@
 enum swpg_type { SWPG_APPLICATION = 1, SWPG_BOOTLOADER = 2, SWPG_CALIBRATION = 3 };
 enum swpg_compression { SWPG_NONE = 0, SWPG_GZIP = 1 };
 enum swpg_kind { SWPG_UNSIGNED = 0, SWPG_ECDSA_P256 = 1 };
+/* X(kind, bytes of its trailer, name). Another kind is a line here and the function ota_image_kind_NAME(). Every trailer
+ * begins with the digest. */
+#define SWPG_KIND_LIST(X) X(SWPG_ECDSA_P256, 96u, ecdsa_p256)
+/* 2020-01-01: nothing that this format carries is older. */
+#define SWPG_EARLIEST 1577836800u
+/* A gzip stream may be longer than what is in it by its header fields and what stored blocks cost: this, and 1/1024. */
+#define SWPG_MAX_GROWTH 66560u
+/* Shortest gzip stream: header 10, an empty block 2, CRC-32 and length 8. */
+#define SWPG_MIN_GZIP 20u
 
 struct swpg_header {
 	uint16_t target, source, hop_count;
