@@ -58,6 +58,17 @@ int64_t clock_realtime_offset_ns(void)
 	return bracket.offset_ns;
 }
 
+int64_t clock_run_offset_ns(void)
+{
+	static int64_t offset_ns;
+	static bool known;
+
+	if (!known)
+		offset_ns = clock_realtime_offset_ns();
+	known = true;
+	return offset_ns;
+}
+
 struct instant instant_from_realtime(int64_t realtime_ns)
 {
 	int64_t offset_ns = clock_realtime_offset_ns();

@@ -31,6 +31,9 @@ struct instant instant_from_realtime(int64_t realtime_ns);
 void clock_bracket(void);
 /* CLOCK_REALTIME - CLOCK_MONOTONIC at the last bracket, ns. */
 int64_t clock_realtime_offset_ns(void);
+/* The same as it was when this process first asked for it: what run.begin tells and can.log is written with, so that the
+ * stamps of both are the same to the nanosecond. */
+int64_t clock_run_offset_ns(void);
 
 struct event {
 	uint64_t number; /* from 1, without gaps: set by timeline_emit() */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../rig/bus_folder.h"
 #include "../rig/rig.h"
 #include "commands.h"
 
@@ -151,32 +152,18 @@ static int can_in(const struct rig_file *file, const char *folder, bool watch)
 	return status;
 }
 
-static void remove_folder(const char *folder, const struct rig_file *file)
-{
-	const struct value *buses = value_get(rig_file_root(file), "buses");
-	char path[256];
-	for (unsigned i = 0; buses && i < buses->map.count; i++) {
-		(void)snprintf(path, sizeof(path), "%s/vbus-%s.log", folder, buses->map.entries[i].key);
-		(void)unlink(path);
-	}
-	(void)snprintf(path, sizeof(path), "%s/can.log", folder);
-	(void)unlink(path);
-	(void)rmdir(folder);
-}
-
 static int can(const struct rig_file *file, bool watch)
 {
-	char folder[] = "/tmp/hilbench-rig-XXXXXX";
+	struct bus_folder *folder;
+	struct error error = {0};
 	if (!value_get(rig_file_root(file), "buses")) {
 		(void)puts("the rig has no CAN bus");
 		return 0;
 	}
-	if (!mkdtemp(folder)) {
-		(void)fprintf(stderr, "hilbench: cannot create a folder in /tmp: %s\n", strerror(errno));
-		return EXIT_BENCH;
-	}
-	int status = can_in(file, folder, watch);
-	remove_folder(folder, file);
+	if (bus_folder_new(&folder, "/tmp", "hilbench-rig", &error) < 0)
+		return fail(&error);
+	int status = can_in(file, bus_folder_path(folder), watch);
+	bus_folder_free(folder);
 	return status;
 }
 

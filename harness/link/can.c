@@ -55,13 +55,10 @@ int can_message_check(const struct can_message *message, struct error *err)
 
 int can_log_format(const struct can_message *message, const char *interface, char *buffer, size_t size)
 {
-	static int64_t offset_ns;
 	static const char digits[] = "0123456789ABCDEF";
 	char hex[2 * CAN_MESSAGE_MAX + 1] = "", mark[8] = "#";
 	int64_t at_ns;
-	if (!offset_ns)
-		offset_ns = clock_realtime_offset_ns();
-	at_ns = message->at.ns + offset_ns;
+	at_ns = message->at.ns + clock_run_offset_ns();
 	if (message->flags & CAN_MESSAGE_REMOTE) {
 		snprintf(mark, sizeof(mark), message->length ? "#R%u" : "#R", message->length & 15u);
 	} else {

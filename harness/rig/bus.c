@@ -7,12 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "rig_private.h"
 
 #define SIGN_OF_LIFE_NS 2000000000 /* a virtual bus tells its load every second */
 #define SECOND_LOOK_NS  100000000
+#define LOOK_USEC       200000
 
 #define HARNESS_NODE "harness" /* the harness's own node on a virtual bus */
 
@@ -196,6 +198,45 @@ static void on_closed(struct can *can, const char *reason, void *context)
 	timeline_emit_now(bus->rig->timeline, "case", "note", json_pack("{s:o}", "text", json_sprintf("bus %s: %s", bus->name, reason)));
 }
 
+/* ---- signs of life ---- */
+
+/* The first sign of life may be the one that never comes: until then it counts from the begin. 0: none is due. */
+static int64_t heard(const struct rig_bus *bus)
+{
+	int64_t heard_ns = bus->can ? can_heard_ns(bus->can) : 0;
+	return heard_ns == 0 && bus->can && bus->driver->gives_life ? bus->opened_ns : heard_ns;
+}
+
+/* A bus that stands still looks like one on which nobody sends: its sign of life, every second, tells them apart. Found
+ * missing once is not enough: this process itself may have been stopped, and the sign may lie unread. */
+static bool stands_still(struct rig_bus *bus)
+{
+	int64_t heard_ns = heard(bus), now_ns = loop_now_ns();
+	if (heard_ns == 0 || now_ns - heard_ns < SIGN_OF_LIFE_NS) {
+		bus->silent_ns = 0;
+		return false;
+	}
+	if (bus->silent_ns == 0)
+		bus->silent_ns = now_ns;
+	return now_ns - bus->silent_ns >= SECOND_LOOK_NS;
+}
+
+static int on_look(sd_event_source *source, uint64_t usec, void *context)
+{
+	struct rig_bus *bus = context;
+	(void)stands_still(bus);
+	sd_event_source_set_time(source, usec + LOOK_USEC);
+	return 0;
+}
+
+static int look_regularly(struct rig_bus *bus, struct error *err)
+{
+	int r = sd_event_add_time_relative(loop_event(bus->rig->loop), &bus->look, CLOCK_MONOTONIC, LOOK_USEC, 0, on_look, bus);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(bus->look, SD_EVENT_ON);
+	return r < 0 ? error_set(err, ERROR_BENCH, -r, "no timer for the bus: %s", strerror(-r)) : 0;
+}
+
 /* ---- start and end ---- */
 
 static uint32_t map_rate(const struct value *map, const char *key)
@@ -232,6 +273,8 @@ int bus_open(struct rig *rig, struct rig_bus *bus, const struct value_entry *ent
 	int r = bus->driver->open ? bus->driver->open(bus, err) : 0;
 	if (r == 0)
 		r = open_channel(bus, err);
+	if (r == 0 && bus->driver->gives_life)
+		r = look_regularly(bus, err);
 	if (r < 0)
 		error_prefix(err, "bus %s", bus->name);
 	return r;
@@ -239,6 +282,7 @@ int bus_open(struct rig *rig, struct rig_bus *bus, const struct value_entry *ent
 
 void bus_close(struct rig_bus *bus)
 {
+	sd_event_source_disable_unref(bus->look);
 	can_close(bus->can);
 	if (bus->driver && bus->driver->close)
 		bus->driver->close(bus);
@@ -364,27 +408,6 @@ void rig_bus_restore(struct rig_bus *bus)
 		timeline_emit_now(bus->rig->timeline, bus->channel, "note", json_pack("{s:s}", "text", why.message));
 	bus->altered = false;
 	timeline_emit_now(bus->rig->timeline, bus->channel, "can.fault", json_pack("{s:s}", "action", "restore"));
-}
-
-/* The first sign of life may be the one that never comes: until then it counts from the begin. 0: none is due. */
-static int64_t heard(const struct rig_bus *bus)
-{
-	int64_t heard_ns = bus->can ? can_heard_ns(bus->can) : 0;
-	return heard_ns == 0 && bus->can && bus->driver->gives_life ? bus->opened_ns : heard_ns;
-}
-
-/* A bus that stands still looks like one on which nobody sends: its sign of life, every second, tells them apart. Found
- * missing once is not enough: this process itself may have been stopped, and the sign may lie unread. */
-static bool stands_still(struct rig_bus *bus)
-{
-	int64_t heard_ns = heard(bus), now_ns = loop_now_ns();
-	if (heard_ns == 0 || now_ns - heard_ns < SIGN_OF_LIFE_NS) {
-		bus->silent_ns = 0;
-		return false;
-	}
-	if (bus->silent_ns == 0)
-		bus->silent_ns = now_ns;
-	return now_ns - bus->silent_ns >= SECOND_LOOK_NS;
 }
 
 int rig_bus_check(struct rig_bus *bus, struct error *err)

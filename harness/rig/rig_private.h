@@ -64,11 +64,12 @@ struct rig_bus {
 	struct can *can;
 	bool gone; /* the channel was closed by the other side: reason */
 	char reason[128];
-	bool altered;      /* something was injected since rig_bus_restore() */
-	int64_t silent_ns; /* when a sign of life was first found missing, 0: it was not */
-	int64_t opened_ns; /* when the channel was opened */
-	bool deaf;         /* the harness's own node is bus-off, or stopped */
-	int64_t deaf_ns;   /* when it last ceased to be, 0: it never was */
+	bool altered;          /* something was injected since rig_bus_restore() */
+	int64_t silent_ns;     /* when a sign of life was first found missing, 0: it was not */
+	int64_t opened_ns;     /* when the channel was opened */
+	sd_event_source *look; /* wakes who waits, so that a bus that stands still is seen although nothing comes */
+	bool deaf;             /* the harness's own node is bus-off, or stopped */
+	int64_t deaf_ns;       /* when it last ceased to be, 0: it never was */
 	struct bus_observer *observers;
 	unsigned observer_count, telling;
 	struct bus_node {

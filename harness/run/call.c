@@ -144,21 +144,6 @@ static void blame_timeout(const struct step_context *context, int r, struct erro
 		error_prefix(err, "the time of the %s was over", strcmp(context->executor->phase, "always") ? "case" : "always block");
 }
 
-/* A device may seem to fail because the bench under it just broke: a board's power is gone before the bench has heard
- * of the death of its driver. What is known within a moment decides. */
-static int suspect_bench(struct step_context *context, struct error *err)
-{
-	struct error broken = {0}, seeming = *err;
-	int r = step_wait(context, NULL, NULL, SETTLE_NS, &broken);
-	if (r == -ETIMEDOUT || r == -ETIME)
-		return -EBADMSG;
-	*err = broken;
-	if (err->domain == ERROR_BENCH)
-		error_prefix(err, "%s, but", seeming.message);
-	context_forget_check(context);
-	return r;
-}
-
 /* What a step found on a bench that was no longer there is worth nothing. */
 static int confirm_bench(struct step_context *context, struct error *err)
 {
@@ -167,6 +152,21 @@ static int confirm_bench(struct step_context *context, struct error *err)
 		return r;
 	(void)!loop_until(context->loop, NULL, NULL, loop_now_ns() + SECOND_LOOK_NS);
 	return context_check(context, err);
+}
+
+/* A device may seem to fail because the bench under it just broke: a board's power is gone before the bench has heard
+ * of the death of its driver. What is known within a moment decides. */
+static int suspect_bench(struct step_context *context, struct error *err)
+{
+	struct error broken = {0}, seeming = *err;
+	int r = step_wait(context, NULL, NULL, SETTLE_NS, &broken);
+	if ((r == -ETIMEDOUT || r == -ETIME) && confirm_bench(context, &broken) == 0)
+		return -EBADMSG;
+	*err = broken;
+	if (err->domain == ERROR_BENCH)
+		error_prefix(err, "%s, but", seeming.message);
+	context_forget_check(context);
+	return r == -ETIMEDOUT || r == -ETIME ? -EIO : r;
 }
 
 int call_run(struct step_context *context, const struct step_call *call, struct error *err)

@@ -325,7 +325,7 @@ static void emit_run_begin(struct executor *executor, const struct program *prog
 	strftime(utc, sizeof(utc), "%Y-%m-%dT%H:%M:%SZ", &parts);
 	uname(&host);
 	json_t *data = json_pack("{s:s,s:s,s:I,s:s,s:s,s:b,s:I,s:O?,s:s}", "version", HILBENCH_VERSION, "utc", utc, "realtime_offset_ns",
-	                         (json_int_t)clock_realtime_offset_ns(), "rig", options->rig_file ? rig_file_name(options->rig_file) : "",
+	                         (json_int_t)clock_run_offset_ns(), "rig", options->rig_file ? rig_file_name(options->rig_file) : "",
 	                         "rig_file", options->rig_path ? options->rig_path : "", "virtual",
 	                         options->rig_file && rig_file_is_virtual(options->rig_file), "seed", (json_int_t)options->seed,
 	                         "arguments", options->arguments, "host", host.nodename);

@@ -10,6 +10,7 @@
 
 #include "../../base/paths.h"
 #include "../bus.h"
+#include "../bus_folder.h"
 #include "../child.h"
 #include "../rig_private.h"
 #include "../words.h"
@@ -18,8 +19,8 @@
 
 struct vbus {
 	struct child *child;
-	char folder[64]; /* made for the socket because the run directory's name is too long, else "" */
-	bool asked;      /* the names of the nodes are on their way */
+	struct bus_folder *folder; /* made for the socket because the run directory's name is too long, or NULL */
+	bool asked;                /* the names of the nodes are on their way */
 };
 
 static int vbus_check(const struct value *map, struct error *err)
@@ -98,12 +99,10 @@ static int choose_socket(struct rig_bus *bus, struct vbus *vbus, struct error *e
 	}
 	free(bus->socket);
 	bus->socket = NULL;
-	snprintf(vbus->folder, sizeof(vbus->folder), "/tmp/hilbench-bus-XXXXXX");
-	if (!mkdtemp(vbus->folder)) {
-		vbus->folder[0] = '\0';
-		return error_set(err, ERROR_BENCH, errno, "cannot create a folder in /tmp: %s", strerror(errno));
-	}
-	if (asprintf(&bus->socket, "%s/%s.sock", vbus->folder, bus->name) < 0) {
+	int r = bus_folder_new(&vbus->folder, "/tmp", "hilbench-bus", err);
+	if (r < 0)
+		return r;
+	if (asprintf(&bus->socket, "%s/%s.sock", bus_folder_path(vbus->folder), bus->name) < 0) {
 		bus->socket = NULL;
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	}
@@ -179,8 +178,7 @@ static void vbus_close(struct rig_bus *bus)
 	child_end(vbus->child);
 	if (bus->socket)
 		unlink(bus->socket);
-	if (vbus->folder[0])
-		rmdir(vbus->folder);
+	bus_folder_free(vbus->folder);
 	free(vbus);
 	bus->state = NULL;
 }

@@ -3,16 +3,20 @@
  * and vboard, installed under these names; what the fake does is in the bus's name. */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../rig/bus_folder.h"
 #include "../../rig/rig.h"
 
 #define PROGRAMS_VARIABLE "HILBENCH_PROGRAMS"
@@ -91,6 +95,8 @@ static const struct {
         {"buses: {can0: {" VBUS ", cannelloni_tcp: \"127.0.0.1:1\"}, can1: {" VBUS ", cannelloni_tcp: \"127.0.0.1:1\"}}\n",
          ":5:133: ", "used twice"},
         {"buses: []\n", ":5:8: ", "must be a map"},
+        {"buses: {can0: {" VBUS ", data: 250000}}\n", ":5:53: ", "below `nominal` 500000"},
+        {"buses: {can0: {driver: socketcan, interface: can0, nominal: 1000000, data: 999999}}\n", ":5:76: ", "never the slower one"},
 };
 
 START_TEST(file_mistakes)
@@ -275,6 +281,106 @@ START_TEST(bus_drops_harness)
 }
 END_TEST
 
+/* It answers, it carries frames, and hangs before it ever told its load. */
+START_TEST(bus_never_gives_a_sign_of_life)
+{
+	int64_t begin_ns = loop_now_ns();
+	start("echo");
+	ck_assert_int_eq(rig_check(rig, &error), 0);
+	ck_assert_int_eq(loop_until(loop, is_gone, NULL, begin_ns + INT64_C(5000000000)), 0);
+	ck_assert_int_lt(rig_check(rig, &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_BENCH);
+	ck_assert_msg(strstr(error.message, "stands still") != NULL, "%s", error.message);
+	ck_assert_int_lt(loop_now_ns() - begin_ns, INT64_C(4000000000));
+}
+END_TEST
+
+static bool was_deaf(void *context)
+{
+	return rig_bus_deaf_ns(context) > 0;
+}
+
+START_TEST(deaf_node_is_known)
+{
+	struct rig_bus *bus = start("deafens");
+	int64_t begin_ns = loop_now_ns();
+	ck_assert_int_eq(loop_until(loop, was_deaf, bus, begin_ns + INT64_C(1500000000)), 0);
+	ck_assert_str_eq(event_text("can.state"), "{\"node\":\"harness\",\"rec\":0,\"state\":\"bus-off\",\"tec\":256}");
+	ck_assert_int_ge(rig_bus_deaf_ns(bus), begin_ns); /* as long as it lasts: now */
+	ck_assert_int_le(rig_bus_deaf_ns(bus), loop_now_ns());
+	rig_stop(rig);
+	rig_file_free(file);
+	rig = NULL;
+	file = NULL;
+	bus = start("echo");
+	ck_assert_int_eq(loop_until(loop, NULL, NULL, loop_now_ns() + 50000000), -ETIMEDOUT);
+	ck_assert_int_eq(rig_bus_deaf_ns(bus), 0);
+}
+END_TEST
+
+/* ---- folders ---- */
+
+static PRINTF_LIKE(1, 2) char *make_folder(const char *format, ...)
+{
+	static char path[PATH_MAX];
+	char name[128], inside[PATH_MAX + 16];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(name, sizeof(name), format, arguments);
+	va_end(arguments);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	snprintf(inside, sizeof(inside), "%s/can.log", path);
+	int fd = open(inside, O_CREAT | O_WRONLY, 0600);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	return path;
+}
+
+static PRINTF_LIKE(1, 2) bool is_there(const char *format, ...)
+{
+	char name[128], path[PATH_MAX];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(name, sizeof(name), format, arguments);
+	va_end(arguments);
+	snprintf(path, sizeof(path), "%s/%s", directory, name);
+	return access(path, F_OK) == 0;
+}
+
+START_TEST(folders_of_the_dead_are_removed)
+{
+	struct bus_folder *own;
+	char inside[PATH_MAX], link[PATH_MAX];
+	pid_t dead = fork();
+	if (dead == 0)
+		_exit(0);
+	waitpid(dead, NULL, 0);
+	ck_assert_int_eq(bus_folder_new(&own, directory, "t", &error), 0);
+	make_folder("t-%ld-77-abcdef", (long)dead);
+	make_folder("t-%ld-78-abcdef", (long)getpid()); /* this process began at another time */
+	make_folder("t-%ld-79-abcdefg", (long)dead);    /* none of ours */
+	make_folder("u-%ld-80-abcdef", (long)dead);
+	make_folder("t-x-80-abcdef");
+	snprintf(link, sizeof(link), "%s/t-%ld-81-abcdef", directory, (long)dead);
+	ck_assert_int_eq(symlink(make_folder("elsewhere"), link), 0);
+	int held = open(make_folder("t-%ld-82-abcdef", (long)dead), O_RDONLY | O_DIRECTORY); /* alive in another PID namespace */
+	ck_assert_int_eq(flock(held, LOCK_EX), 0);
+	ck_assert_uint_eq(bus_folder_sweep(directory, "t"), 2);
+	ck_assert(!is_there("t-%ld-77-abcdef", (long)dead) && !is_there("t-%ld-78-abcdef", (long)getpid()));
+	ck_assert(is_there("t-%ld-79-abcdefg", (long)dead) && is_there("u-%ld-80-abcdef", (long)dead));
+	ck_assert(is_there("t-x-80-abcdef") && is_there("t-%ld-81-abcdef", (long)dead));
+	ck_assert(is_there("t-%ld-82-abcdef/can.log", (long)dead) && is_there("elsewhere/can.log"));
+	close(held);
+	ck_assert_int_eq(access(bus_folder_path(own), F_OK), 0);
+	snprintf(inside, sizeof(inside), "%s", bus_folder_path(own));
+	bus_folder_free(own);
+	ck_assert_int_lt(access(inside, F_OK), 0);
+	ck_assert_int_lt(bus_folder_new(&own, "/nonexistent", "t", &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_BENCH);
+}
+END_TEST
+
 START_TEST(bus_never_listens)
 {
 	ck_assert_ptr_null(start_in("deaf", directory, true));
@@ -389,6 +495,10 @@ static void serve_node(int node, const char *mode)
 		_exit(7);
 	if (message[0] == 'A' && !strcmp(mode, "drops"))
 		shutdown(node, SHUT_RDWR);
+	if (message[0] == 'A' && !strcmp(mode, "deafens")) {
+		SAY(node, "S\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+		SAY(node, "S\0\0\0\0\0\0\0\0\0\0\x03\0\x01\0\0");
+	}
 	if (message[0] == 'A' && !strcmp(mode, "echo")) {
 		SAY(node, "S\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");       /* its own */
 		SAY(node, "S\0\0\0\0\0\0\0\0\x06\0\x02\x80\0\0\0"); /* of node 6 */
@@ -492,6 +602,9 @@ static Suite *bus_suite(void)
 	tcase_add_test(all, bus_dies);
 	tcase_add_test(all, bus_drops_harness);
 	tcase_add_test(all, bus_never_listens);
+	tcase_add_test(all, bus_never_gives_a_sign_of_life);
+	tcase_add_test(all, deaf_node_is_known);
+	tcase_add_test(all, folders_of_the_dead_are_removed);
 	tcase_add_test(all, board_is_wired);
 	tcase_add_test(all, real_bus);
 	tcase_add_test(all, no_interface);
