@@ -77,6 +77,7 @@ enum ota_inflate_status ota_inflate(const uint8_t *input, size_t length, size_t 
 	static uint8_t nowhere; /* zlib refuses NULL even for no room */
 	uInt in = (uInt)(length < input_bound() ? length : input_bound());
 	uInt room = (uInt)(out_size < MAX_CALL ? out_size : MAX_CALL);
+	int result;
 
 	*ret_taken = *ret_given = 0;
 	if (state != OTA_INFLATE_MORE)
@@ -85,9 +86,10 @@ enum ota_inflate_status ota_inflate(const uint8_t *input, size_t length, size_t 
 	stream.avail_in = in;
 	stream.next_out = out_size > 0 ? out : &nowhere;
 	stream.avail_out = room;
-	state = judge(inflate(&stream, Z_NO_FLUSH), in - stream.avail_in);
+	result = inflate(&stream, Z_NO_FLUSH);
 	*ret_taken = in - stream.avail_in;
 	*ret_given = room - stream.avail_out;
+	state = judge(result, *ret_taken);
 	return state;
 }
 
