@@ -33,6 +33,8 @@ extern const struct flash_geometry flash_tc375, flash_sweep;
 #define FLASH_UCB_SWAP_ORIG    0xAF402E00u
 #define FLASH_UCB_SWAP_COPY    0xAF403E00u
 #define FLASH_UCB_OTP          0xAF404000u /* PROCONTP: SWAPEN */
+#define FLASH_PASSWORD         0xAF402100u /* UCB_PFLASH_ORIG, PW0..7 */
+#define FLASH_PASSWORD_COPY    0xAF403100u
 
 /* What a command costs, ns. Sources and confidence of the standard values: flash_cost.c. */
 struct flash_cost {
@@ -53,8 +55,10 @@ void flash_free(struct flash *flash);
 const struct flash_geometry *flash_geometry(const struct flash *flash);
 
 /* ---- snapshots ---------------------------------------------------------------------------------------------- */
-/* Everything but commands under way, armed cuts and injected defects. Both of one geometry. */
+/* Everything but commands under way, armed cuts and injected defects: to's commands are dropped, its cuts, defects and
+ * watches stay. Both of one geometry. Only sectors that differ are copied. */
 void flash_copy(struct flash *to, const struct flash *from);
+/* The same data, page states, ECC, seeds of weak pages and unreliable sectors: what flash_hash() is of. */
 bool flash_equal(const struct flash *a, const struct flash *b);
 /* Of data, page states and ECC; not of wear and read counters. For de-duplication (64 bits, seeded FNV or better). */
 uint64_t flash_hash(const struct flash *flash);
@@ -65,12 +69,12 @@ int flash_load(struct flash *flash, const char *path);
 /* ---- commands ------------------------------------------------------------------------------------------------- */
 enum flash_status {
 	FLASH_OK,
-	FLASH_BUSY,      /* of a read or a command: the bank has a command under way */
+	FLASH_BUSY,      /* of a read or flash_result(): the bank has a command under way; of all: the power is off */
 	FLASH_ECC,       /* read: uncorrectable, or an erased PFLASH page */
-	FLASH_SEQUENCE,  /* SQER */
-	FLASH_PROTECTED, /* PROER */
+	FLASH_SEQUENCE,  /* SQER: a command on a busy bank, a wrong address, length or number of sectors */
+	FLASH_PROTECTED, /* PROER: bootloader area, locked UCB, a command outside the map */
 	FLASH_VERIFY,    /* PVER or EVER, at the end of a command */
-	FLASH_NOWHERE,   /* the address is outside the map */
+	FLASH_NOWHERE,   /* of all but commands: the address is outside the map */
 };
 enum flash_kind { FLASH_PROGRAM, FLASH_ERASE };
 
@@ -83,7 +87,10 @@ uint64_t flash_poll(struct flash *flash, uint64_t now_ns);
 enum flash_status flash_result(const struct flash *flash, uint32_t address);
 /* Reading never waits. Single-bit errors are corrected and counted. Outputs are untouched unless FLASH_OK. */
 enum flash_status flash_read(struct flash *flash, uint32_t address, uint8_t *buffer, size_t length);
-/* Password: eight words. FLASH_PROTECTED: wrong, and no more tries until flash_reset(). */
+/* The cells as they are, for oracles: no ECC, no power, nothing varies or counts. FLASH_OK or FLASH_NOWHERE. */
+enum flash_status flash_peek(const struct flash *flash, uint32_t address, uint8_t *buffer, size_t length);
+/* Password: eight words, those at FLASH_PASSWORD (its COPY when ECC is bad there); all zero while none was written. FLASH_PROTECTED: wrong,
+ * and no more tries until flash_reset(). */
 enum flash_status flash_unlock(struct flash *flash, const uint32_t password[8]);
 void flash_lock(struct flash *flash);
 bool flash_unlocked(const struct flash *flash);
@@ -101,14 +108,18 @@ struct flash_cut {
 };
 /* Operations so far: a burst or a page is one, each sector of an erase is one. */
 uint64_t flash_operations(const struct flash *flash);
-/* Calls back at the moment of the cut, when the flash is as the cut leaves it; the power is off from then on: all
- * commands answer FLASH_BUSY until flash_power(). One cut at a time; NULL disarms. */
+/* Calls back at the moment of the cut, when the flash is as the cut leaves it; the power is off from then on: reads and
+ * commands answer FLASH_BUSY until flash_power_on(). during: at half of the operation's time. Commands under way on
+ * other banks are torn with it. The handler may leave by longjmp(). One cut at a time, disarmed when it happens; NULL
+ * disarms. */
 typedef void (*flash_cut_handler)(void *context);
 void flash_arm(struct flash *flash, const struct flash_cut *cut, flash_cut_handler handler, void *context);
 /* Power goes away now: commands under way are torn (class and seed given). */
 void flash_power_off(struct flash *flash, unsigned torn, uint64_t seed, uint64_t now_ns);
 void flash_power_on(struct flash *flash);
-/* What became of each operation: told when it begins to count. For recorders, invariants and timelines; NULL: nobody. */
+/* Each operation, told when it begins to count and before anything happened: status is how it will end unless the power
+ * goes away; FLASH_BUSY when an armed cut hits it or a defect keeps it busy for ever (end_ns FLASH_NEVER). Commands that
+ * are refused are no operations. For recorders, invariants and timelines; NULL: nobody. */
 struct flash_operation {
 	uint64_t number;
 	enum flash_kind kind;
@@ -119,9 +130,12 @@ struct flash_operation {
 };
 typedef void (*flash_watch)(void *context, const struct flash_operation *operation);
 void flash_watch_set(struct flash *flash, flash_watch watch, void *context);
+/* The same, told when the operation has taken effect. Not told of what a cut tore. */
+void flash_watch_end_set(struct flash *flash, flash_watch watch, void *context);
 
 /* ---- the factory, debuggers and defects (no commands, no time, not counted) --------------------------------------- */
-/* Erases and programs as a factory does: any area, protected ones too. length is padded with the erased state to a page. */
+/* Erases and programs whole pages as a factory does: any area, protected ones too, power or not; other pages of the sector
+ * stay. length is padded with the erased state to a page. FLASH_SEQUENCE: the begin (erase: or end) is not a page's. */
 enum flash_status flash_factory_write(struct flash *flash, uint32_t address, const uint8_t *data, size_t length);
 enum flash_status flash_factory_erase(struct flash *flash, uint32_t address, uint32_t length);
 enum flash_page_state { FLASH_ERASED, FLASH_GOOD, FLASH_TORN, FLASH_WEAK, FLASH_BAD };
@@ -138,7 +152,8 @@ enum flash_defect {
 	FLASH_DEFECT_WORN,       /* the sector is past its endurance: what is programmed is weak */
 	FLASH_DEFECT_FLIP,       /* flips one bit of the data with matching ECC: what an attacker or a debugger does */
 };
-/* bit: of the page's data, for those that need one. FLASH_NOWHERE for an address outside. */
+/* bit: of the page's data, for those that need one. FLASH_NOWHERE for an address outside; FLASH_SEQUENCE: no such bit, or
+ * more than 256 defects. FLASH_DEFECT_FLIP changes the cells at once and is nothing that could be cleared. */
 enum flash_status flash_defect_set(struct flash *flash, enum flash_defect defect, uint32_t address, unsigned bit);
 void flash_defects_clear(struct flash *flash);
 
