@@ -26,12 +26,19 @@ uint8_t ota_update_begin(uint8_t data_format, uint32_t address, uint32_t size, u
 /* data: without SID and counter. Called once for every new counter; repeats are the caller's business. */
 uint8_t ota_update_data(const uint8_t *data, size_t length);
 uint8_t ota_update_end(bool has_crc, uint32_t crc32);
+/* What another board of the vehicle runs, for the dependency that ota_update_check() verifies ("ota.requires"). Forgotten with the
+ * session. OTA_DONE, or 0x31: too many boards. */
+uint8_t ota_update_installed(uint16_t target, const uint8_t version[4]);
 uint8_t ota_update_check(void);
 uint8_t ota_update_activate(void);
 uint8_t ota_update_confirm(void);
 uint8_t ota_update_cancel(void);
 /* The session or the security access went away: a transfer ends (what is in the bank and its bookmark stay). */
 void ota_update_session_ended(void);
+/* For a program that never confirms itself nor lets itself be confirmed (an image made for tests). */
+void ota_update_refuse_confirm(void);
+/* Whether this port can be updated at all. */
+bool ota_update_possible(void);
 /* The application is ready (for "ota.self_confirm_ms"). */
 void ota_update_ready(uint64_t now_us);
 
