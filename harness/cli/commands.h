@@ -5,6 +5,6 @@
 
 #include "command.h"
 
-extern const struct command command_check, command_list, command_run, command_report, command_rig, command_schema, command_steps;
+extern const struct command command_check, command_list, command_run, command_report, command_rig, command_schema, command_steps, command_trace;
 
 #endif

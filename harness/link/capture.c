@@ -225,6 +225,7 @@ int capture_close(struct capture *capture, struct error *err)
 		return 0;
 	capture_devices_close(capture);
 	capture_flows_free(capture);
+	capture_buses_free(capture);
 	capture_flush(capture);
 	if (capture->failed) {
 		if (err)

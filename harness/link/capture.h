@@ -34,6 +34,9 @@ void capture_flow_end(struct capture_flow *, bool by_client, bool reset, struct 
 /* A connection attempt that was answered with RST. */
 void capture_refused(struct capture *, const char *client, const char *server, struct instant at);
 void capture_datagram(struct capture *, const char *from, const char *to, const void *data, size_t length, struct instant at);
+/* A CAN frame, on an interface of the bus's own (link type CAN_SOCKETCAN). */
+struct can_message;
+void capture_can(struct capture *, const char *bus, const struct can_message *);
 /* One key log line. Ignored (and wiped) unless secrets are allowed. */
 void capture_secret(struct capture *, const char *line);
 

@@ -11,6 +11,7 @@
 #define CAPTURE_TAP 0U /* number of the interface "tap" */
 
 struct capture_device;
+struct capture_bus;
 
 /* Where in the file something is that a rewritten file has in front instead (section, interfaces, secrets). */
 struct capture_range {
@@ -37,6 +38,7 @@ struct capture {
 	unsigned interfaces;
 	struct capture_flow *flows;
 	struct capture_device *devices;
+	struct capture_bus *buses;
 };
 
 /* Whether a device capture of our own namespace shows every IPv4 packet between these two: it is real and has the
@@ -55,6 +57,7 @@ void capture_flush(struct capture *);
 /* Writes the file anew with all secrets in front of all packets. The old file stays as it is if that fails. */
 int capture_rewrite(struct capture *, struct error *) WARN_UNUSED;
 void capture_flows_free(struct capture *);
+void capture_buses_free(struct capture *);
 /* Reads what the kernel still holds, writes the statistics, closes the devices. */
 void capture_devices_close(struct capture *);
 

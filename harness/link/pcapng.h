@@ -9,6 +9,7 @@
 #include "../base/bytes.h"
 
 #define PCAPNG_LINKTYPE_ETHERNET 1
+#define PCAPNG_LINKTYPE_CAN      227 /* CAN_SOCKETCAN */
 #define PCAPNG_LINKTYPE_RAW      101 /* an IPv4 or IPv6 header comes first */
 
 int pcapng_section(struct bytes *, const char *application, const char *comment) WARN_UNUSED;

@@ -117,6 +117,49 @@ static void uds_put(struct text *line, const json_t *data)
 	hex_put(line, hex);
 }
 
+static const char *member_text(const json_t *data, const char *key)
+{
+	const char *text = json_string_value(json_object_get(data, key));
+	return text ? text : "";
+}
+
+/* "0x1a0 [8] 01 02 … fd brs", as candump shows it. */
+static void can_put(struct text *line, const json_t *data)
+{
+	const json_t *flags = json_object_get(data, "flags"), *flag;
+	bool extended = false;
+	size_t i;
+	json_array_foreach(flags, i, flag) extended = extended || (json_is_string(flag) && strcmp(json_string_value(flag), "ext") == 0);
+	text_printf(line, extended ? "%08" PRIx64 : "%03" PRIx64, (uint64_t)event_integer(data, "id", 0));
+	text_printf(line, " [%" PRId64 "]", event_integer(data, "length", 0));
+	hex_put(line, member_text(data, "hex"));
+	json_array_foreach(flags, i, flag) if (json_is_string(flag)) text_printf(line, " %s", json_string_value(flag));
+}
+
+static void isotp_put(struct text *line, const json_t *data)
+{
+	text_printf(line, "%03" PRIx64 " %" PRId64 " bytes %s:", (uint64_t)event_integer(data, "id", 0), event_integer(data, "length", 0),
+	            member_text(data, "result"));
+	hex_put(line, member_text(data, "hex"));
+}
+
+/* Who did it, then everything else the event says. */
+static void link_put(struct text *line, json_t *data)
+{
+	const char *key;
+	json_t *value;
+	text_put(line, member_text(data, "side"));
+	json_object_foreach(data, key, value)
+	{
+		if (strcmp(key, "side") == 0 || strcmp(key, "conn") == 0)
+			continue;
+		text_printf(line, "%s%s=", line->bytes.length > 0 ? " " : "", key);
+		value_put(line, value);
+	}
+	if (json_is_integer(json_object_get(data, "conn")))
+		text_printf(line, " (connection %" PRId64 ")", event_integer(data, "conn", 0));
+}
+
 static void step_put(struct text *line, const json_t *data, bool begins)
 {
 	const char *text = json_string_value(json_object_get(data, begins ? "text" : "verdict"));
@@ -151,6 +194,12 @@ static void wording_put(struct text *line, const char *kind, json_t *data)
 		step_put(line, data, kind[5] == 'b');
 	else if (strcmp(kind, "boot.stage") == 0)
 		stage_put(line, data);
+	else if (strcmp(kind, "can.rx") == 0 || strcmp(kind, "can.tx") == 0)
+		can_put(line, data);
+	else if (strncmp(kind, "isotp.", 6) == 0)
+		isotp_put(line, data);
+	else if (strncmp(kind, "tcp.", 4) == 0 || strncmp(kind, "tls.", 4) == 0)
+		link_put(line, data);
 	else if (text)
 		text_put(line, text);
 	else

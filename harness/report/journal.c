@@ -15,7 +15,7 @@ struct journal {
 	char *line;
 	size_t capacity;
 	unsigned number;
-	bool cut;
+	bool cut, follow;
 };
 
 int journal_open(struct journal **ret, const char *path, struct error *err)
@@ -41,6 +41,20 @@ void journal_close(struct journal *journal)
 	fclose(journal->file);
 	free(journal->line);
 	free(journal);
+}
+
+void journal_follow(struct journal *journal)
+{
+	journal->follow = true;
+}
+
+/* Back to where the line begins: it is read again when there is more. */
+static int wait_for_more(struct journal *journal, ssize_t length)
+{
+	if (length > 0 && fseeko(journal->file, -(off_t)length, SEEK_CUR) < 0)
+		return -errno;
+	clearerr(journal->file);
+	return -EAGAIN;
 }
 
 bool journal_was_cut(const struct journal *journal)
@@ -76,6 +90,8 @@ int journal_next(struct journal *journal, json_t **ret_event, struct error *err)
 		int code = errno != 0 ? errno : EIO;
 		return error_set(err, ERROR_BENCH, code, "cannot read %s: %s", journal->path, strerror(code));
 	}
+	if (journal->follow && (length < 0 || journal->line[length - 1] != '\n'))
+		return wait_for_more(journal, length);
 	if (length < 0)
 		return 0;
 	journal->number++;

@@ -16,6 +16,9 @@ void journal_close(struct journal *);
 /* Next event, a new reference to an object that has a `kind`: 1; 0 at the end; -errno with err->place naming the
  * line. A last line that is cut off (no newline, not JSON) is left out: the writer was killed. */
 int journal_next(struct journal *, json_t **ret_event, struct error *err) WARN_UNUSED;
+/* For a journal that is still being written: at its end journal_next() gives -EAGAIN (err not filled), also for a last line that is not
+ * whole yet; the next call goes on there. */
+void journal_follow(struct journal *);
 bool journal_was_cut(const struct journal *);
 
 #endif

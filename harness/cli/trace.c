@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hilbench trace: looks through a journal, recorded or still being written, and converts it. */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../base/value.h"
+#include "../report/journal.h"
+#include "commands.h"
+#include "trace_sink.h"
+
+#define LIST_MAX        32
+#define FOLLOW_POLL_MS  250 /* file systems that tell nothing are looked at so often */
+#define JOURNAL_NAME    "events.jsonl"
+#define FOLLOW_START_MS 10000 /* a run that was just started gets so long to write its first event */
+
+static const struct trace_sink *const sinks[] = {&trace_sink_text, &trace_sink_json, &trace_sink_csv, &trace_sink_candump,
+                                                 &trace_sink_pcapng};
+
+struct list {
+	const char *items[LIST_MAX + 1];
+	unsigned count;
+};
+
+struct options {
+	struct list boards, channels, protocols, kinds, cases;
+	int64_t from_ns, to_ns;
+	const struct trace_sink *sink;
+	const char *output, *path;
+	bool follow, utc;
+};
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int number)
+{
+	(void)number;
+	interrupted = 1;
+}
+
+static int fail(const struct error *err)
+{
+	char text[1400];
+	(void)fprintf(stderr, "hilbench trace: %s\n", error_describe(err, text, sizeof(text)));
+	return err->domain == ERROR_USAGE ? EXIT_USAGE : EXIT_BENCH;
+}
+
+static int list_add(struct list *list, const char *item)
+{
+	if (list->count == LIST_MAX)
+		return command_usage_error("trace", "more than %d of one kind", LIST_MAX);
+	list->items[list->count++] = item;
+	return 0;
+}
+
+static int protocol_add(struct list *list, const char *name)
+{
+	if (trace_protocol_find(name))
+		return list_add(list, name);
+	char known[256] = "";
+	for (const struct trace_protocol *protocol = trace_protocols; protocol->name; protocol++)
+		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", known[0] ? ", " : "", protocol->name);
+	return command_usage_error("trace", "no protocol \"%s\"; there are %s", name, known);
+}
+
+static int sink_choose(struct options *options, const char *name)
+{
+	for (size_t i = 0; i < sizeof(sinks) / sizeof(*sinks); i++)
+		if (strcmp(sinks[i]->name, name) == 0) {
+			options->sink = sinks[i];
+			return 0;
+		}
+	return command_usage_error("trace", "no format \"%s\"; there are text, json, csv, candump, pcapng", name);
+}
+
+/* "1.5s", "250ms": as in a test case. */
+static int duration(const char *option, const char *text, int64_t *ret_ns)
+{
+	struct value *written = value_new_text(text), *converted = NULL;
+	struct error err = {0};
+	int r = written ? value_convert(written, VALUE_DURATION, &converted, &err) : -ENOMEM;
+	if (r == 0)
+		*ret_ns = converted->integer;
+	value_free(converted);
+	value_free(written);
+	return r < 0 ? command_usage_error("trace", "--%s %s: %s", option, text, err.message) : 0;
+}
+
+static int option_take(struct options *options, int option, const char *value)
+{
+	switch (option) {
+	case 'b':
+		return list_add(&options->boards, value);
+	case 'c':
+		return list_add(&options->channels, value);
+	case 'p':
+		return protocol_add(&options->protocols, value);
+	case 'k':
+		return list_add(&options->kinds, value);
+	case 'C':
+		return list_add(&options->cases, value);
+	case 'F':
+		return duration("from", value, &options->from_ns);
+	case 'T':
+		return duration("to", value, &options->to_ns);
+	case 't':
+		return sink_choose(options, value);
+	case 'o':
+		options->output = value;
+		return 0;
+	case 'f':
+		options->follow = true;
+		return 0;
+	case 'u':
+		options->utc = true;
+		return 0;
+	default:
+		return command_usage_error("trace", "unknown option, or its value is missing");
+	}
+}
+
+static int options_read(int argc, char **argv, struct options *options)
+{
+	static const struct option known[] = {{"board", required_argument, NULL, 'b'},
+	                                      {"channel", required_argument, NULL, 'c'},
+	                                      {"protocol", required_argument, NULL, 'p'},
+	                                      {"kind", required_argument, NULL, 'k'},
+	                                      {"case", required_argument, NULL, 'C'},
+	                                      {"from", required_argument, NULL, 'F'},
+	                                      {"to", required_argument, NULL, 'T'},
+	                                      {"format", required_argument, NULL, 't'},
+	                                      {"output", required_argument, NULL, 'o'},
+	                                      {"follow", no_argument, NULL, 'f'},
+	                                      {"utc", no_argument, NULL, 'u'},
+	                                      {NULL, 0, NULL, 0}};
+	*options = (struct options){.from_ns = INT64_MIN, .to_ns = INT64_MAX, .sink = &trace_sink_text};
+	opterr = 0;
+	optind = 1;
+	for (int option; (option = getopt_long(argc, argv, "fo:", known, NULL)) != -1;) {
+		int status = option_take(options, option, optarg);
+		if (status != 0)
+			return status;
+	}
+	if (argc - optind != 1)
+		return command_usage_error("trace", "one run directory or journal is needed");
+	options->path = argv[optind];
+	if (options->sink->needs_file && !options->output)
+		return command_usage_error("trace", "the format %s needs -o FILE", options->sink->name);
+	return 0;
+}
+
+/* The journal of a run's directory, or the file itself. */
+static int journal_path(const char *path, char *out, size_t size)
+{
+	struct stat status;
+	bool directory = stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+	int length = snprintf(out, size, directory ? "%s/" JOURNAL_NAME : "%s", path);
+	return length < 0 || (size_t)length >= size ? command_usage_error("trace", "the path is too long: %.80s…", path) : 0;
+}
+
+struct reading {
+	const struct options *options;
+	struct trace trace;
+	struct journal *journal;
+	void *state;
+	int watch; /* inotify, -1 none */
+	unsigned long shown, left_out;
+};
+
+/* Until the journal may have grown. */
+static void wait_for_growth(const struct reading *reading)
+{
+	struct pollfd pollfd = {.fd = reading->watch, .events = POLLIN};
+	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	if (poll(&pollfd, 1, FOLLOW_POLL_MS) > 0)
+		(void)!read(reading->watch, events, sizeof(events));
+}
+
+static int take(struct reading *reading, const json_t *event, struct error *err)
+{
+	const struct trace_sink *sink = reading->options->sink;
+	if (!trace_takes(&reading->trace, event)) {
+		if (sink->aside)
+			sink->aside(reading->state, event);
+		return 0;
+	}
+	if (sink->knows(json_string_value(json_object_get(event, "kind"))))
+		reading->shown++;
+	else
+		reading->left_out++;
+	return sink->event(reading->state, event, err);
+}
+
+static int read_all(struct reading *reading, struct error *err)
+{
+	int r = 0;
+	while (r == 0 && !interrupted && !(reading->options->follow && reading->trace.ended)) {
+		json_t *event = NULL;
+		r = journal_next(reading->journal, &event, err);
+		if (r == 0)
+			break;
+		if (r == -EAGAIN) {
+			if (fflush(stdout) != 0)
+				return error_set(err, ERROR_BENCH, errno, "standard output: %s", strerror(errno));
+			wait_for_growth(reading);
+			r = 0;
+			continue;
+		}
+		if (r > 0)
+			r = take(reading, event, err);
+		json_decref(event);
+	}
+	return r;
+}
+
+static int journal_wait_open(struct reading *reading, const char *path, struct error *err)
+{
+	int r = journal_open(&reading->journal, path, err);
+	for (int waited_ms = 0; r == -ENOENT && reading->options->follow && !interrupted && waited_ms < FOLLOW_START_MS;
+	     waited_ms += FOLLOW_POLL_MS) {
+		(void)poll(NULL, 0, FOLLOW_POLL_MS);
+		r = journal_open(&reading->journal, path, err);
+	}
+	if (r < 0 && err->domain == ERROR_BENCH && err->code == ENOENT)
+		err->domain = ERROR_USAGE;
+	return r;
+}
+
+static int trace_run(struct reading *reading, const char *path, struct error *err)
+{
+	const struct options *options = reading->options;
+	int r = journal_wait_open(reading, path, err);
+	if (r < 0)
+		return r;
+	if (options->follow) {
+		journal_follow(reading->journal);
+		reading->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+		if (reading->watch >= 0)
+			(void)inotify_add_watch(reading->watch, path, IN_MODIFY);
+	}
+	r = options->sink->open(&reading->state, &reading->trace, options->output, options->utc, err);
+	if (r == 0)
+		r = read_all(reading, err);
+	if (reading->state) {
+		struct error late = {0};
+		int closed = options->sink->close(reading->state, r < 0 ? &late : err);
+		r = r < 0 ? r : closed;
+	}
+	if (journal_was_cut(reading->journal))
+		(void)fprintf(stderr, "hilbench trace: the last line of %s is cut off (the run was killed)\n", path);
+	if (reading->watch >= 0)
+		(void)close(reading->watch);
+	journal_close(reading->journal);
+	return r;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options options;
+	struct error err = {0};
+	char path[4096];
+	int status = options_read(argc, argv, &options);
+	if (status == 0)
+		status = journal_path(options.path, path, sizeof(path));
+	if (status != 0)
+		return status;
+	struct trace_filter filter = {.boards = options.boards.count ? options.boards.items : NULL,
+	                              .channels = options.channels.count ? options.channels.items : NULL,
+	                              .protocols = options.protocols.count ? options.protocols.items : NULL,
+	                              .kinds = options.kinds.count ? options.kinds.items : NULL,
+	                              .cases = options.cases.count ? options.cases.items : NULL,
+	                              .from_ns = options.from_ns,
+	                              .to_ns = options.to_ns};
+	struct reading reading = {.options = &options, .watch = -1};
+	struct sigaction action = {.sa_handler = on_interrupt};
+	trace_begin(&reading.trace, &filter);
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	int r = trace_run(&reading, path, &err);
+	/* Whoever reads only the first lines (head) has what he wanted. */
+	if (r < 0 && err.code == EPIPE && !options.output) {
+		__fpurge(stdout);
+		clearerr(stdout);
+		return 0;
+	}
+	if (r < 0)
+		return fail(&err);
+	if (options.output)
+		(void)fprintf(stderr, "%lu events in %s\n", reading.shown, options.output);
+	if (reading.left_out > 0)
+		(void)fprintf(stderr, "hilbench trace: %lu events are of kinds that the format %s has no form for\n", reading.left_out,
+		              options.sink->name);
+	return 0;
+}
+
+const struct command command_trace = {
+        .name = "trace",
+        .summary = "follows, filters or converts the journal of a run",
+        .usage = "trace [OPTION…] RUN_DIRECTORY|JOURNAL\n"
+                 "  --board ROLE        only events of this board; this and the next four may be repeated\n"
+                 "  --channel GLOB      only of channels that fit: 'link:*', can:can0, tester:main\n"
+                 "  --protocol NAME     only of: steps, power, boot, console, tcp, tls, doip, uds, can, isotp, secoc, flash, probe\n"
+                 "  --kind GLOB         only events of this kind: 'tls.*', boot.stage\n"
+                 "  --case GLOB         only while a case runs whose id fits\n"
+                 "  --from T, --to T    time since the begin of the run: 1.5s, 250ms\n"
+                 "  -f, --follow        goes on with a run that is under way, until it ends\n"
+                 "  --utc               time of day in place of the time since the begin\n"
+                 "  --format FORMAT     text, json, csv, candump or pcapng\n"
+                 "  -o, --output FILE   default: standard output",
+        .run = run,
+};

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What of a journal somebody wants to see: by board, channel, protocol, kind, case and time. Events are offered in their order. */
+#ifndef HARNESS_REPORT_TRACE_H
+#define HARNESS_REPORT_TRACE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct trace_filter {
+	/* NULL-terminated lists or NULL (all). boards: names of roles; an event of a link or a tester is of no board.
+	 * channels, kinds, cases: fnmatch(3) patterns; protocols: names of trace_protocols. */
+	const char *const *boards, *const *channels, *const *protocols, *const *kinds, *const *cases;
+	int64_t from_ns, to_ns; /* since the begin of the run, inclusive */
+};
+#define TRACE_FILTER_ALL ((struct trace_filter){.from_ns = INT64_MIN, .to_ns = INT64_MAX})
+
+/* A protocol is a set of kinds of events. */
+struct trace_protocol {
+	const char *name, *doc;
+	const char *const *kinds; /* patterns, NULL-terminated */
+};
+extern const struct trace_protocol trace_protocols[]; /* ended by a NULL name */
+const struct trace_protocol *trace_protocol_find(const char *name);
+
+struct trace {
+	struct trace_filter filter; /* borrowed lists */
+	int64_t begin_ns;           /* CLOCK_MONOTONIC of run.begin; of the first event in a journal without one */
+	int64_t realtime_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC of the run, 0 unknown */
+	bool begun, ended;          /* run.begin, run.end were seen */
+	bool in_case;               /* the case that runs is wanted */
+};
+void trace_begin(struct trace *, const struct trace_filter *);
+/* Keeps the books of the run, and tells whether the event is wanted. */
+bool trace_takes(struct trace *, const json_t *event);
+
+#endif

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hilbench trace` over the rack's own run: what it shows, leaves out, follows and converts, read by other tools."""
+import csv
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from _e2e import BIN, OUT, RUN, check, finish, not_ok, ok, skip  # noqa: E402
+
+HILBENCH = os.path.join(BIN, "hilbench")
+JOURNAL = os.path.join(RUN, "events.jsonl")
+
+
+def trace(*arguments, path=RUN):
+    return subprocess.run([HILBENCH, "trace", *arguments, path], capture_output=True, text=True, timeout=60)
+
+
+def events():
+    with open(JOURNAL, encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def shows_everything(journal):
+    done = trace()
+    lines = done.stdout.splitlines()
+    check("trace: a line for every event", done.returncode == 0 and len(lines) == len(journal), f"{len(lines)} of {len(journal)}")
+    done = trace("--format", "json")
+    check("trace: the format json gives the events back", [json.loads(line) for line in done.stdout.splitlines()] == journal, "they differ")
+
+
+def filters(journal):
+    wanted = [e for e in journal if e["ch"] == "board:zgw" and e["kind"] == "console.line"]
+    done = trace("--board", "zgw", "--protocol", "console")
+    check("trace: by board and protocol", len(done.stdout.splitlines()) == len(wanted) > 0, f"{len(done.stdout.splitlines())} of {len(wanted)}")
+    begin = journal[0]["t"]
+    wanted = [e for e in journal if 1e9 <= e["t"] - begin <= 2e9]
+    done = trace("--from", "1s", "--to", "2s")
+    check("trace: by time", len(done.stdout.splitlines()) == len(wanted), f"{len(done.stdout.splitlines())} of {len(wanted)}")
+    case = next(e for e in journal if e["kind"] == "case.begin")["data"]["id"]
+    done = trace("--case", case, "--kind", "case.*")
+    check("trace: by case", [line.split()[2] for line in done.stdout.splitlines()] == ["case.begin", "case.end"], done.stdout)
+
+
+def table(journal):
+    done = trace("--format", "csv")
+    rows = list(csv.reader(io.StringIO(done.stdout, newline="")))
+    check("trace: csv has a row an event", len(rows) == len(journal) + 1 and all(len(row) == len(rows[0]) for row in rows),
+          f"{len(rows)} rows of {len(journal)} events")
+
+
+def can_log():
+    path = os.path.join(OUT, "trace.log")
+    done = trace("--format", "candump", "-o", path)
+    with open(path, encoding="ascii") as ours, open(os.path.join(RUN, "can.log"), encoding="ascii") as theirs:
+        same = sorted(ours) == sorted(theirs)
+    check("trace: candump gives the rig's can.log", done.returncode == 0 and same, done.stderr)
+    try:
+        import can
+    except ImportError:
+        skip("trace: python-can reads the log", "python-can is not installed")
+        return
+    count = sum(1 for _ in can.CanutilsLogReader(path))
+    with open(path, encoding="ascii") as file:
+        check("trace: python-can reads the log", count == len(file.readlines()) > 0, f"{count} frames")
+
+
+def wireshark(journal):
+    if not shutil.which("tshark"):
+        skip("trace: tshark reads the capture", "tshark is not installed")
+        return
+    path = os.path.join(OUT, "trace.pcapng")
+    done = trace("--format", "pcapng", "-o", path)
+
+    def count(expression):
+        read = subprocess.run(["tshark", "-r", path, "-Y", expression, "-T", "fields", "-e", "frame.number"], capture_output=True, text=True,
+                              timeout=120)
+        return len(read.stdout.splitlines())
+
+    frames = sum(e["kind"] in ("can.rx", "can.tx") for e in journal)
+    check("trace: tshark finds every CAN frame", done.returncode == 0 and count("can || canfd") == frames > 0, f"{count('can || canfd')} of {frames}")
+    wanted = sum(e["kind"] in ("doip", "doip.tx", "doip.rx") and e["data"].get("type") == 5 and not e["data"].get("malformed") for e in journal)
+    found = count("doip.type == 0x0005")
+    check("trace: tshark finds the routing activations", found > 0 and abs(found - wanted) <= wanted // 20, f"{found} of {wanted}")
+
+
+def follow():
+    path = os.path.join(OUT, "growing.jsonl")
+    event = {"n": 1, "t": 1000, "clock": "user", "u": 1, "ch": "run", "kind": "run.begin", "data": {"realtime_offset_ns": 0}}
+    with open(path, "w", encoding="utf-8") as file:
+        reader = subprocess.Popen([HILBENCH, "trace", "--follow", path], stdout=subprocess.PIPE, text=True)
+        try:
+            file.write(json.dumps(event) + "\n")
+            line = json.dumps({**event, "n": 2, "kind": "note", "ch": "case", "data": {"text": "half a line is not read"}}) + "\n"
+            file.write(line[:30])
+            file.flush()
+            first = reader.stdout.readline()
+            file.write(line[30:])
+            file.flush()
+            second = reader.stdout.readline()
+            file.write(json.dumps({**event, "n": 3, "kind": "run.end"}) + "\n")
+            file.flush()
+            status = reader.wait(timeout=10)
+        finally:
+            if reader.poll() is None:
+                reader.kill()
+            rest = reader.stdout.read()
+    check("trace: follows a journal line by line, and ends with the run",
+          "run.begin" in first and "half a line" in second and "run.end" in rest and status == 0, f"{first!r} {second!r} {rest!r} {status}")
+
+
+def interrupted():
+    path = os.path.join(OUT, "open.jsonl")
+    with open(path, "w", encoding="utf-8"):
+        reader = subprocess.Popen([HILBENCH, "trace", "--follow", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        time.sleep(0.3)
+        reader.send_signal(signal.SIGINT)
+        try:
+            status = reader.wait(timeout=10)
+        finally:
+            if reader.poll() is None:
+                reader.kill()
+    check("trace: Ctrl-C ends it", status == 0, status)
+
+
+def bad_use():
+    for name, arguments, path, status, text in [
+            ("an unknown protocol", ["--protocol", "lin"], RUN, 2, "there are steps"),
+            ("an unknown format", ["--format", "xml"], RUN, 2, "there are text"),
+            ("pcapng without a file", ["--format", "pcapng"], RUN, 2, "needs -o"),
+            ("a bad time", ["--from", "5"], RUN, 2, "--from 5"),
+            ("no such run", [], os.path.join(OUT, "none"), 2, "cannot read"),
+            ("output on a full disk", ["-o", "/dev/full"], RUN, 3, "cannot write")]:
+        done = trace(*arguments, path=path)
+        if done.returncode == status and text in done.stderr:
+            ok(f"trace: {name} is told")
+        else:
+            not_ok(f"trace: {name} is told", f"{done.returncode} {done.stderr}")
+    shell = subprocess.Popen([HILBENCH, "trace", RUN], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    shell.stdout.readline()
+    shell.stdout.close()
+    check("trace: a reader that has seen enough is no error", shell.wait(timeout=20) == 0 and not shell.stderr.read(), shell.returncode)
+
+
+if not os.path.exists(JOURNAL):
+    skip("trace", "there is no run of the rack")
+else:
+    journal = events()
+    shows_everything(journal)
+    filters(journal)
+    table(journal)
+    can_log()
+    wireshark(journal)
+    follow()
+    interrupted()
+    bad_use()
+finish()
