@@ -31,7 +31,7 @@ struct bus_driver {
 	const char *name;
 	const char *channel; /* can_options.driver */
 	const char *address; /* key of the bus's map that becomes can_options.address; NULL: the driver's own socket */
-	bool gives_life; /* it tells its load every second, from its begin on: silence means that it hangs */
+	bool gives_life;     /* it tells its load every second, from its begin on: silence means that it hangs */
 	int (*check)(const struct value *bus, struct error *err); /* beyond the address; may be NULL */
 	/* The rest may be NULL: there is nothing to bring up, nothing can be injected. */
 	int (*open)(struct rig_bus *, struct error *err);
