@@ -211,10 +211,20 @@ enum port_status port_flash_read(uint32_t address, uint8_t *buffer, size_t lengt
 	return status;
 }
 
+/* The model calls a command on a busy bank a sequence error, as the chip does; the port looks first. */
+static bool busy(uint32_t address)
+{
+	flash_poll(fake.flash, fake_flash_now_ns());
+	leave_when_cut();
+	return flash_result(fake.flash, address) == FLASH_BUSY;
+}
+
 enum port_status port_flash_erase(uint32_t address, uint32_t sectors)
 {
 	if (!fake.flash)
 		return PORT_FAILED;
+	if (busy(address))
+		return PORT_WOULD_BLOCK;
 	enum flash_status status = flash_erase(fake.flash, address, sectors, fake_flash_now_ns());
 	leave_when_cut();
 	return of_command(status);
@@ -224,6 +234,8 @@ enum port_status port_flash_program(uint32_t address, const uint8_t *data, size_
 {
 	if (!fake.flash)
 		return PORT_FAILED;
+	if (busy(address))
+		return PORT_WOULD_BLOCK;
 	enum flash_status status = flash_program(fake.flash, address, data, length, fake_flash_now_ns());
 	leave_when_cut();
 	return of_command(status);
