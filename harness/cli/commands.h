@@ -6,5 +6,6 @@
 #include "command.h"
 
 extern const struct command command_check, command_list, command_run, command_report, command_rig, command_schema, command_steps, command_trace;
+extern const struct command command_package;
 
 #endif

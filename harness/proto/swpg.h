@@ -78,7 +78,7 @@ void swpg_digest(const uint8_t header[SWPG_HEADER_BYTES], const void *software, 
  *   FIELD=VALUE       any header field by its name in docs/reference/package.md; the words of `signature` are kind, trailer_length
  *                     and key_id. A number, or +N/-N added to what is there; version=1.2.3.4; reserved=16 hex digits
  *   +crc +digest +sign   computed anew after the changes before it, over the software that the payload then holds (the
- *                     original software when it holds none)
+ *                     original software when it holds none); +crc-of-payload, +digest-of-payload: over the payload as it travels
  *   flip=BIT          one bit of the package (from 0, most significant first)
  *   header-flip=BIT payload-flip=BIT trailer-flip=BIT
  *   cut=BYTES         so many bytes off the end, pad=BYTES so many more behind it

@@ -145,32 +145,58 @@ static int software_now(const struct mutation *m, struct bytes *ret, struct erro
 	return 0;
 }
 
-static int crc_anew(struct mutation *m, const struct swpg_word *word, struct error *err)
+/* What is covered: the software, or (a maker who confuses the two) the payload as it travels. */
+static int covered_now(const struct mutation *m, bool payload, struct bytes *ret, struct error *err)
 {
-	struct bytes software = {0};
-	int r = need_header(m, err);
+	if (need_header(m, err) < 0)
+		return -EINVAL;
+	if (!payload)
+		return software_now(m, ret, err);
+	return bytes_append(ret, m->package.data + SWPG_HEADER_BYTES, m->trailer_at - SWPG_HEADER_BYTES) < 0 ? swpg_no_memory(err) : 0;
+}
+
+static int crc_over(struct mutation *m, bool payload, struct error *err)
+{
+	struct bytes covered = {0};
+	int r = covered_now(m, payload, &covered, err);
 
 	if (r == 0)
-		r = software_now(m, &software, err);
-	if (r == 0)
-		le32_write(m->package.data + SWPG_AT_CRC32, swpg_crc(m->package.data, software.data, software.length));
-	bytes_free(&software);
+		le32_write(m->package.data + SWPG_AT_CRC32, swpg_crc(m->package.data, covered.data, covered.length));
+	bytes_free(&covered);
 	return r;
+}
+
+static int digest_over(struct mutation *m, bool payload, struct error *err)
+{
+	struct bytes covered = {0};
+	int r = covered_now(m, payload, &covered, err);
+
+	if (r == 0 && m->trailer_end - m->trailer_at < SWPG_DIGEST_BYTES)
+		r = error_set(err, ERROR_USAGE, EINVAL, "there is no trailer with a digest");
+	if (r == 0 && swpg_digest_make(m->package.data, covered.data, covered.length, m->package.data + m->trailer_at) < 0)
+		r = swpg_no_memory(err);
+	bytes_free(&covered);
+	return r;
+}
+
+static int crc_anew(struct mutation *m, const struct swpg_word *word, struct error *err)
+{
+	return crc_over(m, false, err);
+}
+
+static int crc_of_payload(struct mutation *m, const struct swpg_word *word, struct error *err)
+{
+	return crc_over(m, true, err);
 }
 
 static int digest_anew(struct mutation *m, const struct swpg_word *word, struct error *err)
 {
-	struct bytes software = {0};
-	int r = need_header(m, err);
+	return digest_over(m, false, err);
+}
 
-	if (r == 0 && m->trailer_end - m->trailer_at < SWPG_DIGEST_BYTES)
-		r = error_set(err, ERROR_USAGE, EINVAL, "there is no trailer with a digest");
-	if (r == 0)
-		r = software_now(m, &software, err);
-	if (r == 0 && swpg_digest_make(m->package.data, software.data, software.length, m->package.data + m->trailer_at) < 0)
-		r = swpg_no_memory(err);
-	bytes_free(&software);
-	return r;
+static int digest_of_payload(struct mutation *m, const struct swpg_word *word, struct error *err)
+{
+	return digest_over(m, true, err);
 }
 
 /* Its length stands in the header, which is signed: so signatures are made until one has it. */
@@ -418,6 +444,8 @@ static const struct {
         {"+crc", false, crc_anew},
         {"+digest", false, digest_anew},
         {"+sign", false, sign_anew},
+        {"+crc-of-payload", false, crc_of_payload},
+        {"+digest-of-payload", false, digest_of_payload},
         {"flip", true, flip},
         {"header-flip", true, flip_header},
         {"payload-flip", true, flip_payload},
