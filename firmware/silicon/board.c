@@ -37,18 +37,9 @@ static void stop(struct board *board, enum board_state state)
 	board->ssw_end_ns = board->watchdog_ns = INSTANT_NEVER;
 }
 
-/* Checks and copies what the CPU will need, so that a missing file is told where the reset was asked for. */
+/* Checks what the CPU will need, so that a missing file is told where the reset was asked for. */
 static int prepare(struct board *board, char *error, size_t error_size)
 {
-	if (access(board->boot_path, X_OK) < 0) {
-		snprintf(error, error_size, "bootloader %s: %s", board->boot_path, strerror(errno));
-		return -1;
-	}
-	int r = image_load(&board->application, board->application_path);
-	if (r < 0) {
-		snprintf(error, error_size, "application %s: %s", board->application_path, strerror(-r));
-		return -1;
-	}
 	size_t objects = 0;
 	for (const struct strap *s = board->straps.first; s; s = s->next) {
 		if (strncmp(s->name, STRAPS_OBJECT, sizeof STRAPS_OBJECT - 1) != 0)
@@ -74,22 +65,32 @@ static void release(struct board *board, const char *reason)
 	board->release_ns = instant_ns();
 	board->ssw_end_ns = board->release_ns + straps_get_u32(&board->straps, "boot.ssw_ms", 10) * MS;
 	board->state = BOARD_SSW;
+	board_flash_reset(board);
+}
+
+void board_power_lost(struct board *board)
+{
+	board->powered = false;
+	stop(board, BOARD_OFF);
+	board_flash_power_off(board);
 }
 
 int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
 {
 	*ret_t_ns = instant_ns();
 	if (!on) {
-		board->powered = false;
-		stop(board, BOARD_OFF);
+		if (board->powered)
+			board_power_lost(board);
 	} else if (!board->powered && board->held) {
 		board->powered = true;
+		board_flash_power_on(board);
 		board->fresh = true;
 		board->state = BOARD_HELD;
 	} else if (!board->powered) {
 		if (prepare(board, error, error_size) < 0)
 			return -1;
 		board->powered = true;
+		board_flash_power_on(board);
 		release(board, "power-on");
 		*ret_t_ns = board->release_ns;
 	}
@@ -176,10 +177,9 @@ static void open_objects(const struct board *board, struct cpu_start *start)
 	}
 }
 
-static void start_cpu(struct board *board)
+static void start_cpu(struct board *board, int program)
 {
-	struct cpu_start start = {
-	        .program = board->boot_path, .netns = board->netns, .application = board->application.fd, .nvm = board->nvm};
+	struct cpu_start start = {.program = program, .netns = board->netns, .nvm = board->nvm};
 	uint32_t baud = straps_get_u32(&board->straps, "console.baud", 921600);
 	set_facts(board);
 	open_can(board, &start);
@@ -215,14 +215,32 @@ static void arm_watchdog(struct board *board, uint64_t now_ns)
 	board->watchdog_ns = watchdog_ms ? now_ns + watchdog_ms * MS : INSTANT_NEVER;
 }
 
+/* What the SSW does with the flash. An application reset leaves the map as it is. */
+static void boot_from_flash(struct board *board)
+{
+	if (strcmp(board->reason, "application") != 0)
+		board_flash_map(board);
+	int program = board_flash_bootloader(board, board->cpu.exit, sizeof board->cpu.exit);
+	if (program < 0) {
+		report_dead(board, board->cpu.exit);
+		return;
+	}
+	start_cpu(board, program);
+	close(program);
+}
+
 static void end_ssw(struct board *board, uint64_t now_ns)
 {
 	char line[96];
+	if (board->flash.next_ns != INSTANT_NEVER) { /* a command goes on: the flash cannot be read before its end */
+		board->ssw_end_ns = board->flash.next_ns;
+		return;
+	}
 	int length = snprintf(line, sizeof line, "@boot stage=ssw t_us=%" PRIu64 " boot=%u reason=%s\r\n",
 	                      (now_ns - board->release_ns) / 1000, board->boots, board->reason);
 	board->ssw_end_ns = INSTANT_NEVER;
 	control_event_console(&board->control, now_ns, (const uint8_t *)line, (size_t)length);
-	start_cpu(board);
+	boot_from_flash(board);
 	if (board->state == BOARD_RUNNING)
 		arm_watchdog(board, now_ns);
 }
@@ -239,13 +257,19 @@ static void reset_self(struct board *board, const char *kind)
 	}
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 uint64_t board_deadline_ns(const struct board *board)
 {
-	return board->ssw_end_ns < board->watchdog_ns ? board->ssw_end_ns : board->watchdog_ns;
+	return earlier(earlier(board->ssw_end_ns, board->watchdog_ns), board_flash_deadline_ns(board));
 }
 
 void board_tick(struct board *board, uint64_t now_ns)
 {
+	board_flash_tick(board, now_ns);
 	if (now_ns >= board->ssw_end_ns)
 		end_ssw(board, now_ns);
 	else if (now_ns >= board->watchdog_ns)
@@ -277,7 +301,9 @@ void board_trace(struct board *board)
 
 void board_cpu_ended(struct board *board)
 {
+	uint64_t watchdog_ns = board->watchdog_ns;
 	cpu_reap(&board->cpu);
 	uart_close(&board->uart, &board->control);
 	report_dead(board, board->cpu.exit);
+	board->watchdog_ns = watchdog_ns; /* nobody kicks it any more, and it has a clock of its own */
 }

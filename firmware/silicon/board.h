@@ -3,6 +3,7 @@
 #ifndef FIRMWARE_SILICON_BOARD_H
 #define FIRMWARE_SILICON_BOARD_H
 
+#include "board_flash.h"
 #include "control.h"
 #include "cpu.h"
 #include "image.h"
@@ -12,11 +13,11 @@
 enum board_state { BOARD_OFF, BOARD_HELD, BOARD_SSW, BOARD_RUNNING, BOARD_DEAD };
 
 struct board {
-	const char *name, *boot_path, *application_path;
+	const char *name, *boot_path;
 	int nvm, netns;
 	const char *can_path[CPU_MAX_CAN]; /* sockets of the buses the board is wired to, NULL: none */
 	struct straps straps;
-	struct image application;
+	struct board_flash flash;
 	struct cpu cpu;
 	struct uart uart;
 	enum board_state state;
@@ -44,6 +45,9 @@ uint64_t board_deadline_ns(const struct board *board);
 void board_tick(struct board *board, uint64_t now_ns);
 void board_trace(struct board *board);
 void board_cpu_ended(struct board *board);
+
+/* The power went away by itself, in the middle of what the flash was doing; who knows why tells it. */
+void board_power_lost(struct board *board);
 
 /* One request of the control channel (context: the board). */
 void board_request(void *context, json_t *request);

@@ -13,7 +13,7 @@
 #include <jansson.h>
 
 #define CONTROL_LINE_LIMIT 65536u
-#define CONTROL_OUT_LIMIT  131072u
+#define CONTROL_OUT_LIMIT  262144u /* above the high mark, room for the longest answer: 64 KiB of flash in hex */
 #define CONTROL_OUT_HIGH   65536u
 
 struct control {

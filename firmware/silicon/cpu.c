@@ -18,6 +18,7 @@
 #define FD_COUNT   (CPU_FIRST_CAN + CPU_MAX_CAN)
 #define FD_ABOVE   64 /* where descriptors are parked while the low ones are laid out */
 #define STATUS_FD  (FD_ABOVE - 1)
+#define PROGRAM_FD (FD_ABOVE - 2)
 #define KEEP_ERROR 2
 
 /* Why the program did not start, from the child. */
@@ -34,9 +35,12 @@ static _Noreturn void child_fail(int status_fd, const char *what)
 	_exit(127);
 }
 
-static int child_layout(const int *fds, int *status_fd)
+static int child_layout(const int *fds, int program, int *status_fd)
 {
 	int parked[FD_COUNT];
+	int high = fcntl(program, F_DUPFD_CLOEXEC, FD_ABOVE);
+	if (high < 0)
+		return -1;
 	for (int i = 0; i < FD_COUNT; i++) {
 		parked[i] = fds[i] < 0 ? -1 : fcntl(fds[i], F_DUPFD_CLOEXEC, FD_ABOVE);
 		if (fds[i] >= 0 && parked[i] < 0)
@@ -45,6 +49,8 @@ static int child_layout(const int *fds, int *status_fd)
 	if (dup3(*status_fd, STATUS_FD, O_CLOEXEC) < 0)
 		return -1;
 	*status_fd = STATUS_FD;
+	if (dup3(high, PROGRAM_FD, O_CLOEXEC) < 0)
+		return -1;
 	for (int i = 0; i < FD_COUNT; i++) {
 		if (parked[i] >= 0 && dup2(parked[i], i) < 0)
 			return -1;
@@ -61,15 +67,15 @@ static _Noreturn void child_run(const struct cpu_start *start, const int *fds, i
 		_exit(127);
 	if (start->netns >= 0 && setns(start->netns, CLONE_NEWNET) < 0)
 		child_fail(status_fd, "network namespace");
-	if (child_layout(fds, &status_fd) < 0)
+	if (child_layout(fds, start->program, &status_fd) < 0)
 		child_fail(status_fd, "descriptors");
 	char name[] = "bootloader";
 	char *arguments[] = {name, NULL};
-	execv(start->program, arguments);
+	fexecve(PROGRAM_FD, arguments, environ);
 	child_fail(status_fd, "bootloader");
 }
 
-static void layout_of(const struct cpu_start *start, int trace, int *fds)
+static void layout_of(const struct cpu_start *start, int trace, int flash, int *fds)
 {
 	for (int i = 0; i < FD_COUNT; i++)
 		fds[i] = -1;
@@ -77,7 +83,7 @@ static void layout_of(const struct cpu_start *start, int trace, int *fds)
 	fds[1] = start->console_output;
 	fds[3] = trace;
 	fds[4] = start->parameters;
-	fds[5] = start->application;
+	fds[5] = flash;
 	fds[6] = start->nvm;
 	for (size_t i = 0; i < start->object_count; i++)
 		fds[CPU_FIRST_OBJECT + i] = start->objects[i];
@@ -85,11 +91,11 @@ static void layout_of(const struct cpu_start *start, int trace, int *fds)
 		fds[CPU_FIRST_CAN + i] = start->can[i];
 }
 
-static int spawn(struct cpu *cpu, const struct cpu_start *start, int trace)
+static int spawn(struct cpu *cpu, const struct cpu_start *start, int trace, int flash)
 {
 	int status[2], fds[FD_COUNT];
 	struct start_error error = {0};
-	layout_of(start, trace, fds);
+	layout_of(start, trace, flash, fds);
 	if (pipe2(status, O_CLOEXEC) < 0)
 		return -1;
 	pid_t parent = getpid();
@@ -112,13 +118,20 @@ static int spawn(struct cpu *cpu, const struct cpu_start *start, int trace)
 
 int cpu_start(struct cpu *cpu, const struct cpu_start *start)
 {
-	int trace[2];
+	int trace[2], flash[2];
 	snprintf(cpu->exit, sizeof cpu->exit, "the process cannot be made");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, trace) < 0)
 		return -1;
-	int r = spawn(cpu, start, trace[1]);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, flash) < 0) {
+		close(trace[0]);
+		close(trace[1]);
+		return -1;
+	}
+	int r = spawn(cpu, start, trace[1], flash[1]);
 	close(trace[1]);
+	close(flash[1]);
 	cpu->trace = trace[0];
+	cpu->flash = flash[0];
 	if (r == 0) {
 		cpu->exit[0] = '\0';
 		cpu->pid_fd = pidfd_open(cpu->pid, 0);
@@ -150,6 +163,7 @@ void cpu_reap(struct cpu *cpu)
 	cpu->pid = 0;
 	close_end(&cpu->pid_fd);
 	close_end(&cpu->trace);
+	close_end(&cpu->flash);
 }
 
 void cpu_end(struct cpu *cpu)

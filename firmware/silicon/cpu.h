@@ -18,14 +18,15 @@ struct cpu {
 	pid_t pid;      /* 0: none */
 	int pid_fd;     /* readable when it ended; -1 none */
 	int trace;      /* our end of the debug trace, -1 none */
+	int flash;      /* our end of the way to the flash, -1 none */
 	char exit[512]; /* how the last one ended */
 };
 
 /* What the CPU is given; the descriptors stay the caller's. */
 struct cpu_start {
-	const char *program;
-	int netns; /* -1: ours */
-	int console_input, console_output, parameters, application, nvm;
+	int program; /* what it runs: a descriptor of an executable */
+	int netns;   /* -1: ours */
+	int console_input, console_output, parameters, nvm;
 	int objects[CPU_MAX_OBJECTS];
 	size_t object_count;
 	int can[CPU_MAX_CAN]; /* connections to buses, -1: none */

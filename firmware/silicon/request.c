@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of the control channel. */
-#include "board.h"
+#include "request.h"
 
 #include <errno.h>
 #include <string.h>
@@ -89,8 +89,7 @@ static int hex_digit(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* Decodes in place of another buffer: bytes, or -1. */
-static int hex_decode(const char *text, uint8_t *data, size_t size)
+int request_hex(const char *text, uint8_t *data, size_t size)
 {
 	size_t length = strlen(text);
 	if (length % 2 || length / 2 > size)
@@ -108,7 +107,7 @@ static void do_input(struct board *board, json_t *request)
 {
 	static uint8_t data[4096];
 	const char *text = json_string_value(json_object_get(request, "data"));
-	int length = text ? hex_decode(text, data, sizeof data) : -1;
+	int length = text ? request_hex(text, data, sizeof data) : -1;
 	if (length < 0) {
 		control_refuse(&board->control, request, "\"data\" has to be hex of at most %zu bytes", sizeof data);
 		return;
@@ -132,20 +131,26 @@ static void do_status(struct board *board, json_t *request)
 	                         board->state == BOARD_DEAD ? board->cpu.exit : ""));
 }
 
+static const struct request_command *command_find(const struct request_command *table, const char *name)
+{
+	for (; name && table->name; table++) {
+		if (strcmp(table->name, name) == 0)
+			return table;
+	}
+	return NULL;
+}
+
 void board_request(void *context, json_t *request)
 {
-	static const struct {
-		const char *name;
-		void (*run)(struct board *, json_t *);
-	} commands[] = {{"power", do_power}, {"reset", do_reset}, {"hold", do_hold},
-	                {"set", do_set},     {"input", do_input}, {"status", do_status}};
+	static const struct request_command commands[] = {{"power", do_power}, {"reset", do_reset},   {"hold", do_hold}, {"set", do_set},
+	                                                  {"input", do_input}, {"status", do_status}, {NULL, NULL}};
 	struct board *board = context;
 	const char *name = json_string_value(json_object_get(request, "cmd"));
-	for (size_t i = 0; name && i < sizeof commands / sizeof *commands; i++) {
-		if (strcmp(commands[i].name, name) == 0) {
-			commands[i].run(board, request);
-			return;
-		}
-	}
-	control_refuse(&board->control, request, "unknown command \"%.40s\"", name ? name : "");
+	const struct request_command *command = command_find(commands, name);
+	if (!command)
+		command = command_find(request_flash, name);
+	if (command)
+		command->run(board, request);
+	else
+		control_refuse(&board->control, request, "unknown command \"%.40s\"", name ? name : "");
 }

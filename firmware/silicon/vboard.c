@@ -17,8 +17,15 @@
 #include <unistd.h>
 
 static const char usage[] =
-        "usage: vboard --name NAME --control-fd N --boot PATH --application PATH --nvm FILE [options]\n"
+        "usage: vboard --name NAME --control-fd N --boot PATH --nvm FILE [options]\n"
         "The silicon of one virtual board, driven over the socket N with JSON lines (docs/reference/virtual-board.md).\n"
+        "  --boot PATH          the bootloader's program\n"
+        "  --bank-a PACKAGE     what the factory wrote into bank A, and\n"
+        "  --bank-b PACKAGE     into bank B: software packages\n"
+        "  --application PATH   a program for bank A without a signature\n"
+        "  --flash FILE         the flash, made when missing (without: lost at the end)\n"
+        "  --geometry NAME      tc375 (standard) or sweep\n"
+        "  --swap-policy P      when UCB_SWAP ORIG and COPY contradict each other: orig (standard), copy, stop\n"
         "  --param NAME=VALUE   a strap of the board\n"
         "  --object NAME=FILE   a file the firmware may read: tls.ca, tls.certificate, tls.key\n"
         "  --netns PATH         the network namespace the CPU runs in\n"
@@ -28,8 +35,8 @@ static const char usage[] =
 static struct board board = {
         .nvm = -1,
         .netns = -1,
-        .application = {.fd = -1},
-        .cpu = {.pid_fd = -1, .trace = -1},
+        .flash = {.geometry = &flash_tc375},
+        .cpu = {.pid_fd = -1, .trace = -1, .flash = -1},
         .uart = {.input = -1, .output = -1},
         .ssw_end_ns = INSTANT_NEVER,
         .watchdog_ns = INSTANT_NEVER,
@@ -52,7 +59,41 @@ static void option_boot(const char *value)
 }
 static void option_application(const char *value)
 {
-	board.application_path = value;
+	board.flash.application_path = value;
+}
+static void option_bank_a(const char *value)
+{
+	board.flash.package_path[0] = value;
+}
+static void option_bank_b(const char *value)
+{
+	board.flash.package_path[1] = value;
+}
+static void option_flash(const char *value)
+{
+	board.flash.path = value;
+}
+
+static void option_geometry(const char *value)
+{
+	if (strcmp(value, flash_tc375.name) == 0)
+		board.flash.geometry = &flash_tc375;
+	else if (strcmp(value, flash_sweep.name) == 0)
+		board.flash.geometry = &flash_sweep;
+	else
+		fail("tc375 or sweep expected", value);
+}
+
+static void option_swap_policy(const char *value)
+{
+	static const char *const names[] = {"orig", "copy", "stop"};
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		if (strcmp(value, names[i]) == 0) {
+			board.flash.policy = (enum ssw_policy)i;
+			return;
+		}
+	}
+	fail("orig, copy or stop expected", value);
 }
 
 static void option_control(const char *value)
@@ -118,10 +159,19 @@ static void read_options(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*take)(const char *value);
-	} options[] = {{"--name", option_name},     {"--control-fd", option_control},
-	               {"--boot", option_boot},     {"--application", option_application},
-	               {"--nvm", option_nvm},       {"--param", option_param},
-	               {"--object", option_object}, {"--netns", option_netns},
+	} options[] = {{"--name", option_name},
+	               {"--control-fd", option_control},
+	               {"--boot", option_boot},
+	               {"--application", option_application},
+	               {"--bank-a", option_bank_a},
+	               {"--bank-b", option_bank_b},
+	               {"--flash", option_flash},
+	               {"--geometry", option_geometry},
+	               {"--swap-policy", option_swap_policy},
+	               {"--nvm", option_nvm},
+	               {"--param", option_param},
+	               {"--object", option_object},
+	               {"--netns", option_netns},
 	               {"--can", option_can}};
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0) {
@@ -147,19 +197,42 @@ static void check_options(void)
 	} needed[] = {{"--name", board.name != NULL},
 	              {"--control-fd", board.control.fd >= 0},
 	              {"--boot", board.boot_path != NULL},
-	              {"--application", board.application_path != NULL},
 	              {"--nvm", board.nvm >= 0}};
 	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
 		if (!needed[i].given)
 			fail("is needed (--help tells more)", needed[i].name);
 	}
-	if (access(board.boot_path, X_OK) < 0)
-		fail(strerror(errno), board.boot_path);
-	if (access(board.application_path, R_OK) < 0)
-		fail(strerror(errno), board.application_path);
 }
 
-enum { POLL_CONTROL, POLL_CONSOLE, POLL_TRACE, POLL_CPU, POLL_COUNT };
+/* The standard one is no secret: a board of a rig that needs one has its own. */
+#define PASSWORD "5a17c0de9b3e4f2281d6a07c3e95b4f80c6d2e1ff0a3947b6852d91e7c40ab36"
+
+/* The password of the UCBs is the factory's: a parameter that is set later is a wrong one. */
+static void read_password(void)
+{
+	const char *text = straps_get(&board.straps, "flash.password");
+	if (!text) {
+		straps_set(&board.straps, "flash.password", PASSWORD);
+		text = PASSWORD;
+	}
+	if (strlen(text) != 64 || strspn(text, "0123456789abcdefABCDEF") != 64)
+		fail("64 hex digits expected", "flash.password");
+	for (int i = 0; i < 8; i++) {
+		char word[9] = "";
+		memcpy(word, text + 8 * i, 8);
+		board.flash.password[i] = (uint32_t)strtoul(word, NULL, 16);
+	}
+}
+
+static void open_flash(void)
+{
+	char error[512];
+	read_password();
+	if (board_flash_open(&board, error, sizeof error) < 0)
+		fail(error, "flash");
+}
+
+enum { POLL_CONTROL, POLL_CONSOLE, POLL_TRACE, POLL_FLASH, POLL_CPU, POLL_COUNT };
 
 /* Fills in what may be read now; returns when to wake at the latest. */
 static uint64_t poll_fill(struct pollfd *fds)
@@ -172,6 +245,7 @@ static uint64_t poll_fill(struct pollfd *fds)
 	fds[POLL_CONTROL].events = (short)((room ? POLLIN : 0) | (control_has_output(&board.control) ? POLLOUT : 0));
 	fds[POLL_CONSOLE] = (struct pollfd){.fd = console_ns == 0 ? board.uart.output : -1, .events = POLLIN};
 	fds[POLL_TRACE] = (struct pollfd){.fd = room ? board.cpu.trace : -1, .events = POLLIN};
+	fds[POLL_FLASH] = (struct pollfd){.fd = room ? board.cpu.flash : -1, .events = POLLIN};
 	fds[POLL_CPU] = (struct pollfd){.fd = room ? board.cpu.pid_fd : -1, .events = POLLIN};
 	if (console_ns != 0)
 		wake_ns = console_ns;
@@ -192,14 +266,19 @@ static int poll_until(struct pollfd *fds, uint64_t wake_ns)
 	return ppoll(fds, POLL_COUNT, wake_ns == INSTANT_NEVER ? NULL : &timeout, NULL);
 }
 
-/* What the CPU said comes before what it did: console, trace, its end, and requests last. */
+/* What the CPU said comes before what it did: console, trace, its end, and requests last. The flash has its own time: what
+ * is due there does not wait for a CPU that talks without end. */
 static void serve(const struct pollfd *fds)
 {
-	if (fds[POLL_CONSOLE].revents)
+	if (control_has_room(&board.control))
+		board_flash_tick(&board, instant_ns());
+	if (fds[POLL_CONSOLE].revents && board.uart.output >= 0)
 		uart_read(&board.uart, &board.control);
-	else if (fds[POLL_TRACE].revents)
+	else if (fds[POLL_TRACE].revents && board.cpu.trace >= 0)
 		board_trace(&board);
-	else if (fds[POLL_CPU].revents)
+	else if (fds[POLL_FLASH].revents && board.cpu.flash >= 0)
+		board_flash_serve(&board);
+	else if (fds[POLL_CPU].revents && board.cpu.pid_fd >= 0)
 		board_cpu_ended(&board);
 	else if (control_has_room(&board.control))
 		board_tick(&board, instant_ns());
@@ -220,7 +299,7 @@ static void run(void)
 	}
 	cpu_end(&board.cpu);
 	straps_clear(&board.straps);
-	image_drop(&board.application);
+	board_flash_close(&board);
 }
 
 int main(int argc, char **argv)
@@ -231,6 +310,7 @@ int main(int argc, char **argv)
 	signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C is for the runner, which still needs the board to end well */
 	read_options(argc, argv);
 	check_options();
+	open_flash();
 	run();
 	return 0;
 }

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define OBJECT_COUNT 8
+#define OBJECT_COUNT 16 /* TLS, and the keys of package signatures */
 
 static struct {
 	char name[48];

@@ -8,14 +8,7 @@
 #include "../../port.h"
 
 /* The file descriptors a virtual board gives its CPU (docs/reference/virtual-board.md). */
-enum {
-	PORT_FD_CONSOLE_IN = 0,
-	PORT_FD_CONSOLE_OUT = 1,
-	PORT_FD_TRACE = 3,
-	PORT_FD_PARAMETERS = 4,
-	PORT_FD_APPLICATION = 5,
-	PORT_FD_NVM = 6
-};
+enum { PORT_FD_CONSOLE_IN = 0, PORT_FD_CONSOLE_OUT = 1, PORT_FD_TRACE = 3, PORT_FD_PARAMETERS = 4, PORT_FD_FLASH = 5, PORT_FD_NVM = 6 };
 
 /* Reads the board's descriptors, or the command line when there is no board. Ends the process with status 2 and a
  * message on standard error when something is wrong. */
@@ -61,6 +54,16 @@ bool port_posix_link_update(void);
 int port_posix_can_fd(int node);
 bool port_posix_can_ready(int node, short events);
 bool port_posix_can_waiting(void);
+
+/* Flash: the descriptor to poll (-1 none: there is no board), what to call when it is readable, and whether the end of a
+ * command that came along with an answer has not yet been told. */
+int port_posix_flash_fd(void);
+bool port_posix_flash_ready(void);
+bool port_posix_flash_waiting(void);
+/* Asks the board for the geometry; false: it does not answer. */
+bool port_posix_flash_open(void);
+/* A program's descriptor with exactly these bytes of the flash. */
+enum port_status port_posix_flash_program(uint32_t address, uint32_t length, int *ret_fd);
 
 /* Console input was asked for: it may end a sleep again, unless it has ended. */
 void port_posix_console_served(bool ended);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "port_posix.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,20 +34,26 @@ enum port_reset_reason port_reset_reason(void)
 	return PORT_REASON_POWER_ON;
 }
 
+/* On a port without flash. */
+static enum port_status start_file(void)
+{
+	if (!port_posix_application_path())
+		return PORT_ABSENT;
+	execv(port_posix_application_path(), port_posix_arguments());
+	return PORT_FAILED;
+}
+
 enum port_status port_start_application(uint32_t address, uint32_t length)
 {
-	(void)address;
-	(void)length;
-	if (!port_posix_on_board()) {
-		if (!port_posix_application_path())
-			return PORT_ABSENT;
-		execv(port_posix_application_path(), port_posix_arguments());
-		return PORT_FAILED;
-	}
-	if (fcntl(PORT_FD_APPLICATION, F_GETFD) < 0)
-		return PORT_ABSENT;
+	int program;
+	if (!port_posix_on_board())
+		return start_file();
+	enum port_status status = port_posix_flash_program(address, length, &program);
+	if (status != PORT_OK)
+		return status;
 	char name[] = "application";
 	char *arguments[] = {name, NULL};
-	fexecve(PORT_FD_APPLICATION, arguments, environ);
+	fexecve(program, arguments, environ);
+	close(program);
 	return PORT_FAILED;
 }

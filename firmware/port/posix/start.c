@@ -159,6 +159,8 @@ static void read_board(void)
 	if (port_posix_parameters_parse(text) < 0)
 		fail("the board's parameters do not parse", "fd 4");
 	port_posix_parameters_each("object.", read_board_object);
+	if (!port_posix_flash_open())
+		fail("the board's flash does not answer", "fd 5");
 	start_state.nvm = PORT_FD_NVM;
 	const char *name = port_posix_parameter("board.name");
 	if (name)

@@ -5,7 +5,7 @@
 #include <poll.h>
 #include <time.h>
 
-#define POLL_COUNT (PORT_MAX_SOCKETS + PORT_POSIX_LINGER_COUNT + PORT_CAN_NODES + 2)
+#define POLL_COUNT (PORT_MAX_SOCKETS + PORT_POSIX_LINGER_COUNT + PORT_CAN_NODES + 3)
 
 /* One sleep's descriptors; what is ready is told to `ready`, which says whether the caller has something to do. */
 struct wait_set {
@@ -56,6 +56,11 @@ static bool link_ready(int index, short events)
 	return port_posix_link_update();
 }
 
+static bool flash_ready(int index, short events)
+{
+	return port_posix_flash_ready();
+}
+
 static void set_add(struct wait_set *set, int fd, short events, bool (*ready)(int, short), int index)
 {
 	set->fds[set->count] = (struct pollfd){.fd = fd, .events = events};
@@ -84,6 +89,8 @@ static void set_fill(struct wait_set *set)
 	}
 	if (!console_unserved)
 		set_add(set, PORT_FD_CONSOLE_IN, POLLIN, console_ready, 0);
+	if (port_posix_flash_fd() >= 0)
+		set_add(set, port_posix_flash_fd(), POLLIN, flash_ready, 0);
 	if (port_posix_link_fd() >= 0)
 		set_add(set, port_posix_link_fd(), POLLIN, link_ready, 0);
 }
@@ -111,7 +118,7 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 void port_wait(uint64_t deadline_us)
 {
-	bool woken = port_posix_can_waiting();
+	bool woken = port_posix_can_waiting() | port_posix_flash_waiting();
 	for (;;) {
 		uint64_t most_ns = smaller(port_posix_watchdog_kick(), port_posix_linger_poll());
 		uint64_t now_us = port_time_us();

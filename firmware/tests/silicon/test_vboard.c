@@ -429,7 +429,7 @@ END_TEST
 
 START_TEST(program_vanishes)
 {
-	char program[96], command[256];
+	char program[96];
 	driver_start(&board, NULL);
 	driver_do(&board, "\"cmd\":\"status\"");
 	ck_assert_int_eq(driver_end(&board), 0);
@@ -438,9 +438,11 @@ START_TEST(program_vanishes)
 	driver_start(&board, (const char *const[]){"--application", program, NULL});
 	boot();
 	unlink(program);
-	snprintf(command, sizeof command, "application %s", program);
-	expect_refusal(command, driver_ask(&board, "\"cmd\":\"reset\",\"kind\":\"external\""));
-	expect_state("running"); /* what was loaded still runs */
+	driver_do(&board, "\"cmd\":\"reset\",\"kind\":\"external\"");
+	driver_expect(&board, "@boot stage=rtos"); /* what the factory wrote is in the flash */
+	driver_do(&board, "\"cmd\":\"power\",\"on\":false");
+	expect_refusal(program, driver_ask(&board, "\"cmd\":\"flash-factory\""));
+	boot(); /* and a factory that fails leaves it there */
 	finish();
 }
 END_TEST
