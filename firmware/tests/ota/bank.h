@@ -3,7 +3,7 @@
 #ifndef FIRMWARE_TESTS_OTA_BANK_H
 #define FIRMWARE_TESTS_OTA_BANK_H
 
-#include "../port.h"
+#include "../../port.h"
 
 #define BANK_BOOT       0x8000u
 #define BANK_SIZE       0x50000u
