@@ -320,12 +320,13 @@ static struct step_call *read_call(struct checker *checker, const char *name, st
 		free(id);
 		return NULL;
 	}
-	*call = (struct step_call){.def = def, .place = place, .id = id, .args = value_new_map()};
+	*call = (struct step_call){.def = def, .place = place, .id = id, .args = value_new_map(), .previous = checker->newest};
 	if (!call->args) {
 		checker_no_memory(checker);
 		call_free(call);
 		return NULL;
 	}
+	checker->newest = call;
 	call->args->place = written ? written->place : place;
 	if (written && written->type == VALUE_MAP)
 		read_args(checker, call, written);
@@ -382,6 +383,7 @@ void read_block(struct checker *checker, const struct value *list, const char *p
 			continue;
 		grown = realloc(block->calls, (block->count + 1) * sizeof(*grown));
 		if (!grown) {
+			checker->newest = NULL;
 			call_free(call);
 			checker_no_memory(checker);
 			return;

@@ -273,6 +273,7 @@ static void read_combination(struct checker *checker, const struct value *map, c
 	checker->known = NULL;
 	checker->case_id = NULL;
 	checker_forget(checker);
+	checker->newest = NULL;
 	program_add(checker, program, definition);
 }
 

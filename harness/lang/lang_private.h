@@ -12,7 +12,8 @@ struct checker {
 	unsigned found; /* errors so far, counted even past the list's limit */
 	/* Of the case being read: */
 	const char *case_id;
-	struct scope *known; /* params of this combination: their values are known now */
+	const struct step_call *newest; /* step that was read last */
+	struct scope *known;            /* params of this combination: their values are known now */
 	struct {
 		char **names;
 		unsigned count;

@@ -92,6 +92,8 @@ struct step_call {
 	struct step_block *block; /* for the ARG_STEPS argument, or NULL */
 	struct value *expect;     /* map, or NULL */
 	struct value *save;       /* map, or NULL */
+	/* Written before it in the case, blocks included; for step_def.check while the case is being read, NULL: the first. */
+	const struct step_call *previous;
 };
 struct step_block {
 	struct step_call **calls;

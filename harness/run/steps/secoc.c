@@ -152,6 +152,47 @@ static int pdu_check(const struct step_call *call, const struct value *known, st
 	return secoc_layout_check(&layout, &why) < 0 ? call_refuse(call, "layout", err, "%s", why.message) : 0;
 }
 
+/* The secoc.pdu that describes the identifier, NULL when that hangs on the run. */
+static const struct step_call *pdu_before(const struct step_call *call, int64_t id)
+{
+	for (const struct step_call *before = call->previous; before; before = before->previous) {
+		const struct value *own = before->def == &step_secoc_pdu ? value_get(before->args, "id") : NULL;
+
+		if (own && (own->type != VALUE_INTEGER || value_get(before->args, "bus")))
+			return NULL;
+		if (own && own->integer == id)
+			return before;
+	}
+	return NULL;
+}
+
+static bool is_literal(const struct step_call *pdu)
+{
+	for (unsigned i = 0; i < pdu->args->map.count; i++) {
+		const struct value *value = pdu->args->map.entries[i].value;
+
+		if (value->type == VALUE_TEXT && strstr(value->text, "${"))
+			return false;
+	}
+	return true;
+}
+
+int secoc_check_data(const struct step_call *call, const struct value *known, struct error *err)
+{
+	const struct bytes *data = known_bytes(known, "data");
+	const struct step_call *pdu;
+	struct secoc_layout layout = {0};
+	int64_t id;
+
+	if (!data || !known_integer(known, "id", &id) || value_get(call->args, "bus"))
+		return 0;
+	pdu = pdu_before(call, id);
+	if (!pdu || !is_literal(pdu) || !layout_known(pdu, pdu->args, &layout) || data->length <= layout.authentic_bytes)
+		return 0;
+	return call_refuse(call, "data", err, "`data` has %zu bytes, the authentic PDU of 0x%03llx has %u", data->length,
+	                   (unsigned long long)id, layout.authentic_bytes);
+}
+
 static struct secoc_pdu_state *pdu_slot(struct secoc_bench *bench, uint32_t id)
 {
 	for (unsigned i = 0; i < bench->count; i++)
@@ -266,6 +307,7 @@ static int send_check(const struct step_call *call, const struct value *known, s
 	if ((r = send_check_together(call, err)) < 0 || (r = secoc_check_key(call, known, err)) < 0 ||
 	    (r = can_check_id(call, known, value_get(call->args, "as_id") ? "as_id" : "id", err)) < 0 ||
 	    (r = can_check_bytes(call, known, "data", CAN_MESSAGE_MAX, "a frame", err)) < 0 ||
+	    (r = secoc_check_data(call, known, err)) < 0 ||
 	    (r = can_check_bytes(call, known, "pdu", CAN_MESSAGE_MAX, "a frame", err)) < 0 ||
 	    (r = can_check_bytes(call, known, "mac", 16, "a MAC", err)) < 0)
 		return r;

@@ -53,6 +53,10 @@ int secoc_pdu_of_call(struct step_context *, const struct step_call *, struct se
 /* Key of the call's `key`, else of the rig's ecu (`secoc_key` of its profile), else the published test key. */
 int secoc_key_of_call(struct step_context *, const struct step_call *, struct secoc_key **ret, struct error *) WARN_UNUSED;
 
+/* `data` against the authentic PDU that an earlier secoc.pdu of the case has written down; what is not literal is left to
+ * the run. */
+int secoc_check_data(const struct step_call *, const struct value *known, struct error *) WARN_UNUSED;
+
 /* Reads the record of a PDU (id | SECOC_SENT_FLAG: of what the device sends) by UDS over ISO-TP. */
 int secoc_record_read(struct step_context *, struct secoc_bench *, uint16_t id, struct secoc_record *, struct error *) WARN_UNUSED;
 /* Makes sure that `last` is known. */

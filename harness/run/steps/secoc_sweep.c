@@ -347,7 +347,7 @@ static int sweep_check(const struct step_call *call, const struct value *known, 
 
 	if (mode && strcmp(mode, "bits") == 0 && value_get(call->args, "count"))
 		return call_refuse(call, "count", err, "`count` says nothing to mode bits: it flips each bit once");
-	return can_check_bytes(call, known, "data", CAN_MESSAGE_MAX, "a frame", err);
+	return secoc_check_data(call, known, err);
 }
 
 static int sweep_of_call(struct step_context *context, const struct step_call *call, struct sweep *sweep, struct error *err)

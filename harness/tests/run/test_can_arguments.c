@@ -106,21 +106,27 @@ static const struct {
         {"secoc.sync: {reset: 1, reset_step: 1}", "`reset_step` does not go with `reset`", "1}"},
         {"secoc.sync: {pdu: \"01\", trip: 1}", "`trip` does not go with `pdu`", "1}"},
         {"secoc.sync: {pdu: " NINE "}", "`pdu` has 9 bytes", "\"00"},
+        {"secoc.pdu: {id: 1, layout: profile1, data_id: 1, authentic_bytes: 2}\n  - secoc.send: {id: 1, data: \"11 22 33\"}",
+         "`data` has 3 bytes, the authentic PDU of 0x001 has 2", "\"11"},
+        {"secoc.pdu: {id: 1, layout: demo}\n  - repeat: {times: 2, steps: [{secoc.sweep: {id: 1, mode: bits, data: \"00 00 00 00 00 00 00 "
+         "00 00 "
+         "00 00 00 00 00\"}}]}",
+         "`data` has 14 bytes, the authentic PDU of 0x001 has 13", "\"00"},
         {"secoc.sweep: {id: 1, mode: bits, count: 5}", "`count` says nothing to mode bits", "5}"},
 };
 
 START_TEST(is_refused)
 {
-	const char *at = strstr(refused[_i].step, refused[_i].at);
+	const char *at = strstr(refused[_i].step, refused[_i].at), *line = strchr(refused[_i].step, '\n');
 	unsigned column;
 
 	ck_assert_ptr_nonnull(at);
-	column = (unsigned)(at - refused[_i].step) + 5;
+	column = line ? (unsigned)(at - line) : (unsigned)(at - refused[_i].step) + 5;
 	ck_assert_int_lt(load(refused[_i].step), 0);
 	ck_assert_msg(strstr(errors.items[0].message, refused[_i].message) != NULL, "%s: %s", refused[_i].step, errors.items[0].message);
 	ck_assert_msg(errors.count == 1, "%s: %u errors", refused[_i].step, errors.count); /* once, though there are two cases */
 	ck_assert_str_eq(errors.items[0].place.file, "t.yaml");
-	ck_assert_uint_eq(errors.items[0].place.line, LINE);
+	ck_assert_uint_eq(errors.items[0].place.line, line ? LINE + 1 : LINE);
 	ck_assert_msg(errors.items[0].place.column == column, "%s: column %u, not %u", refused[_i].step, errors.items[0].place.column,
 	              column);
 }
@@ -147,6 +153,9 @@ static const char *const taken[] = {
         "secoc.send: {id: 1, mac_bits_right: 4, data_id: 3}",
         "secoc.send: {id: 1, pdu: \"01\", length: 12, remote: false, verdict: refused}",
         "secoc.sync: {trip: 1, reset: 1, flip_bit: 3}",
+        "secoc.pdu: {id: 1, layout: profile1, data_id: 1, authentic_bytes: 3}\n  - secoc.send: {id: 1, data: \"11 22 33\"}",
+        "secoc.pdu: {id: 1, layout: profile1, data_id: 1, authentic_bytes: 1}\n  - secoc.pdu: {id: \"${p}\", layout: demo}\n"
+        "  - secoc.send: {id: 1, data: \"11 22 33\"}",
         "note: {text: x}\n  - secoc.read: {id: 1, save: {n: freshness}}\n  - can.send: {id: \"${n}\", extended: false, length: \"${n}\"}",
 };
 
