@@ -9,6 +9,9 @@ int main(void)
 	srunner_add_suite(runner, uds_suite());
 	srunner_add_suite(runner, isotp_suite());
 	srunner_add_suite(runner, secoc_suite());
+	srunner_add_suite(runner, swpg_suite());
+	srunner_add_suite(runner, swpg_mutate_suite());
+	srunner_add_suite(runner, swpg_campaign_suite());
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -8,5 +8,8 @@ Suite *doip_suite(void);
 Suite *uds_suite(void);
 Suite *isotp_suite(void);
 Suite *secoc_suite(void);
+Suite *swpg_suite(void);
+Suite *swpg_mutate_suite(void);
+Suite *swpg_campaign_suite(void);
 
 #endif
