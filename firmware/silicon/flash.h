@@ -69,7 +69,7 @@ int flash_load(struct flash *flash, const char *path);
 /* ---- commands ------------------------------------------------------------------------------------------------- */
 enum flash_status {
 	FLASH_OK,
-	FLASH_BUSY,      /* of a read or flash_result(): the bank has a command under way; of all: the power is off */
+	FLASH_BUSY,      /* of a read or flash_result(): the bank has a command under way; of commands: the power is off */
 	FLASH_ECC,       /* read: uncorrectable, or an erased PFLASH page */
 	FLASH_SEQUENCE,  /* SQER: a command on a busy bank, a wrong address, length or number of sectors */
 	FLASH_PROTECTED, /* PROER: bootloader area, locked UCB, a command outside the map */
@@ -85,7 +85,8 @@ enum flash_status flash_erase(struct flash *flash, uint32_t address, uint32_t se
 uint64_t flash_poll(struct flash *flash, uint64_t now_ns);
 /* The last command of the bank that holds the address: FLASH_BUSY, or how it ended. */
 enum flash_status flash_result(const struct flash *flash, uint32_t address);
-/* Reading never waits. Single-bit errors are corrected and counted. Outputs are untouched unless FLASH_OK. */
+/* Reading never waits and asks for no power (a debugger brings its own). Single-bit errors are corrected and counted. Outputs are untouched
+ * unless FLASH_OK. */
 enum flash_status flash_read(struct flash *flash, uint32_t address, uint8_t *buffer, size_t length);
 /* The cells as they are, for oracles: no ECC, no power, nothing varies or counts. FLASH_OK or FLASH_NOWHERE. */
 enum flash_status flash_peek(const struct flash *flash, uint32_t address, uint8_t *buffer, size_t length);
@@ -108,7 +109,7 @@ struct flash_cut {
 };
 /* Operations so far: a burst or a page is one, each sector of an erase is one. */
 uint64_t flash_operations(const struct flash *flash);
-/* Calls back at the moment of the cut, when the flash is as the cut leaves it; the power is off from then on: reads and
+/* Calls back at the moment of the cut, when the flash is as the cut leaves it; the power is off from then on: all
  * commands answer FLASH_BUSY until flash_power_on(). during: at half of the operation's time. Commands under way on
  * other banks are torn with it. The handler may leave by longjmp(). One cut at a time, disarmed when it happens; NULL
  * disarms. */

@@ -44,6 +44,10 @@ static bool allowed_over(const struct flash_place *p, const uint8_t *data)
 static void merge(const struct flash_place *p, const uint8_t *data)
 {
 	uint8_t *cells = flash_cells(p);
+	if (*flash_state(p) == FLASH_ERASED) {
+		memcpy(cells, data, p->area->page);
+		return;
+	}
 	for (uint32_t i = 0; i < p->area->page; i++)
 		cells[i] |= data[i];
 }
@@ -59,7 +63,6 @@ static enum flash_status program_page(struct flash *flash, const struct flash_pl
 {
 	const bool allowed = allowed_over(p, data);
 	uint64_t seed;
-	flash_touch(flash, p->sector);
 	remember_under(p);
 	merge(p, data);
 	*flash_state(p) = allowed ? FLASH_GOOD : FLASH_BAD;
@@ -87,7 +90,7 @@ static void tear_data(uint8_t *part, const uint8_t *data, uint32_t length, unsig
 	}
 }
 
-static void tear_page(struct flash *flash, const struct flash_place *p, const uint8_t *data, unsigned torn, uint64_t seed)
+static void tear_page(const struct flash_place *p, const uint8_t *data, unsigned torn, uint64_t seed)
 {
 	static const uint8_t left[] = {[FLASH_T1] = FLASH_TORN, [FLASH_T2] = FLASH_TORN, [FLASH_T3] = FLASH_WEAK, [FLASH_T4] = FLASH_BAD};
 	uint8_t part[FLASH_PAGE];
@@ -98,7 +101,6 @@ static void tear_page(struct flash *flash, const struct flash_place *p, const ui
 	const bool allowed = allowed_over(p, data);
 	seed = flash_mix(seed ^ p->address);
 	tear_data(part, data, p->area->page, torn, seed);
-	flash_touch(flash, p->sector);
 	remember_under(p);
 	merge(p, part);
 	*flash_state(p) = allowed ? left[torn] : FLASH_BAD;
@@ -115,9 +117,10 @@ enum flash_status flash_cells_program(struct flash *flash, uint32_t address, con
 		return FLASH_NOWHERE;
 	const uint32_t pages = length / p.area->page;
 	const uint32_t point = torn == FLASH_WHOLE ? pages : (uint32_t)(flash_mix(seed) % pages);
+	flash_touch(flash, p.sector); /* a burst does not leave its sector */
 	for (uint32_t i = 0; i < pages && i <= point; i++) {
 		if (i == point)
-			tear_page(flash, &p, data, torn, seed);
+			tear_page(&p, data, torn, seed);
 		else if (program_page(flash, &p, data) != FLASH_OK)
 			status = FLASH_VERIFY;
 		p.page++;

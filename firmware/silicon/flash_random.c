@@ -31,16 +31,19 @@ static uint64_t step(uint64_t lane, uint64_t word)
 uint64_t flash_digest(uint64_t seed, const void *bytes, size_t length)
 {
 	const uint8_t *p = bytes;
-	uint64_t lanes[LANES] = {seed, seed ^ ODD_1, seed + ODD_1, seed ^ length}, words[LANES];
+	uint64_t a = seed, b = seed ^ ODD_1, c = seed + ODD_1, d = seed ^ length, words[LANES];
+	const uint64_t total = length;
 	for (; length >= sizeof words; p += sizeof words, length -= sizeof words) {
 		memcpy(words, p, sizeof words);
-		for (size_t i = 0; i < LANES; i++)
-			lanes[i] = step(lanes[i], words[i]);
+		a = step(a, words[0]);
+		b = step(b, words[1]);
+		c = step(c, words[2]);
+		d = step(d, words[3]);
 	}
 	memset(words, 0, sizeof words);
 	memcpy(words, p, length);
-	uint64_t digest = length;
-	for (size_t i = 0; i < LANES; i++)
-		digest = flash_mix(digest ^ step(lanes[i], words[i]));
-	return digest;
+	uint64_t digest = flash_mix(total ^ step(a, words[0]));
+	digest = flash_mix(digest ^ step(b, words[1]));
+	digest = flash_mix(digest ^ step(c, words[2]));
+	return flash_mix(digest ^ step(d, words[3]));
 }

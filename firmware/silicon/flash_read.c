@@ -152,7 +152,7 @@ enum flash_status flash_read(struct flash *flash, uint32_t address, uint8_t *buf
 {
 	if (!flash_range_mapped(flash, address, length))
 		return FLASH_NOWHERE;
-	if (!flash->powered || bank_busy(flash, address, length))
+	if (bank_busy(flash, address, length))
 		return FLASH_BUSY;
 	const size_t readable = walk_range(flash, WALK_JUDGE, address, NULL, length);
 	if (readable < length) {

@@ -62,7 +62,7 @@ struct ssw_result {
 	char reason[64];  /* why not, "" when bootable */
 };
 /* SCU_STMEM1 and the start address. Reads as the chip does, so weak pages may differ from time to time. The flash needs
- * power and no command under way on DFLASH and UCB: what cannot be read is not valid. */
+ * no command under way on DFLASH and UCB: what cannot be read is not valid. */
 void ssw_evaluate(struct flash *flash, enum ssw_policy policy, struct ssw_result *ret_result);
 
 /* Mapped to physical and back, for banks; other addresses are the same in both. */
