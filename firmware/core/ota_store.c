@@ -173,7 +173,7 @@ enum port_status ota_store_start(struct ota_record *ret_record)
 
 enum port_status ota_store_settle(void)
 {
-	if (!store.found)
+	if (!store.found && store.sequence == 0)
 		return PORT_OK;
 	if (!store.certain)
 		return write_twice(&store.record);

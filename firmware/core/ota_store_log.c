@@ -94,6 +94,9 @@ void ota_log_read(struct ota_log *log)
 	log->pages = geometry->data_sector_size / PAGE < MAX_PAGES ? geometry->data_sector_size / PAGE : MAX_PAGES;
 	for (uint32_t number = 0; number < log->sectors; number++)
 		read_sector(log, number);
+	/* A newer entry that lacks nothing but its seal may have a weak one, which is read the next time. */
+	if (log->sequence > log->record_sequence)
+		log->certain = false;
 	/* The entry in force may be an older one, because the newest cannot be read any more: its counter must not fall with it. */
 	for (uint32_t number = 0; log->found && number < log->sectors; number++) {
 		if (log->counters[number] <= log->record.security_counter)

@@ -14,7 +14,7 @@ struct ota_log {
 	struct ota_record record;
 	bool used;                          /* something is in the sectors, readable or not */
 	bool found;                         /* `record` is an entry in force, at `sector` */
-	bool certain;                       /* it cannot be weak, and its counter is the highest there is */
+	bool certain;                       /* it cannot be weak, no newer one can turn up, its counter is the highest there is */
 	uint32_t sequence, record_sequence; /* the highest seen; that of the entry in force */
 	uint32_t sectors, pages;
 	uint32_t sector;                    /* of the entry in force */

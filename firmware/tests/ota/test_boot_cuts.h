@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Power cuts at every flash operation of something, in every phase and torn class, and again at every operation of the
+ * recovery that follows. The flash is the model, time is virtual; the start of each run is a snapshot.
+ *
+ * Functions run as firmware after a reset (the map is evaluated, RAM of the tests stays). They check by ck_assert; when a
+ * check fails, cuts_describe() is printed by the fixture that calls cuts_report().
+ */
+#ifndef FIRMWARE_TESTS_OTA_TEST_BOOT_CUTS_H
+#define FIRMWARE_TESTS_OTA_TEST_BOOT_CUTS_H
+
+#include "../fake_flash.h"
+
+/* A small chip: two sectors a bank, four of DFLASH, all UCBs. */
+extern const struct flash_geometry cuts_geometry;
+
+struct cuts {
+	void (*operate)(void);                        /* what is cut */
+	void (*recover)(void);                        /* what every boot does, until it is through */
+	void (*lost)(void);                           /* after each cut and reset, before recovery; may be NULL */
+	void (*check)(bool finished, bool recovered); /* finished: operate() was not cut; recovered: recover() went through */
+	unsigned seeds;
+	unsigned stride; /* of the pairs: 1 all, 0 none */
+};
+
+/* A power-on: RAM of the fake port anew, the map evaluated, parameters and faults set. */
+void cuts_reboot(void);
+/* In force from the next cuts_reboot() on; NULL: none. */
+void cuts_fault(const char *names);
+void cuts_reason(enum port_reset_reason reason);
+/* Runs a function as firmware; false: the power was lost. */
+bool cuts_run(void (*function)(void));
+/* Operations of the flash so far. */
+uint64_t cuts_operations(void);
+/* The sweep from the present state of the flash, which is as operate() without a cut leaves it afterwards. Returns the number
+ * of runs. */
+unsigned cuts_sweep(const struct cuts *cuts);
+/* Of the run that is under way: the cuts, for a failed check. */
+void cuts_print(void);
+
+#endif
