@@ -5,7 +5,7 @@
 
 #include "command.h"
 
-extern const struct command command_check, command_list, command_run, command_report, command_rig, command_schema, command_steps, command_trace;
-extern const struct command command_package;
+extern const struct command command_check, command_list, command_package, command_report, command_rig, command_run, command_schema,
+        command_steps, command_trace;
 
 #endif
