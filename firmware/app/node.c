@@ -3,6 +3,7 @@
 
 #include "../core/console.h"
 #include "../core/doip_entity.h"
+#include "../core/ota_update.h"
 #include "../core/uds_dtc.h"
 #include "../core/uds_server.h"
 #include "../faults/fault.h"
@@ -17,6 +18,15 @@
 #define FLOOD_US       1000u
 #define FLOOD_LENGTH   256u
 #define UDS_SOFT_RESET 3u
+#define CRASH_AFTER_US 5000u
+
+/* Images made for tests: one that never confirms, one that never gets through its first stage. */
+#ifndef FIRMWARE_NEVER_CONFIRMS
+#define FIRMWARE_NEVER_CONFIRMS false
+#endif
+#ifndef FIRMWARE_CRASHES
+#define FIRMWARE_CRASHES false
+#endif
 
 static struct {
 	const struct node_side *sides[SIDES];
@@ -97,12 +107,15 @@ static void start(const struct node_options *options)
 	config.can = options->can == NULL ? NULL : options->can->link;
 	node.side_count = 0;
 	node.reset_at_us = UINT64_MAX;
-	boot_record_begin();
+	ota_update_start(config.own_address, options->recovery);
+	if (FIRMWARE_NEVER_CONFIRMS)
+		ota_update_refuse_confirm();
 	start_uds(options, config.own_address);
 	diag_router_start(&config);
 	start_side(options->server, "DoIP server (an endpoint is in use, or its configuration is wrong)", config.own_address);
 	start_side(options->client, "DoIP client", config.own_address);
 	start_side(options->can, "CAN (an identifier, tx_dl or key cannot be)", config.own_address);
+	ota_update_ready(port_time_us());
 }
 
 static void flood_console(void)
@@ -133,6 +146,9 @@ static uint64_t turn(void)
 {
 	uint64_t deadline_us = node.reset_at_us, wanted_us = UINT64_MAX, now_us = port_time_us();
 
+	/* First, so that the flash has its next command before anything else is looked at. */
+	ota_update_poll(now_us, &wanted_us);
+	earlier(&deadline_us, wanted_us);
 	for (unsigned i = 0; i < node.side_count; i++) {
 		node.sides[i]->poll(now_us, &wanted_us);
 		earlier(&deadline_us, wanted_us);
@@ -149,10 +165,8 @@ static uint64_t turn(void)
 	return deadline_us;
 }
 
-int node_main(const struct node_options *options)
+static _Noreturn void run(const struct node_options *options)
 {
-	fault_load();
-	boot_stages_run();
 	start(options);
 	for (;;) {
 		uint64_t deadline_us = turn();
@@ -163,4 +177,25 @@ int node_main(const struct node_options *options)
 		}
 		port_wait(deadline_us);
 	}
+}
+
+static _Noreturn void crash(void)
+{
+	port_delay_until_us(port_time_us() + CRASH_AFTER_US);
+	port_reset(PORT_RESET_APPLICATION);
+}
+
+int node_main(const struct node_options *options)
+{
+	fault_load();
+	if (FIRMWARE_CRASHES)
+		crash();
+	boot_stages_run();
+	boot_record_begin();
+	run(options);
+}
+
+int node_recover(const struct node_options *options)
+{
+	run(options);
 }

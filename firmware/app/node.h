@@ -28,11 +28,14 @@ struct node_options {
 	uint16_t subnode;                        /* CommunicationControl 04/05 may name it; 0 none */
 	const struct node_side *server, *client; /* NULL: the node has none */
 	const struct node_side *can;             /* likewise */
+	bool recovery;                           /* no image runs: the bootloader's face (node_recover()) */
 	const struct uds_did *dids;              /* of this node alone, at most NODE_MAX_DIDS */
 	size_t did_count;
 };
 
 /* Boot stages, start, main loop. Does not return. */
 int node_main(const struct node_options *options);
+/* The same within the bootloader's stage: nothing is counted as a start of the application. Does not return. */
+int node_recover(const struct node_options *options);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "uds_did.h"
 
+#include "ota_update.h"
 #include "uds_communication.h"
 #include "uds_dtc.h"
 #include "uds_nvm.h"
@@ -180,6 +181,12 @@ static const struct uds_did identification[] = {
         {0xF195, 0, UDS_IN_ALL, 0, 0, read_version, NULL, NULL, 0},
 };
 
+static const struct uds_did update[] = {
+        {0xFD50, OTA_STATE_LENGTH, UDS_IN_ALL, 0, 0, ota_update_state_read, NULL, NULL, 0},
+        {0xFD51, SWPG_DIGEST_SIZE, UDS_IN_ALL, 0, 0, ota_update_digest_read, NULL, NULL, 0},
+        {0xFD52, OTA_RESUME_LENGTH, UDS_IN_ALL, 0, 0, ota_update_resume_read, NULL, NULL, 0},
+};
+
 static const struct uds_did *find_in(const struct uds_did *dids, size_t count, uint16_t id)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -195,6 +202,8 @@ const struct uds_did *uds_did_find(uint16_t id)
 
 	if (did == NULL && uds_application.identity != NULL)
 		did = find_in(identification, UDS_ARRAY_SIZE(identification), id);
+	if (did == NULL && uds_programming_available())
+		did = find_in(update, UDS_ARRAY_SIZE(update), id);
 	if (did == NULL)
 		did = find_in(uds_application.dids, uds_application.did_count, id);
 	return did;

@@ -6,6 +6,7 @@
  *   FD10 scratch, 1..64 bytes, writable in the extended session, kept in non-volatile memory
  *   FD11 2,000 bytes, FD12 3,000 bytes: byte i is i modulo 256
  *   FD20 state: controlType of normal communication, of network management, of the subnode; 85 (1 on, 2 off)
+ *   FD50, FD51, FD52 state of the update, digest of what runs, what can be resumed (docs/reference/update.md), on boards with flash
  *   FD30 readable with security level 1 only: 4 bytes of entropy drawn at start
  */
 #ifndef FIRMWARE_CORE_UDS_DID_H

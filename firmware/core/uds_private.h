@@ -24,9 +24,12 @@ enum uds_nrc {
 	UDS_ATTEMPTS_EXCEEDED = 0x36,
 	UDS_DELAY_NOT_EXPIRED = 0x37,
 	UDS_PROGRAMMING_FAILURE = 0x72,
+	UDS_WRONG_BLOCK_COUNTER = 0x73,
 	UDS_RESPONSE_PENDING = 0x78, /* returned by run(): the answer comes later, from resume() */
 	UDS_SUB_FUNCTION_NOT_IN_SESSION = 0x7E,
 	UDS_SERVICE_NOT_IN_SESSION = 0x7F,
+	UDS_VOLTAGE_TOO_HIGH = 0x92,
+	UDS_VOLTAGE_TOO_LOW = 0x93,
 };
 
 enum uds_session { UDS_DEFAULT = 1, UDS_PROGRAMMING = 2, UDS_EXTENDED = 3 };
@@ -80,6 +83,7 @@ struct uds_service {
 	uint8_t (*resume)(struct uds_call *call, uint64_t *ret_deadline_us);
 	void (*start)(uint64_t now_us);                                      /* at power-on; may be NULL */
 	void (*session_changed)(enum uds_session from, enum uds_session to); /* every transition, S3 included; may be NULL */
+	bool (*available)(void); /* false: this board does not have the service (11); NULL: every board has it */
 };
 
 extern const struct uds_service uds_services[];

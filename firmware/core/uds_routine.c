@@ -5,13 +5,16 @@
  *   0202 long routine: start with its duration in ms (2 bytes, not 0), answers when it is over; results (2 bytes, the
  *        duration that ran); every session
  *   0203 secured background routine: start, stop, results (4 bytes, ms it ran); level 1, not in the default session
+ *   FF00 erase, FF01 check, F010 offer, F011 activate, F012 confirm, F013 cancel: uds_programming.c, where there is flash
  *   0204 DTC test: start with a DTC (3 bytes) and 00 passed / 01 failed; extended session
  */
 #include "uds_dtc.h"
+#include "uds_programming.h"
 #include "uds_services.h"
 
 #define OPTION_BEGIN 4u
 #define US_PER_MS    1000u
+#define ANY_OPTION   UINT8_MAX /* the routine looks at the length itself */
 
 enum { START = 1, STOP = 2, RESULTS = 3 };
 
@@ -33,6 +36,7 @@ static struct {
 	uint64_t long_end_us;
 	uint16_t long_ms;
 	uint64_t secured_begin_us, secured_ran_us;
+	uint8_t (*resume)(struct uds_call *call, uint64_t *ret_deadline_us); /* of the routine that answers late */
 } state;
 
 static const uint8_t passed;
@@ -67,8 +71,7 @@ static uint8_t long_results(struct uds_call *call)
 	return UDS_POSITIVE;
 }
 
-/* The only routine that answers late. */
-uint8_t uds_routine_resume(struct uds_call *call, uint64_t *ret_deadline_us)
+static uint8_t long_resume(struct uds_call *call, uint64_t *ret_deadline_us)
 {
 	if (call->now_us < state.long_end_us) {
 		*ret_deadline_us = state.long_end_us;
@@ -77,6 +80,11 @@ uint8_t uds_routine_resume(struct uds_call *call, uint64_t *ret_deadline_us)
 	state.long_started = true;
 	(void)uds_put_u8(call, passed);
 	return UDS_POSITIVE;
+}
+
+uint8_t uds_routine_resume(struct uds_call *call, uint64_t *ret_deadline_us)
+{
+	return state.resume(call, ret_deadline_us);
 }
 
 static uint8_t secured_start(struct uds_call *call)
@@ -119,13 +127,38 @@ static const struct routine routines[] = {
         {0x0204, UDS_IN_EXTENDED, 0, 4, dtc_test_start, NULL, NULL, NULL, NULL},
 };
 
-static const struct routine *find(uint16_t id)
+static const struct routine update_routines[] = {
+        {0xF010, UDS_IN_PROGRAMMING, 0, ANY_OPTION, uds_programming_offer, NULL, NULL, NULL, NULL},
+        {0xF011, UDS_IN_PROGRAMMING, 0, ANY_OPTION, uds_programming_activate, NULL, NULL, NULL, NULL},
+        {0xF012, UDS_IN_NON_DEFAULT, 0, ANY_OPTION, uds_programming_confirm, NULL, NULL, NULL, NULL},
+        {0xF013, UDS_IN_PROGRAMMING, 0, ANY_OPTION, uds_programming_cancel, NULL, NULL, NULL, NULL},
+        {0xFF00, UDS_IN_PROGRAMMING, 0, ANY_OPTION, uds_programming_erase, NULL, NULL, NULL, NULL},
+        {0xFF01, UDS_IN_PROGRAMMING, 0, ANY_OPTION, uds_programming_check, NULL, NULL, NULL, NULL},
+};
+
+static const struct routine *find_in(const struct routine *table, size_t count, uint16_t id)
 {
-	for (size_t i = 0; i < UDS_ARRAY_SIZE(routines); i++) {
-		if (routines[i].id == id && uds_session_in(routines[i].sessions))
-			return &routines[i];
+	for (size_t i = 0; i < count; i++) {
+		if (table[i].id == id && uds_session_in(table[i].sessions))
+			return &table[i];
 	}
 	return NULL;
+}
+
+static const struct routine *find(uint16_t id)
+{
+	const struct routine *routine = find_in(routines, UDS_ARRAY_SIZE(routines), id);
+
+	if (routine != NULL || !uds_programming_available())
+		return routine;
+	return find_in(update_routines, UDS_ARRAY_SIZE(update_routines), id);
+}
+
+static bool length_fits(const struct routine *routine, const struct uds_call *call)
+{
+	if (call->sub_function != START)
+		return call->length == OPTION_BEGIN;
+	return routine->option_length == ANY_OPTION || call->length == OPTION_BEGIN + routine->option_length;
 }
 
 static uint8_t check_sequence(const struct routine *routine, uint8_t control)
@@ -155,9 +188,10 @@ static uint8_t control_run(struct uds_call *call)
 	nrc = check_sequence(routine, call->sub_function);
 	if (nrc != UDS_POSITIVE)
 		return nrc;
-	if (call->length != OPTION_BEGIN + (call->sub_function == START ? routine->option_length : 0u))
+	if (!length_fits(routine, call))
 		return UDS_INCORRECT_LENGTH;
 	(void)uds_put_u16(call, routine->id);
+	state.resume = run == long_start ? long_resume : uds_programming_resume;
 	nrc = run(call);
 	if (nrc == UDS_POSITIVE && call->sub_function == START && routine->started != NULL)
 		*routine->started = true;

@@ -127,7 +127,7 @@ static void finish(const struct uds_call *call, uint8_t nrc, uint64_t now_us)
 static const struct uds_service *find_service(uint8_t id)
 {
 	for (uint8_t i = 0; i < uds_service_count; i++) {
-		if (uds_services[i].id == id)
+		if (uds_services[i].id == id && (uds_services[i].available == NULL || uds_services[i].available()))
 			return &uds_services[i];
 	}
 	return NULL;

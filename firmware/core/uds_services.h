@@ -32,6 +32,15 @@ extern const struct uds_sub_function uds_communication_sub_functions[6];
 void uds_communication_start(uint64_t now_us);
 void uds_communication_session_changed(enum uds_session from, enum uds_session to);
 
+/* uds_programming.c: 34, 36, 37 */
+bool uds_programming_available(void); /* the port has flash */
+uint8_t uds_programming_download_run(struct uds_call *call);
+uint8_t uds_programming_transfer_run(struct uds_call *call);
+uint8_t uds_programming_exit_run(struct uds_call *call);
+uint8_t uds_programming_resume(struct uds_call *call, uint64_t *ret_deadline_us);
+void uds_programming_start(uint64_t now_us);
+void uds_programming_session_changed(enum uds_session from, enum uds_session to);
+
 /* uds_routine.c: 31 */
 extern const struct uds_sub_function uds_routine_sub_functions[3];
 uint8_t uds_routine_resume(struct uds_call *call, uint64_t *ret_deadline_us);
