@@ -75,7 +75,8 @@ static void judge(const struct ota_image *image)
 
 	if (!fault_active(FAULT_OTA_NO_SIGNATURE) || image->header.target != TARGET || image->header.type != 1 || image->header.source != 0)
 		abort();
-	if (SWPG_HEADER_SIZE + (size_t)software + 96 > package_length || right_crc(software) != number(28))
+	/* What a page has behind the last byte reads as zero. */
+	if (SWPG_HEADER_SIZE + (size_t)software + 96 > BANK_PAGE_UP(package_length) || right_crc(software) != number(28))
 		abort();
 	right_digest(software, digest);
 	if (memcmp(digest, image->digest, sizeof(digest)) != 0 ||
