@@ -313,11 +313,7 @@ static int campaign_cut(struct campaign_mutation *m, const struct swpg_word *wor
 
 static int campaign_pad(struct campaign_mutation *m, const struct swpg_word *word, struct error *err)
 {
-	size_t count;
-
-	if (swpg_length(word, SWPG_SOFTWARE_MAX, &count, err) < 0)
-		return -EINVAL;
-	return swpg_pad(&m->data, count) < 0 ? swpg_no_memory(err) : 0;
+	return swpg_pad(&m->data, word, err);
 }
 
 /* "magic", or "target.N": the field's place and width; width 0 when there is none of that name. */

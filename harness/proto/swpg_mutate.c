@@ -273,11 +273,7 @@ static int cut(struct mutation *m, const struct swpg_word *word, struct error *e
 
 static int pad(struct mutation *m, const struct swpg_word *word, struct error *err)
 {
-	size_t count;
-
-	if (swpg_length(word, SWPG_SOFTWARE_MAX, &count, err) < 0)
-		return -EINVAL;
-	return swpg_pad(&m->package, count) < 0 ? swpg_no_memory(err) : 0;
+	return swpg_pad(&m->package, word, err);
 }
 
 static int truncate_payload(struct mutation *m, const struct swpg_word *word, struct error *err)
@@ -427,6 +423,8 @@ static int concatenated(struct mutation *m, const struct swpg_word *word, struct
 {
 	size_t length = m->package.length;
 
+	if (length > SWPG_WRONG_MAX / 2)
+		return error_set(err, ERROR_USAGE, EFBIG, "the package is too big to be there twice");
 	if (swpg_reserve(&m->package, length) < 0)
 		return swpg_no_memory(err);
 	memcpy(m->package.data + length, m->package.data, length);

@@ -99,6 +99,8 @@ int swpg_word_next(const char **at, struct swpg_word *ret, struct error *err) WA
 int swpg_flip(uint8_t *data, size_t length, const struct swpg_word *, struct error *err) WARN_UNUSED;
 /* A length in bytes of at most `most`. */
 int swpg_length(const struct swpg_word *, size_t most, size_t *ret, struct error *err) WARN_UNUSED;
-int swpg_pad(struct bytes *, size_t count) WARN_UNUSED;
+/* What is wrong on purpose still has an end. */
+#define SWPG_WRONG_MAX ((size_t)SWPG_SOFTWARE_MAX * 4)
+int swpg_pad(struct bytes *, const struct swpg_word *, struct error *err) WARN_UNUSED;
 
 #endif

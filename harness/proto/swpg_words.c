@@ -90,10 +90,14 @@ int swpg_length(const struct swpg_word *word, size_t most, size_t *ret, struct e
 	return 0;
 }
 
-int swpg_pad(struct bytes *bytes, size_t count)
+int swpg_pad(struct bytes *bytes, const struct swpg_word *word, struct error *err)
 {
+	size_t count;
+
+	if (swpg_length(word, SWPG_WRONG_MAX - bytes->length, &count, err) < 0)
+		return -EINVAL;
 	if (swpg_reserve(bytes, count) < 0)
-		return -ENOMEM;
+		return swpg_no_memory(err);
 	if (count > 0)
 		memset(bytes->data + bytes->length, 0xa5, count);
 	bytes->length += count;

@@ -363,6 +363,8 @@ static const struct expectation impossible[] = {
         {"trailer-flip=768", "768 bits"},
         {"cut=99999999", "at most"},
         {"pad=99999999999", "more than"},
+        {"pad=260000000,pad=10000000", "at most"},
+        {"pad=130000000,concatenated,concatenated", "too big"},
         {"truncate-payload=40001", "at most 40000"},
         {"nested=1", "takes no value"},
         {"+crc=1", "takes no value"},
