@@ -38,6 +38,12 @@ static enum port_status program(struct place *at, const uint8_t *bytes, size_t l
 	return status;
 }
 
+/* What was programmed without an error may yet be weak, in a sector that is worn. */
+static enum port_status steady(uint32_t sector, uint32_t page, const uint8_t *bytes, size_t length)
+{
+	return ota_command_steady(ota_log_address(sector, page), bytes, length) ? PORT_OK : PORT_FAILED;
+}
+
 static void commit(const struct place *at, const struct ota_entry *entry, uint32_t crc)
 {
 	store.used = store.found = true;
@@ -70,26 +76,37 @@ static void break_seal(uint32_t address)
 	(void)ota_command_program(address, ones);
 }
 
+static enum port_status write_data(struct place *at, const struct ota_entry *entry, uint32_t *ret_crc)
+{
+	uint8_t bytes[OTA_ENTRY_FULL];
+	uint32_t begin = at->page;
+	size_t length = ota_entry_encode(entry, store.base_crc, bytes, ret_crc);
+	enum port_status status = program(at, bytes, length);
+
+	return status == PORT_OK ? steady(at->sector, begin, bytes, length) : status;
+}
+
 /* One try. PORT_FAILED: a page is no good, *at is behind it. */
 static enum port_status write_entry(struct place *at, const struct ota_entry *entry)
 {
-	uint8_t bytes[OTA_ENTRY_FULL], seal[PAGE];
+	uint8_t seals[OTA_ENTRY_SEALS * PAGE];
 	uint32_t crc, begin = at->page;
-	size_t length = ota_entry_encode(entry, store.base_crc, bytes, &crc);
-	enum port_status status = program(at, bytes, length);
+	enum port_status status = write_data(at, entry, &crc);
 
 	if (status != PORT_OK)
 		return status;
-	ota_entry_seal(0, crc, seal);
-	status = program(at, seal, sizeof(seal));
+	ota_entry_seal(0, crc, seals);
+	ota_entry_seal(1, crc, seals + PAGE);
+	status = program(at, seals, PAGE);
 	if (status == PORT_FAILED)
 		break_seal(ota_log_address(at->sector, at->page - 1));
 	if (status != PORT_OK)
 		return status;
 	commit(at, entry, crc);
-	ota_entry_seal(1, crc, seal);
-	status = program(at, seal, sizeof(seal));
+	status = program(at, seals + PAGE, PAGE);
 	store.next = at->page;
+	if (status == PORT_OK)
+		status = steady(at->sector, at->page - OTA_ENTRY_SEALS, seals, sizeof(seals));
 	if (status == PORT_OK)
 		make_certain(at, entry, begin);
 	return status;

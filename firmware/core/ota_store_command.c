@@ -4,8 +4,9 @@
 #include <string.h>
 
 #define PAGE         PORT_FLASH_DATA_PAGE
-#define CHUNK        256u
-#define VERIFY_READS 3u /* a page of a worn sector may read right by luck */
+#define CHUNK        1024u
+#define STEADY_READS 12u
+#define STEADY_SIZE  256u
 
 static bool stuck;
 
@@ -53,11 +54,20 @@ enum port_status ota_command_program(uint32_t address, const uint8_t page[PORT_F
 	if (port_flash_program(address, page, PAGE) != PORT_OK)
 		return PORT_FAILED;
 	status = ota_command_wait(address);
-	for (unsigned i = 0; status == PORT_OK && i < VERIFY_READS; i++) {
-		if (port_flash_read(address, check, PAGE) != PORT_OK || memcmp(check, page, PAGE) != 0)
-			status = PORT_FAILED;
-	}
+	if (status == PORT_OK && (port_flash_read(address, check, PAGE) != PORT_OK || memcmp(check, page, PAGE) != 0))
+		status = PORT_FAILED;
 	return status;
+}
+
+bool ota_command_steady(uint32_t address, const uint8_t *expected, size_t length)
+{
+	uint8_t check[STEADY_SIZE];
+
+	for (unsigned i = 0; i < STEADY_READS; i++) {
+		if (length > sizeof(check) || port_flash_read(address, check, length) != PORT_OK || memcmp(check, expected, length) != 0)
+			return false;
+	}
+	return true;
 }
 
 static void read_pages(uint32_t address, uint8_t *buffer, size_t first, size_t count, uint8_t *bad)

@@ -14,6 +14,7 @@
 #define CONFIRMATION 0x57B5327Fu
 #define WRONG_COPY   0xAF406E00u /* where a driver that is known to be wrong writes COPY */
 #define ERASE_TRIES  2u
+#define READS        24u
 
 static uint32_t address_of(enum ota_swap_which which)
 {
@@ -109,17 +110,27 @@ static void judge(struct ota_swap_block *block)
 		block->clean = block->certain = block->last >= 0;
 }
 
+static void take(struct ota_swap_block *block, const uint8_t *bytes, const uint8_t *bad, bool first)
+{
+	for (unsigned i = 0; i < 2 * OTA_SWAP_ENTRIES; i++) {
+		struct ota_swap_page *page = i % 2 ? &block->confirmation[i / 2] : &block->marker[i / 2];
+		bool same = first || memcmp(page->bytes, bytes + (size_t)i * PAGE, PAGE) == 0;
+
+		page->readable = (first || page->readable) && same && !(bad[i / 8] >> i % 8 & 1);
+		if (first)
+			memcpy(page->bytes, bytes + (size_t)i * PAGE, PAGE);
+	}
+}
+
+/* A page that does not read the same every time is weak: as good as unreadable. */
 void ota_swap_block_read(struct ota_swap_block *block, enum ota_swap_which which)
 {
 	uint8_t bytes[BLOCK_SIZE], bad[BLOCK_SIZE / PAGE / 8];
 
 	block->which = which;
-	ota_command_read(address_of(which), bytes, sizeof(bytes), bad);
-	for (unsigned i = 0; i < 2 * OTA_SWAP_ENTRIES; i++) {
-		struct ota_swap_page *page = i % 2 ? &block->confirmation[i / 2] : &block->marker[i / 2];
-
-		page->readable = !(bad[i / 8] >> i % 8 & 1);
-		memcpy(page->bytes, bytes + (size_t)i * PAGE, PAGE);
+	for (unsigned i = 0; i < READS; i++) {
+		ota_command_read(address_of(which), bytes, sizeof(bytes), bad);
+		take(block, bytes, bad, i == 0);
 	}
 	judge(block);
 }
@@ -148,7 +159,7 @@ static enum port_status again(struct ota_swap_block *block, uint8_t bank)
 	return block->clean && block->certain && block->bank == (int8_t)bank ? PORT_OK : PORT_FULL;
 }
 
-/* All ones also heal a page that cannot be read. */
+/* All ones also heal a page that cannot be read every time. */
 static enum port_status invalidate(struct ota_swap_block *block, unsigned i)
 {
 	enum port_status status = PORT_OK;
@@ -169,6 +180,19 @@ static enum port_status invalidate_before(struct ota_swap_block *block, unsigned
 	return PORT_OK;
 }
 
+/* Before its predecessor goes. */
+static enum port_status entry_steady(const struct ota_swap_block *block, unsigned i, uint8_t bank)
+{
+	uint32_t address = address_of(block->which) + i * ENTRY_SIZE;
+	uint8_t bytes[ENTRY_SIZE];
+
+	if (written_address(block->which) == WRONG_COPY)
+		return PORT_OK;
+	words_put(bytes, bank == 0 ? MARKER_A : MARKER_B, address);
+	words_put(bytes + PAGE, CONFIRMATION, address + PAGE);
+	return ota_command_steady(address, bytes, sizeof(bytes)) ? PORT_OK : PORT_FAILED;
+}
+
 static enum port_status entry_write(struct ota_swap_block *block, unsigned i, uint8_t bank)
 {
 	uint32_t address = address_of(block->which) + i * ENTRY_SIZE;
@@ -179,7 +203,7 @@ static enum port_status entry_write(struct ota_swap_block *block, unsigned i, ui
 	status = page_write(block, i, false, bank == 0 ? MARKER_A : MARKER_B, address);
 	if (status == PORT_OK)
 		status = page_write(block, i, true, CONFIRMATION, address + PAGE);
-	return status;
+	return status == PORT_OK ? entry_steady(block, i, bank) : status;
 }
 
 /* A page that fails is a leftover of a cut that read as erased: the next entry is tried. */
