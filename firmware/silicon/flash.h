@@ -47,7 +47,7 @@ extern const struct flash_cost flash_cost_tc375;
 struct flash;
 
 /* In memory, or in a file that survives (mapped; made with all its room reserved when missing). The contents are the
- * factory's: everything erased. NULL, reason in error[] (no room on the disk, other geometry, damaged, in use). */
+ * factory's: everything erased; the power is on. NULL, reason in error[] (no room on the disk, other geometry, damaged, in use). */
 struct flash *flash_new(const struct flash_geometry *geometry, const struct flash_cost *cost);
 struct flash *flash_open(const char *path, const struct flash_geometry *geometry, const struct flash_cost *cost, char *error,
                          size_t error_size);
@@ -85,8 +85,8 @@ enum flash_status flash_erase(struct flash *flash, uint32_t address, uint32_t se
 uint64_t flash_poll(struct flash *flash, uint64_t now_ns);
 /* The last command of the bank that holds the address: FLASH_BUSY, or how it ended. */
 enum flash_status flash_result(const struct flash *flash, uint32_t address);
-/* Reading never waits and asks for no power (a debugger brings its own). Single-bit errors are corrected and counted. Outputs are untouched
- * unless FLASH_OK. */
+/* Reading never waits and asks for no power (a debugger brings its own). Single-bit errors are corrected and counted.
+ * Outputs are untouched unless FLASH_OK. */
 enum flash_status flash_read(struct flash *flash, uint32_t address, uint8_t *buffer, size_t length);
 /* The cells as they are, for oracles: no ECC, no power, nothing varies or counts. FLASH_OK or FLASH_NOWHERE. */
 enum flash_status flash_peek(const struct flash *flash, uint32_t address, uint8_t *buffer, size_t length);

@@ -10,7 +10,8 @@ static void write_page(struct flash *flash, const struct flash_place *p, const u
 {
 	flash_touch(flash, p->sector);
 	memset(flash_cells(p), 0, p->area->page);
-	memcpy(flash_cells(p), data, length);
+	if (length > 0)
+		memcpy(flash_cells(p), data, length);
 	if (p->area->small)
 		memset(flash_under(p), 0, p->area->page);
 	*flash_detail_of(p) = (struct flash_detail){0};

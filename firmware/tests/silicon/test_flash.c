@@ -507,6 +507,10 @@ START_TEST(test_flip)
 	memcpy(page, some, 32);
 	page[2] ^= 2;
 	check_bytes(flash, APP_A, page, 32);
+	memset(page, 0, sizeof page);
+	page[31] = 0x80;
+	ck_assert_int_eq(flash_defect_set(flash, FLASH_DEFECT_FLIP, APP_B, 255), FLASH_OK); /* of an erased page */
+	check_bytes(flash, APP_B, page, 32);
 }
 END_TEST
 

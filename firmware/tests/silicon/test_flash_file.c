@@ -76,6 +76,19 @@ static void make_varied(struct flash *f)
 	ssw_factory(f, test_password);
 }
 
+/* What came out of a file is copied into a fresh flash like anything else. */
+static void check_copies(struct flash *from)
+{
+	uint8_t a[512], b[512];
+	struct flash *fresh = tiny_new();
+	flash_copy(fresh, from);
+	ck_assert_int_eq(flash_peek(from, APP_B, a, sizeof a), FLASH_OK);
+	ck_assert_int_eq(flash_peek(fresh, APP_B, b, sizeof b), FLASH_OK);
+	ck_assert_mem_eq(a, b, sizeof a);
+	check_bytes(fresh, APP_B, some, 256);
+	flash_free(fresh);
+}
+
 START_TEST(test_copy)
 {
 	struct flash *copy = tiny_new();
@@ -168,6 +181,13 @@ START_TEST(test_hash)
 	ck_assert_uint_ne(flash_hash(other), sum);
 	flash_free(other);
 	flash_free(third);
+	/* A sector that only looks erased is another state. */
+	third = tiny_new();
+	const uint64_t factory = flash_hash(third);
+	ck_assert_int_eq(flash_erase(third, DATA, 1, settle(third)), FLASH_OK);
+	flash_power_off(third, FLASH_E2, 1, 0);
+	ck_assert_uint_ne(flash_hash(third), factory);
+	flash_free(third);
 }
 END_TEST
 
@@ -176,10 +196,12 @@ START_TEST(test_save_and_load)
 	struct flash *other = tiny_new();
 	make_varied(flash);
 	ck_assert_int_eq(flash_save(flash, path), 0);
+	ck_assert_uint_ne(flash_hash(flash), flash_hash(other));
 	ck_assert_int_eq(flash_load(other, path), 0);
 	ck_assert(flash_equal(flash, other));
 	ck_assert_uint_eq(flash_hash(flash), flash_hash(other));
 	ck_assert_uint_eq(flash_operations(other), flash_operations(flash));
+	check_copies(other);
 	ck_assert_uint_eq(flash_erases(other, APP_B + 512), 1);
 	uint8_t a[32], b[32]; /* weak pages go on where they were */
 	for (unsigned i = 0; i < 20; i++)
@@ -191,6 +213,11 @@ START_TEST(test_save_and_load)
 	ck_assert_uint_eq(files(false), 1);
 	ck_assert_int_eq(flash_load(other, "/nowhere/at/all"), -ENOENT);
 	ck_assert_int_eq(flash_save(other, "/nowhere/at/all"), -ENOENT);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	ck_assert_int_lt(flash_save(other, path), 0);
+	ck_assert_uint_eq(files(false), 1);
+	ck_assert_int_eq(rmdir(path), 0);
 	flash_free(other);
 }
 END_TEST
@@ -226,6 +253,7 @@ START_TEST(test_file_survives)
 	ck_assert_uint_eq(flash_operations(board), flash_operations(flash));
 	ck_assert_uint_eq(flash_erases(board, APP_B + 512), 1);
 	ck_assert(!flash_unlocked(board));
+	check_copies(board);
 	struct stat st;
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_int_ge(st.st_blocks * 512, st.st_size); /* all its room */
@@ -237,6 +265,7 @@ END_TEST
 /* Killed in the middle: everything that ended is there. */
 START_TEST(test_file_survives_a_kill)
 {
+	flash_free(open_it()); /* the file is there, and was closed as it should be */
 	const pid_t pid = fork();
 	if (pid == 0) {
 		struct flash *board = open_it();
