@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MS UINT64_C(1000000)
+#define MS        UINT64_C(1000000)
+#define FROZEN_MS 20
 
 static void report_dead(struct board *board, const char *exit)
 {
@@ -32,6 +33,7 @@ void board_report_reset(struct board *board, const char *kind)
 static void stop(struct board *board, enum board_state state)
 {
 	cpu_end(&board->cpu);
+	board->frozen_ns = INSTANT_NEVER;
 	uart_close(&board->uart, &board->control);
 	board->state = state;
 	board->ssw_end_ns = board->watchdog_ns = INSTANT_NEVER;
@@ -68,19 +70,39 @@ static void release(struct board *board, const char *reason)
 	board_flash_reset(board);
 }
 
-void board_power_lost(struct board *board)
+static void lose_power(struct board *board)
 {
 	board->powered = false;
-	stop(board, BOARD_OFF);
 	board_flash_power_off(board);
+}
+
+/* Nobody has asked for it, so nobody has seen to it yet that the system under this process tells no other board of its end,
+ * as it does when it closes its sockets: it stands still for a moment, in which who watches learns of the cut. */
+void board_power_lost(struct board *board)
+{
+	cpu_freeze(&board->cpu);
+	uart_close(&board->uart, &board->control);
+	board->state = BOARD_OFF;
+	board->ssw_end_ns = board->watchdog_ns = INSTANT_NEVER;
+	board->frozen_ns = instant_ns() + FROZEN_MS * MS;
+	lose_power(board);
+}
+
+/* A CPU that still stands there without power. */
+static void end_frozen(struct board *board)
+{
+	if (board->frozen_ns != INSTANT_NEVER)
+		stop(board, BOARD_OFF);
 }
 
 int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
 {
+	end_frozen(board);
 	*ret_t_ns = instant_ns();
 	if (!on) {
+		stop(board, BOARD_OFF);
 		if (board->powered)
-			board_power_lost(board);
+			lose_power(board);
 	} else if (!board->powered && board->held) {
 		board->powered = true;
 		board_flash_power_on(board);
@@ -215,10 +237,10 @@ static void arm_watchdog(struct board *board, uint64_t now_ns)
 	board->watchdog_ns = watchdog_ms ? now_ns + watchdog_ms * MS : INSTANT_NEVER;
 }
 
-/* What the SSW does with the flash. An application reset leaves the map as it is. */
+/* What the SSW does with the flash. An application reset, which the watchdog's is too, leaves the map as it is. */
 static void boot_from_flash(struct board *board)
 {
-	if (strcmp(board->reason, "application") != 0)
+	if (strcmp(board->reason, "application") != 0 && strcmp(board->reason, "watchdog") != 0)
 		board_flash_map(board);
 	int program = board_flash_bootloader(board, board->cpu.exit, sizeof board->cpu.exit);
 	if (program < 0) {
@@ -264,13 +286,16 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 
 uint64_t board_deadline_ns(const struct board *board)
 {
-	return earlier(earlier(board->ssw_end_ns, board->watchdog_ns), board_flash_deadline_ns(board));
+	uint64_t cpu_ns = earlier(earlier(board->ssw_end_ns, board->watchdog_ns), board->frozen_ns);
+	return earlier(cpu_ns, board_flash_deadline_ns(board));
 }
 
 void board_tick(struct board *board, uint64_t now_ns)
 {
 	board_flash_tick(board, now_ns);
-	if (now_ns >= board->ssw_end_ns)
+	if (now_ns >= board->frozen_ns)
+		stop(board, BOARD_OFF);
+	else if (now_ns >= board->ssw_end_ns)
 		end_ssw(board, now_ns);
 	else if (now_ns >= board->watchdog_ns)
 		reset_self(board, "watchdog");
@@ -301,6 +326,10 @@ void board_trace(struct board *board)
 
 void board_cpu_ended(struct board *board)
 {
+	if (board->frozen_ns != INSTANT_NEVER) {
+		end_frozen(board);
+		return;
+	}
 	uint64_t watchdog_ns = board->watchdog_ns;
 	cpu_reap(&board->cpu);
 	uart_close(&board->uart, &board->control);

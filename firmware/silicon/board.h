@@ -28,6 +28,7 @@ struct board {
 	uint64_t release_ns;  /* the moment reset was released */
 	uint64_t ssw_end_ns;  /* INSTANT_NEVER outside the SSW */
 	uint64_t watchdog_ns; /* when it bites, INSTANT_NEVER without */
+	uint64_t frozen_ns;   /* when a CPU that lost its power is ended, INSTANT_NEVER without */
 	struct control control;
 };
 

@@ -212,6 +212,7 @@ void board_flash_power_off(struct board *board)
 void board_flash_reset(struct board *board)
 {
 	flash_reset(board->flash.flash);
+	board->flash.application = false;
 }
 
 void board_flash_map(struct board *board)
@@ -369,6 +370,12 @@ static uint64_t begin_of(const struct board_flash_work *work, uint64_t now_ns)
 	return work->end_ns && work->end_ns <= now_ns && now_ns - work->end_ns < LATENCY_NS ? work->end_ns : now_ns;
 }
 
+static bool in_data(const struct board *board, uint32_t address)
+{
+	const struct flash_geometry *g = board->flash.geometry;
+	return address >= g->data_address && address - g->data_address < g->data_size;
+}
+
 static enum flash_status command(struct board *board, const struct board_wire_ask *ask)
 {
 	struct board_flash *f = &board->flash;
@@ -381,13 +388,13 @@ static enum flash_status command(struct board *board, const struct board_wire_as
 		return FLASH_BUSY;
 	struct board_flash_work before = *work;
 	uint64_t begin_ns = begin_of(work, instant_ns());
-	*work = (struct board_flash_work){true,     kind,    ask->address, (uint32_t)length, ask->length, flash_operations(f->flash),
-	                                  begin_ns, begin_ns};
+	*work = (struct board_flash_work){
+	        true, f->application, kind, ask->address, (uint32_t)length, ask->length, flash_operations(f->flash), begin_ns, begin_ns};
 	board_cut_command(board, kind, ask->address);
 	enum flash_status status = erase ? flash_erase(f->flash, ask->address, ask->length, begin_ns)
 	                                 : flash_program(f->flash, ask->address, ask->data, ask->length, begin_ns);
 	if (status == FLASH_OK || f->cut.hit) {
-		f->changed = true;
+		f->changed = f->changed || f->application || !in_data(board, ask->address);
 		return status;
 	}
 	*work = before;
@@ -465,6 +472,7 @@ static size_t obey(struct board *board, const struct board_wire_ask *ask, struct
 		return sizeof board->flash.supply_mv;
 	case BOARD_WIRE_EXECUTE:
 		answer->status = ask->length ? board_flash_fetch(board, ask->address, ask->length, ret_fd) : fetch_installed(board, ret_fd);
+		board->flash.application = board->flash.application || answer->status == FLASH_OK;
 		return 0;
 	default:
 		answer->status = FLASH_SEQUENCE;
@@ -497,11 +505,11 @@ void board_flash_serve(struct board *board)
 	size_t length = 0;
 	if (n >= (ssize_t)BOARD_WIRE_ASK_HEAD && n <= (ssize_t)sizeof ask && whole(&ask, n))
 		length = obey(board, &ask, &answer, &fd);
-	if (board_cut_after(board))
-		return;
-	board->flash.next_ns = flash_poll(board->flash.flash, instant_ns());
-	if (!board_cut_after(board))
+	/* A short command may have ended already. */
+	if (!board_cut_after(board) && advance(board, instant_ns()))
 		give(board, &answer, length, fd);
+	else if (fd >= 0)
+		close(fd);
 }
 
 uint64_t board_flash_deadline_ns(const struct board *board)

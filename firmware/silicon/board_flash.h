@@ -20,7 +20,7 @@ struct board;
 
 /* A command under way. */
 struct board_flash_work {
-	bool busy;
+	bool busy, application;
 	enum flash_kind kind;
 	uint32_t address, length, sectors;
 	uint64_t operation, begin_ns, end_ns;
@@ -28,6 +28,7 @@ struct board_flash_work {
 
 /* Programs of consecutive addresses that are told in one event. */
 struct board_flash_run {
+	bool application;
 	uint32_t address, length, count;
 	uint64_t operation, begin_ns, end_ns;
 };
@@ -50,7 +51,8 @@ struct board_flash {
 	uint32_t password[8];
 	struct flash *flash;
 	struct ssw_result ssw;
-	bool changed; /* since the factory */
+	bool application; /* runs: it is not the bootloader that asks */
+	bool changed;     /* since the factory, but for what a bootloader keeps in DFLASH */
 	uint32_t supply_mv;
 	uint64_t next_ns; /* when the next command ends, INSTANT_NEVER without */
 	struct board_flash_work work[BOARD_FLASH_AREAS];

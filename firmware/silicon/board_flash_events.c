@@ -15,34 +15,43 @@ const char *board_flash_status_name(enum flash_status status)
 	return (size_t)status < sizeof names / sizeof *names ? names[status] : "?";
 }
 
+static const char *who(bool application)
+{
+	return application ? "application" : "bootloader";
+}
+
 static void tell_run(struct board *board, struct board_flash_run *run, const char *status)
 {
 	if (run->count)
 		control_event(&board->control,
-		              json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:i, s:s, s:I}", "event", "flash", "t", (json_int_t)run->begin_ns,
-		                        "op", (json_int_t)run->operation, "kind", "program", "address", (json_int_t)run->address, "length",
-		                        (json_int_t)run->length, "count", (int)run->count, "status", status, "duration",
-		                        (json_int_t)(run->end_ns - run->begin_ns)));
+		              json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:i, s:s, s:I, s:s}", "event", "flash", "t",
+		                        (json_int_t)run->begin_ns, "op", (json_int_t)run->operation, "kind", "program", "address",
+		                        (json_int_t)run->address, "length", (json_int_t)run->length, "count", (int)run->count, "status",
+		                        status, "duration", (json_int_t)(run->end_ns - run->begin_ns), "by", who(run->application)));
 	run->count = 0;
 }
 
 static void tell_erase(struct board *board, const struct board_flash_work *work, const char *status)
 {
-	control_event(&board->control,
-	              json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:I}", "event", "flash", "t", (json_int_t)work->begin_ns, "op",
-	                        (json_int_t)work->operation, "kind", "erase", "address", (json_int_t)work->address, "sectors",
-	                        (json_int_t)work->sectors, "status", status, "duration", (json_int_t)(work->end_ns - work->begin_ns)));
+	control_event(&board->control, json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:I, s:s}", "event", "flash", "t",
+	                                         (json_int_t)work->begin_ns, "op", (json_int_t)work->operation, "kind", "erase", "address",
+	                                         (json_int_t)work->address, "sectors", (json_int_t)work->sectors, "status", status,
+	                                         "duration", (json_int_t)(work->end_ns - work->begin_ns), "by", who(work->application)));
 }
 
 static void add_program(struct board *board, unsigned area, const struct board_flash_work *work, const char *status)
 {
 	struct board_flash_run *run = &board->flash.run[area];
 	bool good = strcmp(status, "ok") == 0;
-	if (run->count && (work->address != run->address + run->length || run->length >= RUN_BYTES || !good))
+	if (run->count &&
+	    (work->address != run->address + run->length || work->application != run->application || run->length >= RUN_BYTES || !good))
 		tell_run(board, run, "ok");
 	if (run->count == 0)
-		*run = (struct board_flash_run){
-		        .address = work->address, .operation = work->operation, .begin_ns = work->begin_ns, .end_ns = work->begin_ns};
+		*run = (struct board_flash_run){.application = work->application,
+		                                .address = work->address,
+		                                .operation = work->operation,
+		                                .begin_ns = work->begin_ns,
+		                                .end_ns = work->begin_ns};
 	run->length = work->address + work->length - run->address;
 	run->count++;
 	run->end_ns = work->end_ns;
@@ -70,7 +79,7 @@ void board_flash_refused(struct board *board, enum flash_kind kind, uint32_t add
 		return; /* who asks again and again is not news */
 	uint64_t now_ns = instant_ns();
 	json_t *event =
-	        json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:i}", "event", "flash", "t", (json_int_t)now_ns, "op",
+	        json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:i, s:s}", "event", "flash", "t", (json_int_t)now_ns, "op",
 	                  (json_int_t)flash_operations(board->flash.flash), "kind", kind == FLASH_ERASE ? "erase" : "program", "address",
 	                  (json_int_t)address, "length", (json_int_t)length, "status", board_flash_status_name(status), "duration", 0);
 	control_event(&board->control, event);

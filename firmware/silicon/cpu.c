@@ -166,6 +166,14 @@ void cpu_reap(struct cpu *cpu)
 	close_end(&cpu->flash);
 }
 
+void cpu_freeze(struct cpu *cpu)
+{
+	if (cpu->pid > 0)
+		kill(cpu->pid, SIGSTOP);
+	close_end(&cpu->trace);
+	close_end(&cpu->flash);
+}
+
 void cpu_end(struct cpu *cpu)
 {
 	if (cpu->pid > 0)

@@ -36,6 +36,8 @@ struct cpu_start {
 int cpu_start(struct cpu *cpu, const struct cpu_start *start);
 /* Ends it at once and reaps it; cpu->exit tells how it ended. No-op without a process. */
 void cpu_end(struct cpu *cpu);
+/* It does nothing any more, and nobody hears it; cpu_end() follows. No-op without a process. */
+void cpu_freeze(struct cpu *cpu);
 /* After pid_fd became readable: reaps it. */
 void cpu_reap(struct cpu *cpu);
 

@@ -40,6 +40,7 @@ static struct board board = {
         .uart = {.input = -1, .output = -1},
         .ssw_end_ns = INSTANT_NEVER,
         .watchdog_ns = INSTANT_NEVER,
+        .frozen_ns = INSTANT_NEVER,
         .control = {.fd = -1},
 };
 
