@@ -203,6 +203,15 @@ static void silence_links(struct rig_board *board)
 	}
 }
 
+void board_power_cut(struct rig_board *board, json_t *stolen, struct instant at)
+{
+	silence_links(board);
+	board->powered = board->cut_armed = false;
+	forget_stages(board);
+	timeline_emit(board->rig->timeline, at, board->channel, "power.cut", stolen);
+	timeline_emit(board->rig->timeline, at, board->channel, "power.off", NULL);
+}
+
 int rig_board_power(struct rig_board *board, bool on, int64_t deadline_ns, struct error *err)
 {
 	struct instant at;

@@ -7,7 +7,26 @@
 #define HARNESS_RIG_DRIVERS_H
 
 #include "board_params.h"
+#include "flash.h"
 #include "rig.h"
+
+/* The board's flash beside the product (flash.h). A member that is NULL: the driver cannot. */
+struct board_flash_driver {
+	int (*geometry)(struct rig_board *, struct rig_flash_geometry *ret, struct error *err);
+	int (*status)(struct rig_board *, struct rig_flash_status *ret, bool *ret_changed, struct error *err);
+	int (*read)(struct rig_board *, uint32_t address, void *buffer, size_t length, struct error *err);
+	int (*write)(struct rig_board *, uint32_t address, const void *data, size_t length, struct error *err);
+	int (*erase)(struct rig_board *, uint32_t address, uint32_t length, struct error *err);
+	int (*defect)(struct rig_board *, const char *defect_or_null, uint32_t address, unsigned bit, struct error *err); /* NULL: heals */
+	int (*erases)(struct rig_board *, uint32_t address, uint32_t *ret_count, struct error *err);
+	int (*digest)(struct rig_board *, uint32_t address, uint32_t length, uint8_t ret_digest[32], struct error *err);
+	int (*save)(struct rig_board *, const char *path, struct error *err);
+	int (*load)(struct rig_board *, const char *path, struct error *err);
+	int (*factory)(struct rig_board *, struct error *err);
+	int (*install)(struct rig_board *, int bank, const char *path, struct error *err);
+	int (*cut)(struct rig_board *, const struct rig_cut *cut_or_null, struct error *err);
+	int (*supply)(struct rig_board *, uint32_t millivolts, struct error *err);
+};
 
 struct board_driver {
 	const char *name;
@@ -24,6 +43,7 @@ struct board_driver {
 	int (*input)(struct rig_board *, const void *data, size_t length, struct error *err);
 	/* -errno when the driver can no longer do its work (ERROR_BENCH). */
 	int (*alive)(const struct rig_board *, struct error *err);
+	const struct board_flash_driver *flash; /* NULL: no way to the flash but the product's */
 };
 
 /* Bus drivers: what a CAN bus of the rig is made of. They bring it up and say how the harness's channel is opened. */

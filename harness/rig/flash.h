@@ -49,7 +49,8 @@ struct rig_cut {
 };
 /* Power goes away at that operation of the flash; the board stays off until it is switched on. Event "power.cut". */
 int rig_flash_cut(struct rig_board *, const struct rig_cut *cut_or_null, struct error *err) WARN_UNUSED;
-/* The board's supply, mV (default 12000). */
+#define RIG_SUPPLY_MV 12000u
+/* The board's supply, mV (default RIG_SUPPLY_MV). */
 int rig_board_supply(struct rig_board *, uint32_t millivolts, struct error *err) WARN_UNUSED;
 bool rig_flash_changed(const struct rig_board *); /* since rig_flash_factory(): by the product or by the bench */
 

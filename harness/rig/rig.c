@@ -535,10 +535,14 @@ int rig_check(const struct rig *rig, struct error *err)
 static int restore_board(struct rig_board *board, struct error *err)
 {
 	const int64_t deadline_ns = loop_now_ns() + INT64_C(5000000000);
-	bool unusable = board->altered || board->held || board->dead || board->halted;
-	int r = board->altered ? rig_board_restore_params(board, err) : 0;
+	int r = board_flash_look(board, err);
+	bool unusable = board->altered || board->held || board->dead || board->halted || board->flash_changed;
+	if (r == 0 && board->altered)
+		r = rig_board_restore_params(board, err);
 	if (r == 0 && unusable && board->powered)
 		r = rig_board_power(board, false, deadline_ns, err);
+	if (r == 0 && board->flash_changed)
+		r = rig_flash_factory(board, err);
 	if (r == 0 && board->held)
 		r = rig_board_hold(board, false, deadline_ns, err);
 	if (r == 0)

@@ -216,9 +216,22 @@ static bool buses_give(const struct value *buses, const char *capability)
 	return false;
 }
 
+/* So does "flash" from the drivers of the boards. */
+static bool boards_have_flash(const struct value *roles)
+{
+	for (unsigned i = 0; i < roles->map.count; i++) {
+		const struct board_driver *driver = board_driver_find(map_text(roles->map.entries[i].value, "driver"));
+		if (driver && driver->flash)
+			return true;
+	}
+	return false;
+}
+
 bool rig_file_has_capability(const struct rig_file *file, const char *capability)
 {
 	if (buses_give(value_get(file->root, "buses"), capability))
+		return true;
+	if (!strcmp(capability, "flash") && boards_have_flash(value_get(file->root, "roles")))
 		return true;
 	const struct value *list = value_get(file->root, "capabilities");
 	for (unsigned i = 0; list && i < list->list.count; i++)
@@ -268,6 +281,17 @@ static int check_program(const struct value_entry *role, const char *key, struct
 	return r;
 }
 
+static int check_application(const struct rig_file *file, const struct value_entry *role, struct error *err)
+{
+	const struct value *name = value_get(role->value, "application"), *key = value_get(role->value, "signing_key");
+	char path[PATH_MAX];
+	size_t length = name ? strlen(name->text) : 0;
+	if (length > 5 && !strcmp(name->text + length - 5, ".swpg"))
+		return rig_file_find(file, name, path, sizeof(path), err);
+	int r = key ? rig_file_find(file, key, path, sizeof(path), err) : 0;
+	return r < 0 ? r : check_program(role, "application", err);
+}
+
 static int check_objects(const struct rig_file *file, const struct value *objects, struct error *err)
 {
 	char path[PATH_MAX];
@@ -296,7 +320,7 @@ int rig_file_check_files(const struct rig_file *file, struct error *err)
 	for (unsigned i = 0; r == 0 && i < roles->map.count; i++) {
 		r = check_program(&roles->map.entries[i], "bootloader", err);
 		if (r == 0)
-			r = check_program(&roles->map.entries[i], "application", err);
+			r = check_application(file, &roles->map.entries[i], err);
 		if (r == 0)
 			r = check_objects(file, value_get(roles->map.entries[i].value, "objects"), err);
 	}

@@ -12,6 +12,7 @@
 #include "drivers.h"
 #include "rack.h"
 
+static const char *const geometry_choices[] = {"tc375", "sweep", NULL};
 static const char *const network_choices[] = {"loopback", "netns", NULL};
 
 static const struct rig_key identity_keys[] = {
@@ -29,7 +30,10 @@ static const struct rig_key tester_keys[] = {
 static const struct rig_key role_keys[] = {
         {"driver", RIG_KEY_TEXT, true, .choices = board_driver_names, .doc = "What drives the board."},
         {"bootloader", RIG_KEY_TEXT, .doc = "Program that is the board's bootloader (vboard)."},
-        {"application", RIG_KEY_TEXT, .doc = "Program that is the image in the board's flash (vboard)."},
+        {"application", RIG_KEY_TEXT,
+         .doc = "Software in the board's flash (vboard): a program, which is packed and signed at the start, or a package (NAME.swpg)."},
+        {"signing_key", RIG_KEY_TEXT, .doc = "Key that a program is signed with (vboard); standard keys/ota-1.key."},
+        {"geometry", RIG_KEY_TEXT, .choices = geometry_choices, .doc = "The board's flash (vboard); standard tc375."},
         {"logical_address", RIG_KEY_INTEGER, .minimum = 0, .maximum = 0xFFFF, .doc = "DoIP logical address."},
         {"address", RIG_KEY_ADDRESS, true, .doc = "IPv4 address of the node."},
         {"udp", RIG_KEY_ENDPOINT, .doc = "UDP_DISCOVERY endpoint of the node's DoIP server."},

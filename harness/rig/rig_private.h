@@ -29,6 +29,8 @@ struct rig_board {
 	struct value *params; /* as the rig file says: map of texts, expanded, with what the role's keys imply */
 	bool altered;         /* a case changed a parameter since rig_restore() */
 	bool powered, held, dead;
+	bool flash_changed; /* since the factory's state: rig_flash_changed() */
+	bool cut_armed, supply_changed;
 	struct board_stages stages; /* since the last reset */
 	struct board_stages shown;  /* since the rig started */
 	char fault[512];            /* lines with `!` since the last reset */
@@ -113,6 +115,12 @@ void board_secret(struct rig_board *, const char *line);
 void board_was_reset(struct rig_board *, const char *kind, int64_t boot, struct instant at);
 void board_fault(struct rig_board *, const char *line);
 void board_died(struct rig_board *, const char *exit, struct instant at);
+/* Flash: data is STOLEN. */
+void board_flash_done(struct rig_board *, json_t *stolen, struct instant at);
+void board_flash_mapped(struct rig_board *, int active, struct instant at);
+void board_power_cut(struct rig_board *, json_t *stolen, struct instant at);
+/* Disarms what a case armed, and learns whether the flash has changed. */
+int board_flash_look(struct rig_board *, struct error *err) WARN_UNUSED;
 
 int board_open(struct rig *, struct rig_board *, const struct value_entry *, struct error *err) WARN_UNUSED;
 void board_close(struct rig_board *);

@@ -6,24 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../base/paths.h"
 #include "../bus.h"
 #include "../child.h"
 #include "../network.h"
-#include "../rig_private.h"
 #include "../words.h"
-
-/* vboard reads the clock right at what it does; a console byte waits for vboard to be scheduled. */
-#define ACTION_UNCERTAINTY_NS  20000
-#define CONSOLE_UNCERTAINTY_NS 200000
+#include "vboard.h"
+#include "vboard_image.h"
 
 static void on_console(struct rig_board *board, json_t *message)
 {
 	struct bytes data = {0};
 	const char *hex = json_string_value(json_object_get(message, "data"));
 	if (hex && bytes_parse_hex(hex, &data) == 0)
-		board_console(board, data.data, data.length, child_stamp(message, CONSOLE_UNCERTAINTY_NS));
+		board_console(board, data.data, data.length, child_stamp(message, VBOARD_CONSOLE_UNCERTAINTY_NS));
 	bytes_free(&data);
 }
 
@@ -31,6 +29,8 @@ static void on_event(const char *event, json_t *message, void *context)
 {
 	struct rig_board *board = context;
 	const char *text;
+	if (vboard_flash_event(board, event, message))
+		return;
 	if (!strcmp(event, "console")) {
 		on_console(board, message);
 	} else if (!strcmp(event, "secret")) {
@@ -40,11 +40,11 @@ static void on_event(const char *event, json_t *message, void *context)
 	} else if (!strcmp(event, "reset")) {
 		text = json_string_value(json_object_get(message, "kind"));
 		board_was_reset(board, text ? text : "unknown", json_integer_value(json_object_get(message, "boot")),
-		                child_stamp(message, ACTION_UNCERTAINTY_NS));
+		                child_stamp(message, VBOARD_ACTION_UNCERTAINTY_NS));
 	} else if (!strcmp(event, "cpu")) {
 		text = json_string_value(json_object_get(message, "exit"));
 		if (board->powered)
-			board_died(board, text ? text : "unknown", child_stamp(message, ACTION_UNCERTAINTY_NS));
+			board_died(board, text ? text : "unknown", child_stamp(message, VBOARD_ACTION_UNCERTAINTY_NS));
 	}
 }
 
@@ -61,7 +61,7 @@ static int request(struct rig_board *board, json_t *message, int64_t deadline_ns
 	json_t *answer = NULL;
 	int r = child_request(board->state, message, deadline_ns, &answer, err);
 	if (r == 0 && ret_at)
-		*ret_at = child_stamp(answer, ACTION_UNCERTAINTY_NS);
+		*ret_at = child_stamp(answer, VBOARD_ACTION_UNCERTAINTY_NS);
 	json_decref(answer);
 	return r;
 }
@@ -114,19 +114,36 @@ static int vboard_check(const struct value *role, struct error *err)
 	return 0;
 }
 
-static int word_program(struct words *words, const struct rig_board *board, const char *key, struct error *err)
+static int word_bootloader(struct words *words, const struct rig_board *board, struct error *err)
 {
-	const struct value *value = value_get(board->map, key);
+	const struct value *value = value_get(board->map, "bootloader");
 	char path[PATH_MAX];
 	int r = program_find(value->text, path, sizeof(path), err);
 	if (r < 0) {
 		if (err)
 			err->place = value->place;
-		error_prefix(err, "%s of %s", key, board->role);
+		error_prefix(err, "bootloader of %s", board->role);
 		return r;
 	}
-	words_add(words, key[0] == 'b' ? "--boot" : "--application");
+	words_add(words, "--boot");
 	words_add(words, "%s", path);
+	return 0;
+}
+
+static int word_flash(struct words *words, const struct rig_board *board, struct error *err)
+{
+	char path[PATH_MAX];
+	int r = vboard_image(board, path, sizeof(path), err);
+	if (r < 0)
+		return r;
+	words_add(words, "--bank-a");
+	words_add(words, "%s", path);
+	words_add(words, "--flash");
+	words_add(words, "%s/flash-%s.bin", board->rig->directory, board->role);
+	if (map_text(board->map, "geometry")) {
+		words_add(words, "--geometry");
+		words_add(words, "%s", map_text(board->map, "geometry"));
+	}
 	return 0;
 }
 
@@ -149,6 +166,11 @@ static int word_objects(struct words *words, const struct rig_board *board, stru
 
 static void word_params(struct words *words, const struct rig_board *board)
 {
+	/* The bootloader does not know whose board it is on: it judges packages by this. */
+	if (!value_get(board->params, "doip.logical_address")) {
+		words_add(words, "--param");
+		words_add(words, "doip.logical_address=0x%04x", vboard_target(board->map));
+	}
 	for (unsigned i = 0; i < board->params->map.count; i++) {
 		words_add(words, "--param");
 		words_add(words, "%s=%s", board->params->map.entries[i].key, board->params->map.entries[i].value->text);
@@ -182,9 +204,9 @@ static int build_words(struct words *words, const struct rig_board *board, struc
 	words_add(words, "%d", CHILD_CONTROL_FD);
 	words_add(words, "--nvm");
 	words_add(words, "%s/nvm-%s.bin", board->rig->directory, board->role);
-	r = word_program(words, board, "bootloader", err);
+	r = word_bootloader(words, board, err);
 	if (r == 0)
-		r = word_program(words, board, "application", err);
+		r = word_flash(words, board, err);
 	if (r == 0)
 		r = word_objects(words, board, err);
 	if (r < 0)
@@ -224,10 +246,21 @@ static int vboard_open(struct rig_board *board, struct error *err)
 	return r;
 }
 
+/* Large, and a step saves what is worth keeping. */
+static void remove_files(const struct rig_board *board)
+{
+	char path[PATH_MAX];
+	if (snprintf(path, sizeof(path), "%s/flash-%s.bin", board->rig->directory, board->role) < (int)sizeof(path))
+		(void)unlink(path);
+	if (snprintf(path, sizeof(path), "%s/package-%s.swpg", board->rig->directory, board->role) < (int)sizeof(path))
+		(void)unlink(path);
+}
+
 static void vboard_close(struct rig_board *board)
 {
 	child_end(board->state);
 	board->state = NULL;
+	remove_files(board);
 }
 
 const struct board_driver driver_vboard = {
@@ -242,4 +275,5 @@ const struct board_driver driver_vboard = {
         .set_param = vboard_set_param,
         .input = vboard_input,
         .alive = vboard_alive,
+        .flash = &vboard_flash,
 };

@@ -122,5 +122,13 @@ const struct board_param vboard_params[] = {
         {"secoc.send_id", PARAM_NUMBER, 0, 0x7ff, NULL},
         {"secoc.send_ms", PARAM_NUMBER, 0, U32_MAX, NULL},
         {"secoc.verdict_frames", PARAM_FLAG, 0, 0, NULL},
+        {"ota.trial_boots", PARAM_NUMBER, 1, 15, NULL},
+        {"ota.self_confirm_ms", PARAM_NUMBER, 0, U32_MAX, NULL},
+        {"ota.sources", PARAM_NUMBERS, 0, 0xffff, NULL},
+        {"ota.revoked", PARAM_NUMBERS, 0, U32_MAX, NULL},
+        {"ota.requires", PARAM_TEXT, 0, 63, NULL},
+        {"flash.password", PARAM_HEX, 0, 32, NULL},
+        {"flash.seed", PARAM_NUMBER, 0, U32_MAX, NULL},
+        {"vehicle.speed", PARAM_NUMBER, 0, U32_MAX, NULL},
         {NULL, PARAM_TEXT, 0, 0, NULL},
 };
