@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#define DEFER_US       2000u
 #define SUPPLY_HIGH_MV 16000u
 #define SUPPLY_LOW_MV  9000u
 
@@ -101,6 +102,14 @@ uint8_t ota_update_finish(uint8_t nrc)
 	return nrc;
 }
 
+uint8_t ota_update_defer(uint8_t (*run)(void))
+{
+	ota.task = OTA_TASK_DEFERRED;
+	ota.deferred = run;
+	ota.not_before_us = port_time_us() + DEFER_US;
+	return OTA_PENDING;
+}
+
 uint8_t ota_update_result(void)
 {
 	return ota.task != OTA_TASK_NONE ? OTA_PENDING : ota.result;
@@ -160,6 +169,17 @@ void ota_update_start(uint16_t address, bool recovery)
 	ota_update_status_start();
 }
 
+static void poll_deferred(uint64_t now_us, uint64_t *deadline_us)
+{
+	if (now_us < ota.not_before_us) {
+		ota_update_earlier(deadline_us, ota.not_before_us);
+		return;
+	}
+	/* It may go on as another task. */
+	if (ota_update_finish(ota.deferred()) == OTA_PENDING)
+		ota_update_earlier(deadline_us, now_us);
+}
+
 static void poll_erase(uint64_t now_us, uint64_t *deadline_us)
 {
 	uint8_t nrc = ota_update_erase_poll(now_us, deadline_us);
@@ -178,7 +198,9 @@ void ota_update_poll(uint64_t now_us, uint64_t *ret_deadline_us)
 	*ret_deadline_us = UINT64_MAX;
 	if (ota.flash == NULL)
 		return;
-	if (ota.task == OTA_TASK_ERASE || ota.task == OTA_TASK_RESUME)
+	if (ota.task == OTA_TASK_DEFERRED)
+		poll_deferred(now_us, ret_deadline_us);
+	else if (ota.task == OTA_TASK_ERASE || ota.task == OTA_TASK_RESUME)
 		poll_erase(now_us, ret_deadline_us);
 	else if (ota_update_transferring())
 		ota_update_transfer_poll(now_us, ret_deadline_us);

@@ -69,7 +69,7 @@ uint8_t ota_update_activate(void)
 		return OTA_CONDITIONS;
 	nrc = judge_activate();
 	if (nrc == OTA_DONE && !ota.swap_pending)
-		nrc = ota_update_make_bootable();
+		return ota_update_defer(ota_update_make_bootable);
 	return ota_update_finish(nrc);
 }
 
@@ -89,7 +89,8 @@ static uint8_t put_confirmed(void)
 	if (ota.running.header.security_counter > record.security_counter)
 		record.security_counter = ota.running.header.security_counter;
 	record.quarantined = 0;
-	return ota_update_put(&record);
+	ota.trial = ota_update_put(&record) != OTA_DONE;
+	return ota.trial ? OTA_PROGRAMMING_FAILURE : OTA_DONE;
 }
 
 static uint8_t judge_confirm(void)
@@ -108,11 +109,7 @@ uint8_t ota_update_confirm(void)
 	if (ota.flash == NULL || ota.task != OTA_TASK_NONE)
 		return OTA_CONDITIONS;
 	nrc = judge_confirm();
-	if (nrc == OTA_DONE)
-		nrc = put_confirmed();
-	if (nrc == OTA_DONE)
-		ota.trial = false;
-	return ota_update_finish(nrc);
+	return nrc == OTA_DONE ? ota_update_defer(put_confirmed) : ota_update_finish(nrc);
 }
 
 void ota_update_self_confirm_start(void)
@@ -203,6 +200,6 @@ uint8_t ota_update_cancel(void)
 	if (nrc != OTA_DONE)
 		return ota_update_finish(nrc);
 	if (ota.trial)
-		return ota_update_finish(end_trial());
-	return ota_update_finish(ota.swap_pending ? take_back_activation() : forget_download());
+		return ota_update_defer(end_trial);
+	return ota_update_defer(ota.swap_pending ? take_back_activation : forget_download);
 }

@@ -95,6 +95,17 @@ static uint8_t judge(uint32_t address, uint32_t size)
 	return ota_update_supply();
 }
 
+static uint8_t begin(void)
+{
+	uint8_t nrc = record_begin();
+
+	if (nrc != OTA_DONE)
+		return nrc;
+	ota.task = OTA_TASK_ERASE;
+	eraser.limit_us = port_time_us() + COMMAND_US;
+	return OTA_PENDING;
+}
+
 uint8_t ota_update_erase(uint32_t address, uint32_t size)
 {
 	uint8_t nrc;
@@ -102,12 +113,9 @@ uint8_t ota_update_erase(uint32_t address, uint32_t size)
 	if (ota.flash == NULL || ota.task != OTA_TASK_NONE)
 		return OTA_CONDITIONS;
 	nrc = judge(address, size);
-	if (nrc == OTA_DONE) {
-		ota.erased = false;
-		nrc = record_begin();
-	}
 	if (nrc != OTA_DONE)
 		return ota_update_finish(nrc);
-	ota.task = OTA_TASK_ERASE;
-	return ota_update_erase_begin(0, size / ota.flash->sector_size);
+	ota.erased = false;
+	(void)ota_update_erase_begin(0, size / ota.flash->sector_size);
+	return ota_update_defer(begin);
 }

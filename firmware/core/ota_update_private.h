@@ -20,7 +20,7 @@ enum ota_nrc {
 };
 
 /* What a call that answered OTA_PENDING waits for. */
-enum ota_task { OTA_TASK_NONE, OTA_TASK_ERASE, OTA_TASK_RESUME, OTA_TASK_ROOM, OTA_TASK_END, OTA_TASK_CHECK };
+enum ota_task { OTA_TASK_NONE, OTA_TASK_DEFERRED, OTA_TASK_ERASE, OTA_TASK_RESUME, OTA_TASK_ROOM, OTA_TASK_END, OTA_TASK_CHECK };
 
 struct ota_update {
 	const struct port_flash_geometry *flash; /* NULL: the port has none */
@@ -35,14 +35,19 @@ struct ota_update {
 	struct ota_image offer;
 	uint8_t header[SWPG_HEADER_SIZE]; /* as offered */
 	enum ota_task task;
-	uint8_t result;      /* of the last task */
-	uint8_t last_result; /* of the last call */
+	uint8_t (*deferred)(void); /* of OTA_TASK_DEFERRED */
+	uint64_t not_before_us;    /* likewise */
+	uint8_t result;            /* of the last task */
+	uint8_t last_result;       /* of the last call */
 };
 extern struct ota_update ota;
 
 /* ---- ota_update.c ---- */
 /* A task or a call is over: its NRC is what the tester and FD50 are told. Returns it. */
 uint8_t ota_update_finish(uint8_t nrc);
+/* For what waits for DFLASH or UCB, at times longer than an answer may take: it runs in a later turn, so that the tester is told
+ * before that it takes longer. OTA_PENDING. */
+uint8_t ota_update_defer(uint8_t (*run)(void));
 uint8_t ota_update_other(void); /* the bank that is not mapped first */
 uint32_t ota_update_area(void); /* mapped address of the other bank's application area */
 uint32_t ota_update_area_size(void);

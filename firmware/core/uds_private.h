@@ -48,6 +48,7 @@ struct uds_call {
 	uint16_t tester;
 	bool functional;
 	bool suppress;     /* suppressPosRspMsgIndicationBit of a service with sub-function */
+	bool slow;         /* set by run(): the answer may not come in time, so 0x78 is sent at once */
 	bool pending_sent; /* a 0x78 went out: suppression of any kind no longer applies */
 	uint8_t service;
 	uint8_t sub_function; /* without the suppress bit */

@@ -86,6 +86,8 @@ static uint8_t finish(struct uds_call *call, uint8_t nrc)
 
 static uint8_t begin(struct uds_call *call, uint8_t nrc)
 {
+	/* All but a block and a download wait for the record. */
+	call->slow = pending.kind != ANSWER_BLOCK && pending.kind != ANSWER_DOWNLOAD;
 	pending.limit_us = call->now_us + LIMIT_US;
 	return finish(call, nrc);
 }

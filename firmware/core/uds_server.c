@@ -270,7 +270,7 @@ void uds_server_request(uint16_t tester, bool functional, const uint8_t *data, s
 	}
 	server.busy = true;
 	/* Half of P2: the rest is the main loop's and the transport's. */
-	server.pending_deadline_us = now_us + (uint64_t)uds_config.p2_ms * US_PER_MS / 2;
+	server.pending_deadline_us = server.call.slow ? now_us : now_us + (uint64_t)uds_config.p2_ms * US_PER_MS / 2;
 }
 
 /* Resumes the call under way; sends a 0x78 in time: the first within P2, each other within P2* of the one before
