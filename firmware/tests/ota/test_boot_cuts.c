@@ -75,6 +75,17 @@ void cuts_print(void)
 	fflush(stdout);
 }
 
+void cuts_note(const struct flash_cut *cut)
+{
+	if (depth < sizeof present / sizeof *present)
+		present[depth++] = *cut;
+}
+
+void cuts_forget(void)
+{
+	depth = 0;
+}
+
 static void restore(const struct flash *snapshot)
 {
 	fake_flash_cut(NULL);

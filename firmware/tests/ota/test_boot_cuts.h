@@ -4,7 +4,7 @@
  * recovery that follows. The flash is the model, time is virtual; the start of each run is a snapshot.
  *
  * Functions run as firmware after a reset (the map is evaluated, RAM of the tests stays). They check by ck_assert; when a
- * check fails, cuts_describe() is printed by the fixture that calls cuts_report().
+ * check is about to fail, cuts_print() tells which cuts led there.
  */
 #ifndef FIRMWARE_TESTS_OTA_TEST_BOOT_CUTS_H
 #define FIRMWARE_TESTS_OTA_TEST_BOOT_CUTS_H
@@ -37,5 +37,8 @@ uint64_t cuts_operations(void);
 unsigned cuts_sweep(const struct cuts *cuts);
 /* Of the run that is under way: the cuts, for a failed check. */
 void cuts_print(void);
+/* For tests that arm cuts themselves: what cuts_print() shows. */
+void cuts_note(const struct flash_cut *cut);
+void cuts_forget(void);
 
 #endif
