@@ -26,7 +26,8 @@ libjansson-dev 2.14
 libsocketcan-dev 0.0.12
 libxml2-dev 2.9.14
 zlib1g-dev 1:1.2.13
-iproute2 6.1'
+iproute2 6.1
+openocd 0.12'
 readonly test_packages='git 1:2
 check 0.15.2
 libxml2-utils 2.9.14
