@@ -58,11 +58,19 @@ static void take_block(void)
 	blocks.last_length = pending.length;
 }
 
+/* After these the update server has no transfer any more; other refusals leave it as it is. */
+static bool ends_transfer(uint8_t nrc)
+{
+	return nrc == UDS_TRANSFER_SUSPENDED || nrc == UDS_PROGRAMMING_FAILURE || (nrc == UDS_OUT_OF_RANGE && pending.kind == ANSWER_BLOCK);
+}
+
 /* The end of a call, at once or late. */
 static uint8_t finish(struct uds_call *call, uint8_t nrc)
 {
-	if (nrc != UDS_POSITIVE)
+	if (nrc != UDS_POSITIVE) {
+		blocks.active = blocks.active && !ends_transfer(nrc);
 		return nrc;
+	}
 	switch (pending.kind) {
 	case ANSWER_PLAIN:
 		break;
@@ -107,6 +115,9 @@ uint8_t uds_programming_resume(struct uds_call *call, uint64_t *ret_deadline_us)
 		return UDS_PROGRAMMING_FAILURE;
 	}
 	*ret_deadline_us = pending.limit_us;
+	/* A resume whose sectors could not be erased has not begun. */
+	if (nrc != UDS_POSITIVE && nrc != UDS_RESPONSE_PENDING && pending.kind == ANSWER_DOWNLOAD)
+		blocks.active = false;
 	return finish(call, nrc);
 }
 
@@ -165,7 +176,6 @@ static uint8_t repeat(struct uds_call *call)
 uint8_t uds_programming_transfer_run(struct uds_call *call)
 {
 	const uint8_t *data = call->data + TRANSFER_OVERHEAD;
-	uint8_t nrc;
 
 	if (!unlocked())
 		return UDS_ACCESS_DENIED;
@@ -183,11 +193,7 @@ uint8_t uds_programming_transfer_run(struct uds_call *call)
 		return repeat(call);
 	if (pending.counter != next_counter())
 		return UDS_WRONG_BLOCK_COUNTER;
-	nrc = begin(call, ota_update_data(data, pending.length));
-	if (nrc != UDS_RESPONSE_PENDING)
-		blocks.active = nrc == UDS_POSITIVE || nrc == UDS_VOLTAGE_TOO_HIGH || nrc == UDS_VOLTAGE_TOO_LOW ||
-		                nrc == UDS_CONDITIONS_NOT_CORRECT;
-	return nrc;
+	return begin(call, ota_update_data(data, pending.length));
 }
 
 uint8_t uds_programming_exit_run(struct uds_call *call)
