@@ -5,8 +5,8 @@
 #include "replay.h"
 #include "script.h"
 
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define MAX_LOG      UINT32_C(65536)
@@ -204,6 +204,12 @@ static bool over(const struct explorer *e)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >= e->selection->deadline_ns;
 }
 
+/* A block that loses its entry by a program; a full one is on its way to be erased. */
+static bool loses_entry(int before, int after)
+{
+	return before >= 0 && before < (int)SSW_SWAP_ENTRIES - 1 && after < 0;
+}
+
 /* A program that takes the last valid entry from a swap block leaves one block between the board and its end: seen in the
  * states between the operations, whether or not the boot mends it. */
 static void check_swap_entries(struct explorer *e, const struct walk *walk)
@@ -219,11 +225,11 @@ static void check_swap_entries(struct explorer *e, const struct walk *walk)
 	ssw_evaluate(e->scratch, e->setup->policy, &before);
 	walk_whole(walk, e->scratch);
 	ssw_evaluate(e->scratch, e->setup->policy, &after);
-	if ((before.orig_entry < 0 || after.orig_entry >= 0) && (before.copy_entry < 0 || after.copy_entry >= 0))
+	bool orig = loses_entry(before.orig_entry, after.orig_entry);
+	if (!orig && !loses_entry(before.copy_entry, after.copy_entry))
 		return;
-	memcpy(finding.text, "UCB_SWAP_ORIG has no valid entry left: one block is all that says which bank runs", 82);
-	if (before.orig_entry < 0 || after.orig_entry >= 0)
-		memcpy(finding.text + 9, "COPY", 4);
+	snprintf(finding.text, sizeof(finding.text), "UCB_SWAP_%s has no valid entry left: one block is all that says which bank runs",
+	         orig ? "ORIG" : "COPY");
 	e->point.cuts[e->point.count++] = (struct cut){.operation = walk->at, .phase = FLASH_AFTER};
 	char id[SWEEP_ID_SIZE];
 	point_id(e->setup, &e->point, id);

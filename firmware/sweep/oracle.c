@@ -132,6 +132,12 @@ static bool block_sure(struct board *board, uint32_t block, uint32_t *ret_addres
 	return true;
 }
 
+/* A watchdog's reset is no system reset: an activation goes on waiting for one. */
+static bool activation_waits(const struct board *board)
+{
+	return board->reason == PORT_REASON_WATCHDOG && board->shared->know.activation;
+}
+
 bool oracle_swap_settled(struct board *board)
 {
 	static const uint32_t blocks[] = {FLASH_UCB_SWAP_ORIG, FLASH_UCB_SWAP_COPY};
@@ -149,7 +155,7 @@ bool oracle_swap_settled(struct board *board)
 		board_find(board, 3, "after the boot UCB_SWAP_%s has no valid entry", result.orig_entry < 0 ? "ORIG" : "COPY");
 	else if (result.contradiction)
 		board_find(board, 3, "after the boot UCB_SWAP ORIG and COPY contradict each other");
-	else if (result.active != board->active)
+	else if (result.active != board->active && !activation_waits(board))
 		board_find(board, 3, "after the boot UCB_SWAP names bank %c, bank %c runs", "AB"[result.active], "AB"[board->active]);
 	return !board_found(board);
 }
@@ -202,7 +208,7 @@ static bool state_possible(const struct board *board, uint8_t state)
 
 	if (running_image(board) == &board->setup->new)
 		return state == (know->confirmed ? STATE_IDLE : STATE_TRIAL) || (know->confirmation && state == STATE_IDLE);
-	if (know->activation && state == STATE_ROLLED_BACK)
+	if ((know->activation && state == STATE_ROLLED_BACK) || (state == STATE_ACTIVATED && activation_waits(board)))
 		return true;
 	return state == STATE_IDLE || (state >= STATE_WRITING && state <= STATE_VERIFIED);
 }

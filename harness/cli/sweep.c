@@ -98,9 +98,9 @@ static int take_size(struct sweep_request *request, const char *text)
 {
 	static const struct unit units[] = {{"KiB", KIB}, {"MiB", KIB * KIB}, {0}};
 	uint64_t size = 0;
-	int status = read_unit("--size", text, units, SIZE_MOST, &size);
+	int status = read_unit("--size", text, units, UINT32_MAX, &size);
 
-	if (status == 0 && (size < SIZE_LEAST || size % KIB))
+	if (status == 0 && (size < SIZE_LEAST || size > SIZE_MOST))
 		return command_usage_error("sweep", "--size: %s is not from 4KiB to 2MiB", text);
 	request->size = (uint32_t)size;
 	return status;
