@@ -35,6 +35,8 @@ uint64_t cuts_operations(void);
 /* The sweep from the present state of the flash, which is as operate() without a cut leaves it afterwards. Returns the number
  * of runs. */
 unsigned cuts_sweep(const struct cuts *cuts);
+/* The stride of pairs, or 1 when the environment variable OTA_ALL_PAIRS is set: minutes instead of seconds. */
+unsigned cuts_stride(unsigned stride);
 /* Of the run that is under way: the cuts, for a failed check. */
 void cuts_print(void);
 /* For tests that arm cuts themselves: what cuts_print() shows. */

@@ -332,7 +332,7 @@ int main(void)
 	Suite *suite = suite_create("store");
 	TCase *plain = tcase_create("plain"), *cuts = tcase_create("cuts"), *defects = tcase_create("defects");
 	tcase_set_timeout(plain, 60);
-	tcase_set_timeout(cuts, 300);
+	tcase_set_timeout(cuts, getenv("OTA_ALL_PAIRS") ? 3600 : 300);
 	tcase_set_timeout(defects, 60);
 	tcase_add_test(plain, empty_is_factory);
 	tcase_add_test(plain, remembers_ten_thousand);

@@ -435,7 +435,7 @@ int main(void)
 	Suite *suite = suite_create("swap");
 	TCase *plain = tcase_create("plain"), *cuts = tcase_create("cuts"), *defects = tcase_create("defects");
 	tcase_set_timeout(plain, 60);
-	tcase_set_timeout(cuts, 300);
+	tcase_set_timeout(cuts, getenv("OTA_ALL_PAIRS") ? 3600 : 300);
 	tcase_set_timeout(defects, 60);
 	tcase_add_test(plain, factory_is_clean);
 	tcase_add_test(plain, write_order);
