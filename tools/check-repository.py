@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "harness/base": [],
     "harness/proto": ["harness/base"],
     "harness/link": ["harness/base"],
-    "harness/rig": ["harness/base", "harness/link"],
+    "harness/rig": ["harness/base", "harness/proto", "harness/link"],
     "harness/lang": ["harness/base"],
     "harness/run": ["harness/base", "harness/proto", "harness/link", "harness/rig", "harness/lang"],
     "harness/report": ["harness/base"],

@@ -105,6 +105,7 @@ static void on_frame(struct rig_bus *bus, const struct can_message *message, boo
 {
 	timeline_emit(bus->rig->timeline, message->at, bus->channel, transmitted ? "can.tx" : "can.rx", frame_json(message));
 	log_frame(bus, message);
+	capture_can(bus->rig->capture, bus->name, message);
 	tell(bus, message, transmitted);
 }
 

@@ -127,6 +127,13 @@ def judge_rebuilt(captures):
     check("rebuilt streams have no hole and no repetition", lost == 0, f"{lost} packets")
 
 
+def judge_can(captures, events):
+    """CAN frames are in the same capture, on an interface a bus."""
+    frames = sum(event["kind"] in ("can.rx", "can.tx") for event in events)
+    seen = sum(len(tshark(capture, "can || canfd")) for capture in captures)
+    check("Wireshark sees every CAN frame that the bench saw", seen == frames > 0, f"Wireshark {seen}, bench {frames}")
+
+
 def judge_interfaces(captures):
     for interface in sorted({interface for capture in captures for interface in capture.interfaces}):
         alone = sum(messages(capture.of(interface)) for capture in captures if interface in capture.interfaces)
@@ -142,6 +149,7 @@ def main():
     events = journal()
     judge_content(captures, events)
     judge_rebuilt(captures)
+    judge_can([capture.path for capture in captures], events)
     judge_interfaces(captures)
     judge_malformed(captures, events)
 
