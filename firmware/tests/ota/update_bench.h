@@ -46,6 +46,8 @@ void update_teardown(void);
 void update_param(const char *name, const char *value);
 /* Boots until a decision stands (swaps included) and starts the program's services, or those of recovery. */
 void update_boot(enum port_reset_reason reason);
+/* The reset alone. */
+void update_power(enum port_reset_reason reason);
 
 /* ---- packages ---- */
 /* Version 1.MINOR.0, counter and sequence as given, `size` bytes. */
@@ -61,6 +63,7 @@ const char *update_ask(const char *hex);
 const char *update_send(const uint8_t *data, size_t length);
 void update_run_us(uint64_t us);
 void update_unlock(void); /* 10 02, 27 03, 27 04 */
+bool update_try_unlock(void);
 const char *update_offer(const struct update_package *package);
 const char *update_erase(const struct update_package *package);
 const char *update_download(const struct update_package *package, uint32_t offset);
