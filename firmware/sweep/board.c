@@ -24,13 +24,22 @@ struct board *board_new(const struct setup *setup)
 	struct board *board = calloc(1, sizeof(*board));
 
 	setup_geometry(setup, &geometry);
-	if (board)
-		board->shared = shared_memory(sizeof(*board->shared));
-	if (!board || !board->shared)
+	if (!board)
 		return NULL;
+	board->shared = shared_memory(sizeof(*board->shared));
 	board->setup = setup;
 	board->flash = shared_flash(&geometry);
-	return board->flash ? board : NULL;
+	if (board->shared && board->flash)
+		return board;
+	board_free(board);
+	return NULL;
+}
+
+void board_free(struct board *board)
+{
+	if (board)
+		flash_free(board->flash);
+	free(board);
 }
 
 void board_set(struct board *board, const struct flash *flash, const uint8_t *nvm, const struct knowledge *know)

@@ -62,6 +62,7 @@ struct board {
 
 /* NULL: no memory. */
 struct board *board_new(const struct setup *setup);
+void board_free(struct board *board);
 /* Forgets findings, knowledge and time; the flash becomes a copy, the NVM and the knowledge what is given. */
 void board_set(struct board *board, const struct flash *flash, const uint8_t *nvm, const struct knowledge *know);
 

@@ -366,11 +366,24 @@ struct explorer *explorer_new(const struct setup *setup, const struct selection 
 	e->board = board_new(setup);
 	e->scratch = flash_new(flash_geometry(base->start), &flash_cost_tc375);
 	unsigned levels = selection->random > 0 ? SWEEP_MAX_CUTS : selection->depth;
-	for (unsigned i = 0; i < levels; i++) {
-		if (!level_new(e, i))
-			return NULL;
+	bool whole = e->board && e->scratch;
+	for (unsigned i = 0; i < levels && whole; i++)
+		whole = level_new(e, i);
+	if (whole)
+		return e;
+	explorer_free(e);
+	return NULL;
+}
+
+void explorer_free(struct explorer *e)
+{
+	for (unsigned i = 0; i <= SWEEP_MAX_CUTS; i++) {
+		flash_free(e->levels[i].start);
+		flash_free(e->levels[i].base);
 	}
-	return e->board && e->scratch ? e : NULL;
+	flash_free(e->scratch);
+	board_free(e->board);
+	free(e);
 }
 
 void explorer_run(struct explorer *e)

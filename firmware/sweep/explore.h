@@ -41,6 +41,7 @@ struct explorer;
 /* NULL: no memory. What it is given is borrowed. */
 struct explorer *explorer_new(const struct setup *setup, const struct selection *selection, const struct base *base, struct totals *totals,
                               struct visited *cuts, struct visited *settled);
+void explorer_free(struct explorer *explorer);
 /* Takes operations from totals->next until there are none. */
 void explorer_run(struct explorer *explorer);
 /* One point alone, with a timeline on stdout. False: the base has no such operation. */

@@ -246,6 +246,7 @@ static int run(struct sweep *sweep, struct board *board)
 static int replay(struct sweep *sweep, struct board *board)
 {
 	struct explorer *explorer;
+	bool there;
 
 	if (board_found(board))
 		return STATUS_VIOLATIONS;
@@ -256,7 +257,9 @@ static int replay(struct sweep *sweep, struct board *board)
 	explorer = explorer_new(&sweep->options.setup, &sweep->options.selection, &sweep->base, sweep->totals, sweep->cuts, sweep->settled);
 	if (!explorer)
 		return STATUS_BROKEN;
-	if (!explorer_replay(explorer, &sweep->options.point)) {
+	there = explorer_replay(explorer, &sweep->options.point);
+	explorer_free(explorer);
+	if (!there) {
 		fprintf(stderr, "otasweep: there is no such operation\n");
 		return STATUS_USAGE;
 	}
@@ -273,6 +276,7 @@ int main(int argc, char **argv)
 	static struct sweep sweep;
 	struct board *board;
 	bool large;
+	int status = STATUS_BROKEN;
 
 	if (!options_read(&sweep.options, argc, argv))
 		return STATUS_USAGE;
@@ -286,7 +290,8 @@ int main(int argc, char **argv)
 		return STATUS_BROKEN;
 	}
 	board->trace = sweep.options.replay && sweep.options.point.count == 0;
-	if (!base_prepare(&sweep.base, board))
-		return STATUS_BROKEN;
-	return sweep.options.replay ? replay(&sweep, board) : run(&sweep, board);
+	if (base_prepare(&sweep.base, board))
+		status = sweep.options.replay ? replay(&sweep, board) : run(&sweep, board);
+	board_free(board);
+	return status;
 }

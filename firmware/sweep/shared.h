@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory, flash and sets that forked processes share. Nothing is given back: it lives as long as the program. */
+/* Memory, flash and sets that forked processes share. Memory and sets are not given back: they live as long as the program. */
 #ifndef FIRMWARE_SWEEP_SHARED_H
 #define FIRMWARE_SWEEP_SHARED_H
 

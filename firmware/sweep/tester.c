@@ -119,7 +119,7 @@ static void secret(uint8_t key[16])
 	unsigned value;
 
 	for (unsigned i = 0; i < 16; i++) {
-		if (sscanf(SETUP_SECRET + 2 * i, "%2x", &value) != 1)
+		if (sscanf(&SETUP_SECRET[2 * i], "%2x", &value) != 1)
 			abort();
 		key[i] = (uint8_t)value;
 	}
