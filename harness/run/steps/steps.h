@@ -25,5 +25,15 @@ extern const struct step_def step_isotp_set, step_isotp_misbehave, step_isotp_se
 /* secoc.c, secoc_expect.c, secoc_sweep.c */
 extern const struct step_def step_secoc_pdu, step_secoc_send, step_secoc_verdict, step_secoc_read, step_secoc_sync, step_secoc_expect,
         step_secoc_sweep;
+/* ota.c, ota_switch.c, ota_state.c, ota_sweep.c */
+extern const struct step_def step_ota_install, step_ota_transfer, step_ota_activate, step_ota_confirm, step_ota_cancel, step_ota_state,
+        step_ota_sweep;
+/* bank.c, package_build.c */
+extern const struct step_def step_bank_expect, step_bank_remember, step_package_build;
+/* flash.c */
+extern const struct step_def step_flash_read, step_flash_write, step_flash_erase, step_flash_defect, step_flash_heal, step_flash_save,
+        step_flash_load, step_flash_factory, step_flash_install, step_flash_erases, step_flash_status, step_flash_expect;
+/* power_cut.c */
+extern const struct step_def step_power_cut, step_power_cut_expect, step_board_supply;
 
 #endif

@@ -12,6 +12,8 @@
 /* A peer that sends without end must not fill our memory: what no step has asked for is bounded. */
 #define QUEUE_LIMIT   4096
 #define MESSAGE_LIMIT (16u << 20)
+#define BULK_LIMIT    64u /* bytes of a message that is shown whole all the same */
+#define BULK_SHOWN    24u
 
 static const char *const type_words[] = {
         "header_nack",
@@ -46,13 +48,23 @@ const char *doip_type_word(uint16_t type, char buffer[8])
 
 /* ---- timeline ---------------------------------------------------------------------------------------------- */
 
+/* Thousands of blocks of an image would fill the journal with what lies in a package file already. */
+void tester_put_hex(const struct tester *t, json_t *object, const void *data, size_t length)
+{
+	size_t shown = t->bulk && length > BULK_LIMIT ? BULK_SHOWN : length;
+
+	journal_put_hex(object, data, shown);
+	if (shown < length)
+		json_object_set_new(object, "truncated", json_integer((json_int_t)(length - shown)));
+}
+
 static void note_message(struct tester *t, const char *kind, struct instant at, const struct doip_message *message, const void *raw,
                          size_t length)
 {
 	json_t *data = doip_to_json(message);
 
 	json_object_set_new(data, "transport", json_string(t->transport));
-	journal_put_hex(data, raw, length);
+	tester_put_hex(t, data, raw, length);
 	timeline_emit(t->timeline, at, t->channel, kind, data);
 }
 
@@ -253,7 +265,7 @@ static bool message_or_end(void *context)
 {
 	const struct tester *t = context;
 
-	return t->queued > 0 || t->ended || t->framing_lost;
+	return t->queued > 0 || t->ended || t->framing_lost || (t->board && !rig_board_powered(t->board));
 }
 
 int tester_receive(struct step_context *context, struct tester *t, int64_t within_ns, struct tester_message *ret, struct error *err)
@@ -274,6 +286,8 @@ void tester_describe_absence(const struct tester *t, int result, int64_t within_
 {
 	if (result == -ETIMEDOUT)
 		snprintf(buffer, size, "nothing within %lld ms", (long long)(within_ns / 1000000));
+	else if (!t->ended && t->board && !rig_board_powered(t->board))
+		snprintf(buffer, size, "the board's power is gone");
 	else if (t->framing_lost && !t->ended)
 		snprintf(buffer, size, "bytes that are no DoIP message");
 	else
@@ -435,8 +449,45 @@ static int tester_open(struct step_context *context, const struct step_call *cal
 	t->source = (uint16_t)source;
 	t->version = (uint8_t)version;
 	t->transport = identity ? "tls" : "tcp";
+	t->has_identity = identity != NULL;
+	t->identity = storage;
+	snprintf(t->address, sizeof t->address, "%s", address);
 	return stream_connect(&t->stream, &environment, local && local->type == VALUE_TEXT ? local->text : NULL, address, identity,
 	                      &handlers, err);
+}
+
+static void tester_forget(struct tester *t)
+{
+	stream_free(t->stream);
+	t->stream = NULL;
+	for (unsigned i = 0; i < t->queued; i++)
+		bytes_free(&t->queue[i].raw);
+	t->queued = 0;
+	bytes_clear(&t->inbound);
+	t->settled = t->opened = t->ended = t->framing_lost = false;
+	t->end = STREAM_END_NONE;
+	t->received_bytes = 0;
+}
+
+int tester_reopen(struct step_context *context, struct tester *t, int64_t within_ns, struct error *err)
+{
+	const struct value *local = rig_value(context->rig, "tester", "address");
+	struct stream_environment environment = {context->loop, context->timeline, rig_capture(context->rig), t->channel};
+	struct stream_handlers handlers = tester_handlers(t);
+	int r;
+
+	if (t->address[0] == '\0')
+		return error_set(err, ERROR_TESTCASE, EINVAL, "this connection was not opened by tester.connect");
+	tester_forget(t);
+	t->started_ns = loop_now_ns();
+	r = stream_connect(&t->stream, &environment, local && local->type == VALUE_TEXT ? local->text : NULL, t->address,
+	                   t->has_identity ? &t->identity : NULL, &handlers, err);
+	if (r < 0) {
+		t->settled = t->ended = true;
+		t->end = STREAM_END_LOCAL;
+		return r;
+	}
+	return step_wait(context, connection_settled, t, within_ns, err);
 }
 
 static int tester_connect_run(struct step_context *context, const struct step_call *call, struct error *err)

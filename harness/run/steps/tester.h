@@ -30,7 +30,12 @@ struct tester {
 	bool settled;          /* opened, or closed before it ever opened */
 	bool opened, ended;
 	enum stream_end end;
-	bool framing_lost; /* a header with a wrong pattern came: no further decoding */
+	bool framing_lost;             /* a header with a wrong pattern came: no further decoding */
+	bool bulk;                     /* of long payloads only the begin goes to the journal */
+	const struct rig_board *board; /* whose loss of power ends a wait at once: nobody sends a FIN for it; NULL: none */
+	char address[96];              /* where it was opened, for tester_reopen(); "" for a stand-in server's */
+	bool has_identity;
+	struct tls_identity identity;
 	struct instant opened_at, sent_at, ended_at;
 	int64_t started_ns;
 	struct bytes inbound;
@@ -62,6 +67,11 @@ void tester_note_raw(struct tester *, const void *data, size_t length);
  * filled for both); other: err filled. */
 int tester_receive(struct step_context *, struct tester *, int64_t within_ns, struct tester_message *ret, struct error *) WARN_UNUSED;
 void tester_message_free(struct tester_message *);
+/* Opens the same connection anew, at the same address and as the same one; what was queued is gone. 0: it is settled (opened
+ * tells how), -ETIMEDOUT (err NOT filled), or another error. */
+int tester_reopen(struct step_context *, struct tester *, int64_t within_ns, struct error *) WARN_UNUSED;
+/* Puts `hex` of a message of this connection into a journal object. */
+void tester_put_hex(const struct tester *, json_t *object, const void *data, size_t length);
 
 /* "activation_response" for a known type, else "0x1234" in buffer. */
 /* Sets tls_version, cipher, alert and reason from a stream. */

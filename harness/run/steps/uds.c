@@ -6,10 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../proto/uds.h"
 #include "journal_hex.h"
 #include "steps.h"
-#include "tester.h"
+#include "uds_link.h"
 
 #define ACK_WITHIN_NS 2000000000 /* A_DoIP_Diagnostic_Message, ISO 13400-2:2019 */
 
@@ -24,7 +23,7 @@ static void note_uds(const struct tester *t, const char *kind, struct instant at
 	const char *service = length ? uds_service_name(data[0] == 0x7f && length > 1 ? data[1] : data[0] & (uint8_t)~0x40) : NULL;
 	json_t *object = json_pack("{s:i, s:i, s:s}", "source", source, "target", target, "service", service ? service : "?");
 
-	journal_put_hex(object, data, length);
+	tester_put_hex(t, object, data, length);
 	if (length > 2 && data[0] == 0x7f)
 		json_object_set_new(object, "nrc", json_integer(data[2]));
 	timeline_emit(t->timeline, at, t->channel, kind, object);
@@ -32,24 +31,14 @@ static void note_uds(const struct tester *t, const char *kind, struct instant at
 
 /* ---- one exchange over DoIP -------------------------------------------------------------------------------- */
 
-struct request {
-	uint16_t target;
-	const uint8_t *data;
-	size_t length;
-	struct uds_timing timing;
-	bool expect_silence;
-	int64_t ack_ns;      /* out: when the acknowledgement came */
-	int64_t answered_ns; /* out: when the (last) answer came */
-	uint16_t responder;  /* out */
-};
-
-static int wait_ack(struct step_context *context, struct tester *t, struct request *request, struct error *err)
+static int wait_ack(struct step_context *context, struct tester *t, struct uds_link_request *request, struct error *err)
 {
 	struct tester_message message;
 	char actual[96], word[8];
 	int r = tester_receive(context, t, ACK_WITHIN_NS, &message, err);
 
 	if (r == -ETIMEDOUT || r == -EPIPE) {
+		request->lost = true;
 		tester_describe_absence(t, r, ACK_WITHIN_NS, actual, sizeof actual);
 		return step_check_failed(context, err, "diagnostic_ack", actual, "the request was not acknowledged");
 	}
@@ -57,6 +46,8 @@ static int wait_ack(struct step_context *context, struct tester *t, struct reque
 		return r;
 	if (message.decoded.type != DOIP_DIAGNOSTIC_ACK) {
 		snprintf(actual, sizeof actual, "%s (code 0x%02x)", doip_type_word(message.decoded.type, word), message.decoded.code);
+		if (message.decoded.type == DOIP_DIAGNOSTIC_NACK)
+			request->refused = message.decoded.code;
 		r = step_check_failed(context, err, "diagnostic_ack", actual, "the request was not acknowledged");
 	}
 	request->ack_ns = message.at.ns;
@@ -65,7 +56,7 @@ static int wait_ack(struct step_context *context, struct tester *t, struct reque
 }
 
 /* Feeds one message into the exchange; a message that is no diagnostic one is a failed check. */
-static int take_answer(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange,
+static int take_answer(struct step_context *context, struct tester *t, struct uds_link_request *request, struct uds_exchange *exchange,
                        const struct tester_message *message, struct error *err)
 {
 	const struct doip_message *m = &message->decoded;
@@ -82,7 +73,7 @@ static int take_answer(struct step_context *context, struct tester *t, struct re
 	return 0;
 }
 
-static int wait_answer(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange,
+static int wait_answer(struct step_context *context, struct tester *t, struct uds_link_request *request, struct uds_exchange *exchange,
                        struct error *err)
 {
 	while (exchange->outcome == UDS_WAITING) {
@@ -100,6 +91,7 @@ static int wait_answer(struct step_context *context, struct tester *t, struct re
 		if (r == -EPIPE) {
 			char actual[96];
 
+			request->lost = true;
 			tester_describe_absence(t, r, 0, actual, sizeof actual);
 			return step_check_failed(context, err, "a response", actual, "the connection ended before the response");
 		}
@@ -113,13 +105,15 @@ static int wait_answer(struct step_context *context, struct tester *t, struct re
 	return 0;
 }
 
-/* Sends, waits for ACK and answer. The exchange is the caller's to clear, also on failure. */
-static int exchange_run(struct step_context *context, struct tester *t, struct request *request, struct uds_exchange *exchange,
-                        struct error *err)
+int uds_link_run(struct step_context *context, struct tester *t, struct uds_link_request *request, struct uds_exchange *exchange,
+                 struct error *err)
 {
 	struct bytes payload = {0};
 	int r = tester_check_open(context, t, err);
 
+	request->lost = r < 0;
+	request->refused = 0;
+	request->sent_ns = loop_now_ns();
 	if (r < 0)
 		return r;
 	if (doip_encode_diagnostic(&payload, t->source, request->target, request->data, request->length) < 0)
@@ -183,7 +177,7 @@ static int target_of_call(struct step_context *context, const struct step_call *
 	return 0;
 }
 
-static int request_of_call(struct step_context *context, const struct step_call *call, struct request *ret, struct error *err)
+static int request_of_call(struct step_context *context, const struct step_call *call, struct uds_link_request *ret, struct error *err)
 {
 	const struct bytes *data;
 	int r;
@@ -200,7 +194,7 @@ static int request_of_call(struct step_context *context, const struct step_call 
 	return 0;
 }
 
-static int exchange_results_set(struct step_context *context, const struct request *request, const struct uds_exchange *exchange)
+static int exchange_results_set(struct step_context *context, const struct uds_link_request *request, const struct uds_exchange *exchange)
 {
 	const struct bytes *response = &exchange->response;
 
@@ -216,7 +210,7 @@ static int exchange_results_set(struct step_context *context, const struct reque
 }
 
 /* What must hold without any `expect`: an answer where one is due, a positive one; none where none is due. */
-static int default_check(struct step_context *context, const struct step_call *call, const struct request *request,
+static int default_check(struct step_context *context, const struct step_call *call, const struct uds_link_request *request,
                          const struct uds_exchange *exchange, struct error *err)
 {
 	const char *name;
@@ -247,13 +241,13 @@ static int default_check(struct step_context *context, const struct step_call *c
 static int uds_request_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct uds_exchange exchange = {0};
-	struct request request = {0};
+	struct uds_link_request request = {0};
 	struct tester *t;
 	int r;
 
 	if ((r = tester_of_call(context, call, &t, err)) < 0 || (r = request_of_call(context, call, &request, err)) < 0)
 		return r;
-	r = exchange_run(context, t, &request, &exchange, err);
+	r = uds_link_run(context, t, &request, &exchange, err);
 	if (r == 0)
 		r = default_check(context, call, &request, &exchange, err);
 	if (r == 0 && exchange_results_set(context, &request, &exchange) < 0)
@@ -283,8 +277,7 @@ static const struct arg_def unlock_args[] = {
         {NULL},
 };
 
-/* key = first four bytes of AES-CMAC(secret, seed): the reference firmware's rule. */
-static int key_of_seed(const struct value *secret_hex, const uint8_t *seed, size_t length, uint8_t key[4], struct error *err)
+int uds_key_of_seed(const struct value *secret_hex, const uint8_t *seed, size_t length, uint8_t key[4], struct error *err)
 {
 	struct bytes secret = {0};
 	uint8_t tag[16];
@@ -303,8 +296,9 @@ static int key_of_seed(const struct value *secret_hex, const uint8_t *seed, size
 static int unlock_exchange(struct step_context *context, struct tester *t, uint16_t target, const uint8_t *data, size_t length,
                            struct uds_exchange *exchange, struct error *err)
 {
-	struct request request = {.target = target, .data = data, .length = length, .timing = {50000000, 5000000000, 150000000, 50}};
-	int r = exchange_run(context, t, &request, exchange, err);
+	struct uds_link_request request = {
+	        .target = target, .data = data, .length = length, .timing = {50000000, 5000000000, 150000000, 50}};
+	int r = uds_link_run(context, t, &request, exchange, err);
 	char actual[64];
 
 	if (r < 0 || exchange->outcome == UDS_POSITIVE)
@@ -325,7 +319,7 @@ static int unlock_with_key(struct step_context *context, struct tester *t, uint1
 		already = already && seed->data[i] == 0;
 	if (already)
 		return 0;
-	r = key_of_seed(rig_value(context->rig, role, "security_key"), seed->data + 2, seed->length - 2, request + 2, err);
+	r = uds_key_of_seed(rig_value(context->rig, role, "security_key"), seed->data + 2, seed->length - 2, request + 2, err);
 	if (r == 0)
 		r = unlock_exchange(context, t, target, request, sizeof request, &exchange, err);
 	uds_exchange_clear(&exchange);
