@@ -14,11 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAGIC     0x53575047u
-#define TYPE_BOOT 2
-/* How long after the end of a command the next one on the bank may come and still count as begun at that end: what this
- * machine takes to wake the CPU and to bring its answer is no time of the board's. */
-#define LATENCY_NS UINT64_C(250000)
+#define MAGIC      0x53575047u
+#define TYPE_BOOT  2
+#define LATENCY_NS UINT64_C(50000000) /* more than this machine can have taken */
 
 /* ---- the factory ---------------------------------------------------------------------------------------------- */
 
@@ -345,6 +343,7 @@ static bool advance(struct board *board, uint64_t now_ns)
 		if (status == FLASH_BUSY)
 			continue;
 		board_flash_ended(board, area, board_flash_status_name(status), now_ns);
+		f->told_ns = ended && f->told_ns > f->work[area].end_ns ? f->told_ns : f->work[area].end_ns;
 		ended = true;
 	}
 	if (ended && board->cpu.flash >= 0) {
@@ -365,9 +364,20 @@ void board_flash_settle(struct board *board)
 	board_flash_tell(board);
 }
 
-static uint64_t begin_of(const struct board_flash_work *work, uint64_t now_ns)
+/* When a command was asked for, had this machine taken no time of its own: docs/reference/virtual-board.md. Not before the end
+ * of the one before it on the bank, nor in the future; and a CPU that tells nonsense is not believed. */
+static uint64_t begin_of(const struct board *board, const struct board_flash_work *work, const struct board_wire_ask *ask)
 {
-	return work->end_ns && work->end_ns <= now_ns && now_ns - work->end_ns < LATENCY_NS ? work->end_ns : now_ns;
+	const struct board_wire_time *time = &ask->time;
+	const uint64_t told_ns = board->flash.told_ns, now_ns = instant_ns();
+	uint64_t begin_ns = time->sent_ns;
+	if (ask->since == BOARD_WIRE_SINCE_NOTICE)
+		begin_ns = (told_ns > time->asleep_ns ? told_ns : time->asleep_ns) + time->elapsed_ns;
+	else if (ask->since == BOARD_WIRE_SINCE_COMMAND)
+		begin_ns = board->flash.begun_ns + time->elapsed_ns;
+	if (begin_ns < work->end_ns)
+		begin_ns = work->end_ns;
+	return begin_ns > now_ns || now_ns - begin_ns > LATENCY_NS ? now_ns : begin_ns;
 }
 
 static bool in_data(const struct board *board, uint32_t address)
@@ -387,13 +397,14 @@ static enum flash_status command(struct board *board, const struct board_wire_as
 	if (work->busy)
 		return FLASH_BUSY;
 	struct board_flash_work before = *work;
-	uint64_t begin_ns = begin_of(work, instant_ns());
+	uint64_t begin_ns = begin_of(board, work, ask);
 	*work = (struct board_flash_work){
 	        true, f->application, kind, ask->address, (uint32_t)length, ask->length, flash_operations(f->flash), begin_ns, begin_ns};
 	board_cut_command(board, kind, ask->address);
 	enum flash_status status = erase ? flash_erase(f->flash, ask->address, ask->length, begin_ns)
 	                                 : flash_program(f->flash, ask->address, ask->data, ask->length, begin_ns);
 	if (status == FLASH_OK || f->cut.hit) {
+		f->begun_ns = begin_ns;
 		f->changed = f->changed || f->application || !in_data(board, ask->address);
 		return status;
 	}

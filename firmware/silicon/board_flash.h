@@ -54,7 +54,9 @@ struct board_flash {
 	bool application; /* runs: it is not the bootloader that asks */
 	bool changed;     /* since the factory, but for what a bootloader keeps in DFLASH */
 	uint32_t supply_mv;
-	uint64_t next_ns; /* when the next command ends, INSTANT_NEVER without */
+	uint64_t told_ns;  /* end of the commands that the newest notice told */
+	uint64_t begun_ns; /* begin of the newest command */
+	uint64_t next_ns;  /* when the next command ends, INSTANT_NEVER without */
 	struct board_flash_work work[BOARD_FLASH_AREAS];
 	struct board_flash_run run[BOARD_FLASH_AREAS];
 	struct board_flash_cut cut;

@@ -78,10 +78,10 @@ void board_flash_refused(struct board *board, enum flash_kind kind, uint32_t add
 	if (status == FLASH_BUSY)
 		return; /* who asks again and again is not news */
 	uint64_t now_ns = instant_ns();
-	json_t *event =
-	        json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:i, s:s}", "event", "flash", "t", (json_int_t)now_ns, "op",
-	                  (json_int_t)flash_operations(board->flash.flash), "kind", kind == FLASH_ERASE ? "erase" : "program", "address",
-	                  (json_int_t)address, "length", (json_int_t)length, "status", board_flash_status_name(status), "duration", 0);
+	json_t *event = json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:i, s:s}", "event", "flash", "t", (json_int_t)now_ns, "op",
+	                          (json_int_t)flash_operations(board->flash.flash), "kind", kind == FLASH_ERASE ? "erase" : "program",
+	                          "address", (json_int_t)address, "length", (json_int_t)length, "status", board_flash_status_name(status),
+	                          "duration", 0, "by", who(board->flash.application));
 	control_event(&board->control, event);
 }
 

@@ -24,11 +24,26 @@ enum board_wire_request {
 	BOARD_WIRE_NOTICE,  /* unasked, to the CPU */
 };
 
+/* When a command was asked for on the board's own clock: what this machine takes to wake the CPU, to run others meanwhile and to
+ * bring answers is no time of the board's. So a CPU that did not sleep for another reason tells its processor time since then. */
+enum board_wire_since {
+	BOARD_WIRE_SINCE_NOTHING, /* sent_ns counts */
+	BOARD_WIRE_SINCE_NOTICE,  /* it slept, and was woken by the newest notice */
+	BOARD_WIRE_SINCE_COMMAND, /* its newest command that began */
+};
+struct board_wire_time {
+	uint64_t sent_ns;   /* CLOCK_MONOTONIC */
+	uint64_t asleep_ns; /* SINCE_NOTICE: when it lay down */
+	uint64_t elapsed_ns;
+};
+
 struct board_wire_ask {
 	uint32_t request, address, length;
+	uint32_t since; /* enum board_wire_since */
+	struct board_wire_time time;
 	uint8_t data[BOARD_WIRE_DATA_MAX]; /* as much as the request has */
 };
-#define BOARD_WIRE_ASK_HEAD 12u
+#define BOARD_WIRE_ASK_HEAD 40u
 
 struct board_wire_answer {
 	uint32_t request; /* the one it answers, or BOARD_WIRE_NOTICE */

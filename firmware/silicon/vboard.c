@@ -308,6 +308,7 @@ int main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
 	signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C is for the runner, which still needs the board to end well */
 	read_options(argc, argv);
 	check_options();

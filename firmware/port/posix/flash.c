@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Bytes that are fetched along with the second of two reads that follow each other. Each is given out once, and soon: whoever
@@ -19,10 +20,13 @@
 #define AHEAD_NS UINT64_C(2000000)
 
 static struct {
-	bool present, notice;
+	bool present, notice, told; /* told: the sleep that has just ended was ended by a notice */
 	struct port_flash_geometry geometry;
 	uint8_t active;
-	uint32_t next; /* address behind the last read */
+	uint32_t next;               /* address behind the last read */
+	enum board_wire_since since; /* what the time of the next command is told by */
+	uint64_t asleep_ns;          /* begin of the sleep that a notice ended */
+	uint64_t used_ns;            /* this program's processor time then */
 	struct {
 		uint8_t data[BOARD_WIRE_READ_MAX];
 		uint32_t used, length;
@@ -52,11 +56,22 @@ static ssize_t receive(int flags, int *ret_fd)
 	return n;
 }
 
+static uint64_t processor_ns(void)
+{
+	struct timespec used;
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
 /* Sends a request and waits for its answer, which the board gives at once; a board that is gone ends this program as the end
  * of its power would. Returns the bytes of data in the answer. */
 static size_t ask_fd(uint32_t request, uint32_t address, uint32_t length, const void *data, size_t data_length, int *ret_fd)
 {
-	struct board_wire_ask ask = {.request = request, .address = address, .length = length};
+	struct board_wire_ask ask = {.request = request, .address = address, .length = length, .time = {.sent_ns = port_posix_now_ns()}};
+	ask.since = flash.since;
+	ask.time.asleep_ns = flash.asleep_ns;
+	if (flash.since != BOARD_WIRE_SINCE_NOTHING)
+		ask.time.elapsed_ns = processor_ns() - flash.used_ns;
 	if (data_length)
 		memcpy(ask.data, data, data_length);
 	if (send(PORT_FD_FLASH, &ask, BOARD_WIRE_ASK_HEAD + data_length, MSG_NOSIGNAL) < 0)
@@ -65,10 +80,11 @@ static size_t ask_fd(uint32_t request, uint32_t address, uint32_t length, const 
 		ssize_t n = receive(0, ret_fd);
 		if (n < (ssize_t)BOARD_WIRE_ANSWER_HEAD)
 			_exit(2);
-		if (answer.request == BOARD_WIRE_NOTICE)
+		if (answer.request == BOARD_WIRE_NOTICE) {
 			flash.notice = true;
-		else
-			return (size_t)n - BOARD_WIRE_ANSWER_HEAD;
+			continue;
+		}
+		return (size_t)n - BOARD_WIRE_ANSWER_HEAD;
 	}
 }
 
@@ -86,6 +102,16 @@ int port_posix_flash_fd(void)
 	return flash.present ? PORT_FD_FLASH : -1;
 }
 
+void port_posix_flash_slept(uint64_t asleep_ns)
+{
+	if (!flash.present)
+		return;
+	flash.since = flash.told ? BOARD_WIRE_SINCE_NOTICE : BOARD_WIRE_SINCE_NOTHING;
+	flash.asleep_ns = asleep_ns;
+	flash.used_ns = processor_ns();
+	flash.told = false;
+}
+
 bool port_posix_flash_ready(void)
 {
 	int fd;
@@ -94,6 +120,7 @@ bool port_posix_flash_ready(void)
 		close(fd);
 	if (n == 0)
 		_exit(2);
+	flash.told = n > 0;
 	return n > 0;
 }
 
@@ -230,6 +257,8 @@ static enum port_status command_status(void)
 {
 	switch (answer.status) {
 	case FLASH_OK:
+		flash.since = BOARD_WIRE_SINCE_COMMAND;
+		flash.used_ns = processor_ns();
 		return PORT_OK;
 	case FLASH_BUSY:
 		return PORT_WOULD_BLOCK;

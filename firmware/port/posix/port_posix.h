@@ -55,10 +55,11 @@ int port_posix_can_fd(int node);
 bool port_posix_can_ready(int node, short events);
 bool port_posix_can_waiting(void);
 
-/* Flash: the descriptor to poll (-1 none: there is no board), what to call when it is readable, and whether the end of a
- * command that came along with an answer has not yet been told. */
+/* Flash: the descriptor to poll (-1 none: there is no board), what to call when it is readable, what to call at the end of every
+ * sleep, and whether the end of a command that came along with an answer has not yet been told. */
 int port_posix_flash_fd(void);
 bool port_posix_flash_ready(void);
+void port_posix_flash_slept(uint64_t asleep_ns);
 bool port_posix_flash_waiting(void);
 /* Asks the board for the geometry; false: it does not answer. */
 bool port_posix_flash_open(void);

@@ -102,12 +102,13 @@ static bool sleep_once(uint64_t most_ns)
 	set_fill(&set);
 	struct timespec timeout = {.tv_sec = (time_t)(most_ns / 1000000000u), .tv_nsec = (long)(most_ns % 1000000000u)};
 	bool work = false;
-	if (ppoll(set.fds, set.count, most_ns == UINT64_MAX ? NULL : &timeout, NULL) <= 0)
-		return false;
-	for (nfds_t i = 0; i < set.count; i++) {
+	uint64_t asleep_ns = port_posix_now_ns();
+	int ready = ppoll(set.fds, set.count, most_ns == UINT64_MAX ? NULL : &timeout, NULL);
+	for (nfds_t i = 0; ready > 0 && i < set.count; i++) {
 		if (set.fds[i].revents && set.ready[i](set.index[i], set.fds[i].revents))
 			work = true;
 	}
+	port_posix_flash_slept(asleep_ns);
 	return work;
 }
 

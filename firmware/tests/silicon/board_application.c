@@ -2,6 +2,7 @@
 /* A small application for the tests of the board and its port: it does what single characters on its console ask. */
 #include "../../core/console.h"
 #include "../../port.h"
+#include "board_application_flash.h"
 
 static void say(const char *text, uint32_t value)
 {
@@ -80,6 +81,8 @@ static void obey(char command)
 		port_trace_secret("CLIENT_RANDOM 00 11");
 		break;
 	default:
+		if (board_application_flash(command))
+			break;
 		say("unknown ", (unsigned char)command);
 	}
 }
