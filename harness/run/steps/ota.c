@@ -84,7 +84,7 @@ static int install_bookmark(struct install *in, struct error *err)
 
 static int install_erase(struct install *in, struct error *err)
 {
-	int r = ota_stage_erase(&in->client, in->transfer->package.length, err);
+	int r = ota_stage_erase(&in->client, &in->transfer->package, err);
 
 	in->erase_ns = in->client.answered_ns - in->client.sent_ns;
 	return r;

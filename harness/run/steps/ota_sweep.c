@@ -70,7 +70,7 @@ static int try_rest(struct sweep *sweep, struct bytes *package, struct error *er
 	int r = ota_transfer_new(client->context, client->role, package, &transfer, err);
 
 	if (r == 0)
-		r = ota_stage_erase(client, transfer->package.length, err);
+		r = ota_stage_erase(client, &transfer->package, err);
 	if (r == 0 && client->outcome == OTA_DONE)
 		r = ota_stage_request(client, transfer, 0, err);
 	if (r == 0 && client->outcome == OTA_DONE)

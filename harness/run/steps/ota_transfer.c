@@ -7,6 +7,9 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "../../rig/flash.h"
+#include "../executor_private.h"
+
 #define DFI_PLAIN 0x00
 #define DFI_GZIP  0x10
 /* A board whose session times out after two seconds has to hear from us while a pace makes us wait. */
@@ -77,16 +80,36 @@ static void put_be32(uint8_t *p, size_t value)
 	be32_write(p, value > UINT32_MAX ? UINT32_MAX : (uint32_t)value);
 }
 
-int ota_stage_erase(struct ota_client *client, size_t length, struct error *err)
+/* Whole sectors for what the package becomes in the bank: header, software, trailer. */
+static uint32_t erase_length(const struct bytes *package, const struct rig_flash_geometry *geometry)
 {
+	uint32_t sector = geometry->sector_size ? geometry->sector_size : 1, limit = geometry->bank_size - geometry->boot_size;
+	uint64_t length = package->length;
+
+	if (package->length >= SWPG_HEADER_BYTES) {
+		const uint8_t *software = package->data + 12;
+
+		length = SWPG_HEADER_BYTES + SWPG_TRAILER_BYTES +
+		         ((uint64_t)software[3] << 24 | (uint64_t)software[2] << 16 | (uint64_t)software[1] << 8 | software[0]);
+	}
+	length = (length + sector - 1) / sector * sector;
+	return length > limit ? limit : (uint32_t)length;
+}
+
+int ota_stage_erase(struct ota_client *client, const struct bytes *package, struct error *err)
+{
+	struct rig_flash_geometry geometry = {.sector_size = 16384, .bank_size = 3u << 20, .boot_size = 512u << 10};
+	const struct rig_file *file = client->context->executor->options->rig_file;
 	uint8_t option[9] = {0x44};
 	uint32_t address;
 	int r = ota_candidate_address(client, &address, err);
 
+	if (r == 0 && file && rig_file_has_capability(file, "flash"))
+		r = rig_flash_geometry(client->board, &geometry, err);
 	if (r < 0)
 		return r;
 	put_be32(option + 1, address);
-	put_be32(option + 5, length);
+	put_be32(option + 5, erase_length(package, &geometry));
 	return ota_client_routine(client, 0xff00, option, sizeof option, err);
 }
 

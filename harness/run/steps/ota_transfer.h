@@ -23,7 +23,8 @@ int ota_transfer_new(struct step_context *, const char *role, struct bytes *pack
                      struct error *err) WARN_UNUSED;
 
 int ota_stage_offer(struct ota_client *, const struct bytes *package, struct error *err) WARN_UNUSED;
-int ota_stage_erase(struct ota_client *, size_t length, struct error *err) WARN_UNUSED;
+/* Of the candidate's area, as much as the package needs there. */
+int ota_stage_erase(struct ota_client *, const struct bytes *package, struct error *err) WARN_UNUSED;
 /* limit: data bytes a block at most, 0: what the board takes. */
 int ota_stage_request(struct ota_client *, struct ota_transfer *, size_t limit, struct error *err) WARN_UNUSED;
 /* One TransferData; the position moves on when it was taken and `advance`. */
