@@ -87,8 +87,7 @@ static uint8_t judge(uint32_t address, uint32_t size)
 {
 	if (!ota.offered || ota_update_transferring())
 		return OTA_SEQUENCE;
-	if (address != ota_update_area() || size % ota.flash->sector_size != 0 || size > ota_update_area_size() ||
-	    size < ota_update_bank_length(&ota.offer.header))
+	if (address != ota_update_area() || size > ota_update_area_size() || size < ota_update_bank_length(&ota.offer.header))
 		return OTA_OUT_OF_RANGE;
 	if (ota.trial || ota.swap_pending || ota_update_moving())
 		return OTA_CONDITIONS;
@@ -116,6 +115,6 @@ uint8_t ota_update_erase(uint32_t address, uint32_t size)
 	if (nrc != OTA_DONE)
 		return ota_update_finish(nrc);
 	ota.erased = false;
-	(void)ota_update_erase_begin(0, size / ota.flash->sector_size);
+	(void)ota_update_erase_begin(0, (size + ota.flash->sector_size - 1) / ota.flash->sector_size);
 	return ota_update_defer(begin);
 }

@@ -246,7 +246,7 @@ START_TEST(ranges)
 	ck_assert_str_eq(erase_range(flash_sweep.data_address, enough), "7F 31 31");
 	ck_assert_str_eq(erase_range(UPDATE_AREA + sector, enough), "7F 31 31");
 	ck_assert_str_eq(erase_range(UPDATE_AREA, enough - sector), "7F 31 31");
-	ck_assert_str_eq(erase_range(UPDATE_AREA, enough + 32), "7F 31 31");
+	ck_assert_str_eq(erase_range(UPDATE_AREA, UPDATE_ROOM + 1), "7F 31 31");
 	ck_assert_str_eq(erase_range(UPDATE_AREA, UPDATE_ROOM + sector), "7F 31 31");
 	ck_assert_str_eq(erase_range(UPDATE_AREA, 0), "7F 31 31");
 	ck_assert_str_eq(erase_range(UPDATE_AREA, 0u - sector), "7F 31 31");
