@@ -23,8 +23,10 @@ libmbedtls-dev 3.6
 libyaml-dev 0.2.5
 libsystemd-dev 257
 libjansson-dev 2.14
+libgpiod-dev 2.1
 libsocketcan-dev 0.0.12
 libxml2-dev 2.9.14
+libedit-dev 3.1
 zlib1g-dev 1:1.2.13
 iproute2 6.1
 openocd 0.12'

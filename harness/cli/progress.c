@@ -13,7 +13,7 @@ struct progress {
 	struct loop *loop;
 	struct timeline *timeline;
 	FILE *file;
-	bool terminal;
+	bool terminal, paused;
 	sd_event_source *timer;
 	int64_t begin_ns, case_ns;
 	unsigned index, of, done;
@@ -46,7 +46,7 @@ static double estimate(const struct progress *progress)
 static void draw(struct progress *progress)
 {
 	char text[512], left[32] = "";
-	if (!progress->terminal || !progress->index)
+	if (!progress->terminal || !progress->index || progress->paused)
 		return;
 	if (estimate(progress) >= 0)
 		snprintf(left, sizeof(left), ", about %.0f s left", estimate(progress));
@@ -137,6 +137,14 @@ int progress_new(struct progress **ret, struct loop *loop, struct timeline *time
 	}
 	*ret = progress;
 	return 0;
+}
+
+void progress_pause(struct progress *progress, bool paused)
+{
+	if (paused)
+		clear_line(progress);
+	progress->paused = paused;
+	draw(progress);
 }
 
 void progress_free(struct progress *progress)

@@ -11,6 +11,8 @@
 struct progress;
 /* Observes the timeline. terminal: redraws one line at the bottom of `file`. */
 int progress_new(struct progress **ret, struct loop *, struct timeline *, FILE *file, bool terminal, struct error *err) WARN_UNUSED;
+/* Leaves the terminal to somebody else, or takes it back. */
+void progress_pause(struct progress *, bool paused);
 void progress_free(struct progress *); /* clears the line; NULL allowed */
 
 #endif

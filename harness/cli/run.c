@@ -15,10 +15,10 @@
 #include <unistd.h>
 
 #include "../base/log.h"
-#include "../report/report.h"
 #include "../run/executor.h"
 #include "commands.h"
 #include "progress.h"
+#include "run_directory.h"
 
 #define MEMORY_EVENTS 16384 /* what waiting steps can look back to */
 #define LIST_LIMIT    64
@@ -104,67 +104,6 @@ static int read_arguments(struct arguments *arguments, int argc, char **argv)
 	return status;
 }
 
-/* ---- where results go ---- */
-
-static int make_directories(char *path, struct error *err)
-{
-	for (char *slash = path + 1;; slash++) {
-		if (*slash != '/' && *slash)
-			continue;
-		char kept = *slash;
-		*slash = '\0';
-		if (mkdir(path, 0777) < 0 && errno != EEXIST)
-			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
-		*slash = kept;
-		if (!kept)
-			return 0;
-	}
-}
-
-/* reports/out/20260102T030405Z-1, the first that is not there yet. */
-static int new_directory(char *path, size_t size, struct error *err)
-{
-	char parent[] = "reports/out", utc[32];
-	time_t now = time(NULL);
-	struct tm parts;
-	int r = make_directories(parent, err);
-	if (r < 0)
-		return r;
-	gmtime_r(&now, &parts);
-	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &parts);
-	for (unsigned n = 1;; n++) {
-		snprintf(path, size, "%s/%s-%u", parent, utc, n);
-		if (mkdir(path, 0777) == 0)
-			return 0;
-		if (errno != EEXIST)
-			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
-	}
-}
-
-/* Nothing that a run writes may be there: it would be lost. */
-static int check_unused(const char *directory, struct error *err)
-{
-	static const char *const names[] = {"events.jsonl", "results.json", "junit.xml", "report.html", "capture.pcapng"};
-	char path[PATH_MAX];
-	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-		if (faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			return error_set(err, ERROR_USAGE, EEXIST, "%s holds the results of another run: there is a %s", directory,
-			                 names[i]);
-	}
-	return 0;
-}
-
-static int open_directory(const struct arguments *arguments, char *path, size_t size, struct error *err)
-{
-	if (!arguments->out)
-		return new_directory(path, size, err);
-	if (!*arguments->out || (size_t)snprintf(path, size, "%s", arguments->out) >= size)
-		return error_set(err, ERROR_USAGE, EINVAL, "\"%s\" is no name for a directory", arguments->out);
-	int r = check_unused(path, err);
-	return r < 0 ? r : make_directories(path, err);
-}
-
 /* ---- running ---- */
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *loop)
@@ -190,29 +129,6 @@ static int catch_signals(struct loop *loop, struct error *err)
 	return r < 0 ? error_set(err, ERROR_BENCH, -r, "cannot catch signals: %s", strerror(-r)) : 0;
 }
 
-static int print_failure(const struct error *error)
-{
-	char text[2048];
-	fprintf(stderr, "hilbench run: %s\n", error_describe(error, text, sizeof(text)));
-	if (error->domain == ERROR_OPERATOR)
-		return 130;
-	return error->domain == ERROR_USAGE ? EXIT_USAGE : EXIT_BENCH;
-}
-
-/* Reports are made from what the journal holds, also of a run that broke off. */
-static int write_reports(const char *directory, int status)
-{
-	struct error error = {0};
-	struct report_summary summary;
-	if (report_write_all(directory, &error) < 0 || report_summary_load(directory, &summary, &error) < 0) {
-		int failure = print_failure(&error);
-		return status == 130 ? status : failure;
-	}
-	report_summary_print(stdout, &summary);
-	report_summary_free(&summary);
-	return status;
-}
-
 static int execute(const struct program *program, struct loop *loop, struct timeline *timeline, const struct executor_options *options)
 {
 	struct progress *progress = NULL;
@@ -223,8 +139,8 @@ static int execute(const struct program *program, struct loop *loop, struct time
 		r = executor_run(program, loop, timeline, options, &tally, &error);
 	progress_free(progress);
 	if (r == 0 && timeline_failed(timeline, &error))
-		print_failure(&error);
-	return r < 0 ? print_failure(&error) : verdict_exit_status(&tally);
+		run_failure("run", &error);
+	return r < 0 ? run_failure("run", &error) : verdict_exit_status(&tally);
 }
 
 /* With a reason in `refused` nothing runs: the results say why. */
@@ -240,12 +156,12 @@ static int run_in(const struct program *program, const char *directory, struct e
 		r = timeline_new(&timeline, directory, MEMORY_EVENTS, &error);
 	if (r < 0) {
 		loop_free(loop);
-		return print_failure(&error);
+		return run_failure("run", &error);
 	}
 	options->run_directory = directory;
 	if (refused) {
 		executor_refuse(program, timeline, options, refused);
-		status = print_failure(refused);
+		status = run_failure("run", refused);
 	} else {
 		status = execute(program, loop, timeline, options);
 	}
@@ -253,7 +169,7 @@ static int run_in(const struct program *program, const char *directory, struct e
 		status = EXIT_BENCH;
 	timeline_free(timeline);
 	loop_free(loop);
-	return write_reports(directory, status);
+	return run_directory_report("run", directory, status);
 }
 
 static unsigned count_selected(const struct program *program, const struct executor_options *options)
@@ -277,8 +193,8 @@ static int run_into_directory(const struct program *program, const struct argume
 {
 	struct error error = {0};
 	char directory[PATH_MAX - 64];
-	if (open_directory(arguments, directory, sizeof(directory), &error) < 0)
-		return print_failure(&error);
+	if (run_directory_open(arguments->out, directory, sizeof(directory), &error) < 0)
+		return run_failure("run", &error);
 	printf("rig %s, seed %" PRIu64 ", results in %s\n", arguments->rig, arguments->seed, directory);
 	fflush(stdout);
 	return run_in(program, directory, options, refused);
@@ -304,7 +220,7 @@ static int run_program(const struct program *program, const struct arguments *ar
 	int status = set_params(arguments, rig.context, &error);
 	if (status < 0) {
 		backend.rig_close(&rig);
-		return print_failure(&error);
+		return run_failure("run", &error);
 	}
 	status = run_into_directory(program, arguments, &options, NULL);
 	backend.rig_close(&rig);

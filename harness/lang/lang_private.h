@@ -63,7 +63,6 @@ const struct arg_def *arg_find(const struct step_def *, const char *name);
 
 /* Steps. prefix: "CASE/steps". Appends to the block; numbering goes on where the block ends. */
 void read_block(struct checker *, const struct value *list, const char *prefix, struct step_block *);
-void step_block_clear(struct step_block *);
 
 void read_measures(struct checker *, const struct value *list, struct case_def *);
 void measures_free(struct measure_def *, unsigned count);

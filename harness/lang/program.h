@@ -106,6 +106,15 @@ struct scope *scope_new(void);
 void scope_free(struct scope *);
 int scope_set(struct scope *, const char *name, struct value *stolen) WARN_UNUSED;
 const struct value *scope_get(const struct scope *, const char *name);
+/* The variable at an index from 0, and its name; NULL behind the last. */
+const struct value *scope_at(const struct scope *, unsigned index, const char **ret_name);
+
+/* Steps outside a case, as somebody types them: a YAML list of steps. Every name in `variables` counts as defined; their
+ * values are looked at when a step runs. Ids are PREFIX/0, PREFIX/1, … 0, or -EINVAL with at least one error in the list.
+ * Release with step_block_clear(). */
+int step_block_load_text(const char *name, const char *text, size_t length, const struct step_registry *, const char *prefix,
+                         const struct scope *variables, struct step_block *ret, struct error_list *errors) WARN_UNUSED;
+void step_block_clear(struct step_block *);
 
 /* Resolves ${…} in a tree into a new tree. Undefined: ERROR_TESTCASE at the place. */
 int value_resolve(const struct value *, const struct scope *, struct value **ret, struct error *err) WARN_UNUSED;

@@ -67,6 +67,14 @@ const struct value *scope_get(const struct scope *scope, const char *name)
 	return NULL;
 }
 
+const struct value *scope_at(const struct scope *scope, unsigned index, const char **ret_name)
+{
+	if (!scope || index >= scope->count)
+		return NULL;
+	*ret_name = scope->variables[index].name;
+	return scope->variables[index].value;
+}
+
 bool variable_name_ok(const char *name)
 {
 	if (!isalpha((unsigned char)name[0]) && name[0] != '_')

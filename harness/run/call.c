@@ -100,6 +100,17 @@ static int check_arguments(const struct step_context *context, const struct step
 	return r;
 }
 
+/* Takes the results of a step that ended. */
+static void keep_results(struct executor *executor, struct value *stolen)
+{
+	if (!executor->keep_results || executor->frame) {
+		value_free(stolen);
+		return;
+	}
+	value_free(executor->kept_results);
+	executor->kept_results = stolen;
+}
+
 static int run_framed(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct step_frame frame = {.outer = context->executor->frame, .call = call};
@@ -120,7 +131,7 @@ static int run_framed(struct step_context *context, const struct step_call *call
 	}
 	for (unsigned i = 0; i < frame.arg_count; i++)
 		value_free(frame.args[i]);
-	value_free(context->results);
+	keep_results(context->executor, context->results);
 	context->results = outer_results;
 	return r;
 }

@@ -33,8 +33,7 @@ static const char *missing_capability(const struct rig_file *file, const struct 
 	return NULL;
 }
 
-/* What the case asks of the rig and the rig has not; NULL: nothing. */
-static const char *missing(const struct rig_file *file, const struct case_def *def)
+const char *executor_missing(const struct rig_file *file, const struct case_def *def)
 {
 	for (char **need = def->requires; need && *need; need++)
 		if (!file || (!rig_file_has_role(file, *need) && !rig_file_has_link(file, *need) && !rig_file_has_capability(file, *need)))
@@ -115,7 +114,7 @@ static json_t *texts(char **list)
 	return array;
 }
 
-static void emit_case_begin(struct executor *executor, const struct case_def *def, unsigned attempt, unsigned index, unsigned of)
+void executor_emit_case_begin(struct executor *executor, const struct case_def *def, unsigned attempt, unsigned index, unsigned of)
 {
 	json_t *data =
 	        json_pack("{s:s,s:s,s:s,s:i,s:o,s:o,s:o,s:i,s:i,s:i}", "id", def->id, "title", def->title ? def->title : def->id, "file",
@@ -125,7 +124,7 @@ static void emit_case_begin(struct executor *executor, const struct case_def *de
 	timeline_emit_now(executor->timeline, "case", "case.begin", data);
 }
 
-static void emit_case_end(struct executor *executor, const struct case_def *def, unsigned attempt, const struct outcome *outcome)
+void executor_emit_case_end(struct executor *executor, const struct case_def *def, unsigned attempt, const struct outcome *outcome)
 {
 	const struct error *error = &outcome->error;
 	json_t *data = json_pack("{s:s,s:i,s:s,s:s,s:I}", "id", def->id, "attempt", (int)attempt, "verdict", verdict_name(outcome->verdict),
@@ -142,7 +141,7 @@ static void emit_case_end(struct executor *executor, const struct case_def *def,
 	timeline_emit_now(executor->timeline, "case", "case.end", data);
 }
 
-static void outcome_take(struct outcome *outcome, struct step_context *context, const struct error *error)
+void outcome_take(struct outcome *outcome, struct step_context *context, const struct error *error)
 {
 	outcome_clear(outcome);
 	outcome_from_error(outcome, error);
@@ -195,15 +194,22 @@ static void judge_measurements(struct executor *executor, struct outcome *outcom
 	outcome->actual = strdup(measured.actual);
 }
 
-static void run_steps(struct step_context *context, const struct case_def *def, struct outcome *outcome)
+void case_wind_up(struct step_context *context, const struct case_def *def, struct outcome *outcome)
 {
-	context->deadline_ns = loop_now_ns() + def->timeout_ns;
-	if (run_phase(context, "setup", &def->setup, outcome))
-		(void)run_phase(context, "steps", &def->steps, outcome);
 	run_always(context, def, outcome);
 	/* What a test leaves of testers and servers says goodbye before the verdict is written. */
 	context_objects_free(context);
 	judge_measurements(context->executor, outcome);
+}
+
+static void run_steps(struct step_context *context, const struct case_def *def, struct outcome *outcome)
+{
+	context->deadline_ns = loop_now_ns() + def->timeout_ns;
+	if (context->executor->options->on_failure)
+		session_guide(context, def, outcome);
+	else if (run_phase(context, "setup", &def->setup, outcome))
+		(void)run_phase(context, "steps", &def->steps, outcome);
+	case_wind_up(context, def, outcome);
 }
 
 static uint64_t case_seed(uint64_t seed, const char *id, unsigned round)
@@ -233,22 +239,23 @@ static int prepare(struct executor *executor, const struct case_def *def, struct
 	return 0;
 }
 
-static void run_prepared(struct executor *executor, const struct case_def *def, unsigned round, struct outcome *outcome)
+int case_prepare(struct executor *executor, const struct case_def *def, unsigned round, struct step_context *ret, struct error *err)
 {
-	struct error error = {0};
-	struct step_context context = {.loop = executor->loop,
-	                               .timeline = executor->timeline,
-	                               .executor = executor,
-	                               .seed = case_seed(executor->options->seed, def->id, round)};
+	*ret = (struct step_context){.loop = executor->loop,
+	                             .timeline = executor->timeline,
+	                             .executor = executor,
+	                             .seed = case_seed(executor->options->seed, def->id, round)};
 	executor->current = def;
-	executor->case_mark = context.action_mark = timeline_mark(executor->timeline);
+	executor->case_mark = ret->action_mark = timeline_mark(executor->timeline);
 	executor->action_begin_ns = loop_now_ns();
-	if (prepare(executor, def, &context, &error) == 0)
-		run_steps(&context, def, outcome);
-	else
-		outcome_from_error(outcome, &error);
-	context_forget_check(&context);
-	scope_free(context.scope);
+	return prepare(executor, def, ret, err);
+}
+
+void case_release(struct executor *executor, struct step_context *context, const struct outcome *outcome)
+{
+	context_forget_check(context);
+	scope_free(context->scope);
+	context->scope = NULL;
 	measurements_free(executor->measurements);
 	executor->measurements = NULL;
 	if (outcome->cause == CAUSE_BENCH)
@@ -257,21 +264,32 @@ static void run_prepared(struct executor *executor, const struct case_def *def, 
 		executor->interrupted = true;
 }
 
+static void run_prepared(struct executor *executor, const struct case_def *def, unsigned round, struct outcome *outcome)
+{
+	struct error error = {0};
+	struct step_context context;
+	if (case_prepare(executor, def, round, &context, &error) == 0)
+		run_steps(&context, def, outcome);
+	else
+		outcome_from_error(outcome, &error);
+	case_release(executor, &context, outcome);
+}
+
 /* One attempt. Returns its verdict and cause. */
 static enum cause run_attempt(struct executor *executor, const struct case_def *def, unsigned round, unsigned attempt, unsigned index,
                               unsigned of, enum verdict *ret_verdict)
 {
 	struct outcome outcome = {0};
-	const char *need = missing(executor->options->rig_file, def);
+	const char *need = executor_missing(executor->options->rig_file, def);
 	executor->case_begin_ns = loop_now_ns();
-	emit_case_begin(executor, def, attempt, index, of);
+	executor_emit_case_begin(executor, def, attempt, index, of);
 	if (need) {
 		outcome.verdict = VERDICT_SKIPPED;
 		error_set_place(&outcome.error, ERROR_NONE, 0, def->place, "the rig has no \"%s\"", need);
 	} else {
 		run_prepared(executor, def, round, &outcome);
 	}
-	emit_case_end(executor, def, attempt, &outcome);
+	executor_emit_case_end(executor, def, attempt, &outcome);
 	enum cause cause = outcome.cause;
 	*ret_verdict = outcome.verdict;
 	outcome_clear(&outcome);
@@ -367,7 +385,7 @@ static json_t *error_json(const struct error *error)
 	return data;
 }
 
-static int finish(struct executor *executor, int r, struct verdict_tally *tally, struct error *err)
+int executor_end(struct executor *executor, int r, struct verdict_tally *tally, struct error *err)
 {
 	const int64_t offset_ns = clock_realtime_offset_ns();
 	struct error lost;
@@ -378,6 +396,8 @@ static int finish(struct executor *executor, int r, struct verdict_tally *tally,
 		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_OPERATOR);
 	int status = verdict_exit_status(tally);
 	boards_free(executor);
+	value_free(executor->kept_results);
+	executor->kept_results = NULL;
 	if (r < 0)
 		status = err->domain == ERROR_USAGE ? 2 : err->domain == ERROR_OPERATOR ? 130 : 3;
 	clock_bracket();
@@ -389,18 +409,23 @@ static int finish(struct executor *executor, int r, struct verdict_tally *tally,
 	return r;
 }
 
+int executor_begin(struct executor *executor, const struct program *program, struct error *err)
+{
+	clock_bracket();
+	emit_run_begin(executor, program);
+	return rig_build(executor, err);
+}
+
 int executor_run(const struct program *program, struct loop *loop, struct timeline *timeline, const struct executor_options *options,
                  struct verdict_tally *ret, struct error *err)
 {
 	struct executor executor = {.loop = loop, .timeline = timeline, .options = options, .phase = "setup"};
 	struct verdict_tally tally = {0};
 	struct error own = {0};
-	clock_bracket();
-	emit_run_begin(&executor, program);
-	int r = rig_build(&executor, &own);
+	int r = executor_begin(&executor, program, &own);
 	if (r == 0)
 		run_all(&executor, program, &tally);
-	r = finish(&executor, r, &tally, &own);
+	r = executor_end(&executor, r, &tally, &own);
 	if (r == 0)
 		*ret = tally;
 	else if (err)
@@ -416,5 +441,5 @@ void executor_refuse(const struct program *program, struct timeline *timeline, c
 	struct error own = *why;
 	clock_bracket();
 	emit_run_begin(&executor, program);
-	(void)finish(&executor, -EINVAL, &tally, &own);
+	(void)executor_end(&executor, -EINVAL, &tally, &own);
 }

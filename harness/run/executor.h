@@ -10,6 +10,8 @@
 #include "../lang/program.h"
 #include "../rig/rig.h"
 
+struct session;
+
 struct executor_options {
 	const char *run_directory;       /* NULL: nothing is written (tests without a rig) */
 	const struct rig_file *rig_file; /* NULL: no rig; cases that require anything are skipped */
@@ -21,6 +23,10 @@ struct executor_options {
 	bool stop_at_failure;            /* no further case after one that failed or erred */
 	uint64_t seed;
 	json_t *arguments; /* borrowed, for run.begin */
+	/* Called when a step of a case's setup or steps failed and the device or the bench is to blame, with everything as it
+	 * was at that moment (run/session.h): returns when the case is to end. NULL: nobody looks. */
+	void (*on_failure)(struct session *, void *context);
+	void *on_failure_context;
 };
 
 /* Whether the selection takes this case. */

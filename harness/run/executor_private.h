@@ -37,6 +37,8 @@ struct executor {
 	struct step_frame *frame;
 	struct measurements *measurements;
 	struct board_record *boards; /* executor_boards.c */
+	bool keep_results;
+	struct value *kept_results; /* of the outermost step that ended last, when they are kept; owned */
 };
 
 /* ---- boards that do not come up ---- */
@@ -61,6 +63,26 @@ struct outcome {
 };
 void outcome_from_error(struct outcome *, const struct error *);
 void outcome_clear(struct outcome *);
+
+/* The first error stays; takes what was expected and found from the context. */
+void outcome_take(struct outcome *, struct step_context *, const struct error *);
+
+/* ---- the parts of a run, for who drives its cases himself (session.c) ---- */
+/* run.begin and the rig. */
+int executor_begin(struct executor *, const struct program *, struct error *err) WARN_UNUSED;
+/* Stops the rig; run.end. `r` and `err`: what became of the run. Returns r. */
+int executor_end(struct executor *, int r, struct verdict_tally *, struct error *err);
+/* What the case asks of the rig and the rig has not; NULL: nothing. */
+const char *executor_missing(const struct rig_file *, const struct case_def *);
+void executor_emit_case_begin(struct executor *, const struct case_def *, unsigned attempt, unsigned index, unsigned of);
+void executor_emit_case_end(struct executor *, const struct case_def *, unsigned attempt, const struct outcome *);
+/* The rig in its known state, measurements, and a fresh *context with the case's variables. Whatever it returns, case_release(). */
+int case_prepare(struct executor *, const struct case_def *, unsigned round, struct step_context *ret, struct error *err) WARN_UNUSED;
+/* Every step of `always`; then the objects of the case go, and its measurements are judged. */
+void case_wind_up(struct step_context *, const struct case_def *, struct outcome *);
+void case_release(struct executor *, struct step_context *, const struct outcome *);
+/* Runs a case's setup and steps with options->on_failure: session.c. */
+void session_guide(struct step_context *, const struct case_def *, struct outcome *);
 
 /* Runs one step: events, deadline, expectations, saved results. */
 int call_run(struct step_context *, const struct step_call *, struct error *err) WARN_UNUSED;

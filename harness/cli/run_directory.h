@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where the results of a run go. */
+#ifndef HARNESS_CLI_RUN_DIRECTORY_H
+#define HARNESS_CLI_RUN_DIRECTORY_H
+
+#include <stddef.h>
+
+#include "../base/error.h"
+
+/* Creates the directory `out`, or a new one below reports/out when it is NULL, and fills path with its name. ERROR_USAGE
+ * when results of another run are there already. */
+int run_directory_open(const char *out, char *path, size_t size, struct error *err) WARN_UNUSED;
+/* Makes the reports of what the journal holds and prints their summary. `status` is that of the run; the answer is worse
+ * when the reports cannot be made. `command` stands in front of messages. */
+int run_directory_report(const char *command, const char *path, int status);
+/* "hilbench COMMAND: message" on stderr; the exit status that fits. */
+int run_failure(const char *command, const struct error *);
+
+#endif

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "session.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "executor_private.h"
+
+/* A typed step waits for as long as its writer says, and for whoever sits there: Ctrl-C ends it. */
+#define TYPED_NS INT64_C(86400000000000)
+
+static char *no_texts[] = {NULL};
+const struct case_def session_typed_case = {.id = (char *)"shell",
+                                            .title = (char *)"Typed by hand",
+                                            .verifies = no_texts,
+                                            .tags = no_texts,
+                                            .requires = no_texts,
+                                            .timeout_ns = TYPED_NS,
+                                            .always_timeout_ns = INT64_C(15000000000)};
+
+struct session {
+	struct executor own_executor, *executor;
+	struct step_context own_context, *context; /* context NULL: no case is open */
+	bool guided, by_hand; /* under executor_run(); somebody drives, so that what he interrupts is no failure */
+	const struct case_def *def;
+	bool *breaks; /* one a step */
+	unsigned position, index, typed;
+	bool failed, skipped; /* the step at the position failed; one was left behind without an end */
+	int64_t left_ns;      /* of the case's time: that of the person does not count */
+	struct outcome outcome;
+	char *expected, *actual;
+	struct scope *kept; /* set by hand */
+	struct verdict_tally tally;
+};
+
+/* ---- cases ---- */
+
+static void forget_case(struct session *session)
+{
+	outcome_clear(&session->outcome);
+	free(session->breaks);
+	session->breaks = NULL;
+	session->position = 0;
+	session->failed = session->skipped = false;
+	session->def = NULL;
+}
+
+static int put_kept(struct session *session)
+{
+	const struct value *value;
+	const char *name;
+	int r = 0;
+	for (unsigned i = 0; r == 0 && (value = scope_at(session->kept, i, &name)); i++)
+		if (!scope_get(session->context->scope, name))
+			r = scope_set(session->context->scope, name, value_copy(value));
+	return r;
+}
+
+static int open_case(struct session *session, const struct case_def *def, struct error *err)
+{
+	struct error own = {0};
+	unsigned count = def->setup.count + def->steps.count;
+	session->index++;
+	session->def = def;
+	session->left_ns = def->timeout_ns;
+	session->executor->case_begin_ns = loop_now_ns();
+	executor_emit_case_begin(session->executor, def, 1, session->index, session->index);
+	int r = case_prepare(session->executor, def, session->index, &session->own_context, &own);
+	session->context = &session->own_context;
+	if (r == 0 && (!(session->breaks = calloc(count + 1, sizeof(*session->breaks))) || put_kept(session) < 0))
+		r = error_set(&own, ERROR_BENCH, ENOMEM, "out of memory");
+	if (r == 0)
+		return 0;
+	outcome_from_error(&session->outcome, &own);
+	enum verdict verdict;
+	session_finish(session, &verdict, NULL);
+	if (err)
+		*err = own;
+	return r;
+}
+
+static bool is_typed_case(const struct session *session)
+{
+	return session->def == &session_typed_case;
+}
+
+/* Not everything was run, and nothing failed: that is no pass. */
+static void judge_unfinished(struct session *session)
+{
+	bool unfinished = !is_typed_case(session) && (session->skipped || session->position < session_step_count(session));
+	if (session->outcome.verdict != VERDICT_PASS || !unfinished)
+		return;
+	error_set_place(&session->outcome.error, ERROR_OPERATOR, ECANCELED, session->def->place, "left before all of its steps had run");
+	session->outcome.verdict = VERDICT_ERROR;
+	session->outcome.cause = CAUSE_OPERATOR;
+}
+
+void session_finish(struct session *session, enum verdict *ret_verdict, struct error *ret_why)
+{
+	*ret_verdict = VERDICT_PASS;
+	if (!session->context || session->guided)
+		return;
+	judge_unfinished(session);
+	if (session->context->scope)
+		case_wind_up(session->context, session->def, &session->outcome);
+	executor_emit_case_end(session->executor, session->def, 1, &session->outcome);
+	verdict_tally_add(&session->tally, session->outcome.verdict, session->outcome.cause);
+	case_release(session->executor, session->context, &session->outcome);
+	session->executor->interrupted = false;
+	*ret_verdict = session->outcome.verdict;
+	if (ret_why)
+		*ret_why = session->outcome.error;
+	session->context = NULL;
+	forget_case(session);
+}
+
+int session_begin(struct session *session, const struct case_def *def, struct error *err)
+{
+	enum verdict verdict;
+	const char *need = executor_missing(session->executor->options->rig_file, def);
+	if (session->guided)
+		return error_set(err, ERROR_USAGE, EOPNOTSUPP, "the run has a case under way: this belongs to `hilbench shell`");
+	if (need)
+		return error_set_place(err, ERROR_USAGE, EOPNOTSUPP, def->place, "the rig has no \"%s\"", need);
+	session_finish(session, &verdict, NULL);
+	return open_case(session, def, err);
+}
+
+int session_ready(struct session *session, struct error *err)
+{
+	return session->context ? 0 : open_case(session, &session_typed_case, err);
+}
+
+/* ---- the run ---- */
+
+int session_new(struct session **ret, struct loop *loop, struct timeline *timeline, const struct executor_options *options,
+                struct error *err)
+{
+	struct case_def *cases[] = {(struct case_def *)&session_typed_case};
+	const struct program program = {cases, 1};
+	struct verdict_tally tally = {0};
+	struct error own = {0};
+	struct session *session = calloc(1, sizeof(*session));
+	if (!session || !(session->kept = scope_new())) {
+		free(session);
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	session->by_hand = true;
+	session->executor = &session->own_executor;
+	*session->executor =
+	        (struct executor){.loop = loop, .timeline = timeline, .options = options, .phase = "shell", .keep_results = true};
+	int r = executor_begin(session->executor, &program, &own);
+	if (r == 0) {
+		*ret = session;
+		return 0;
+	}
+	r = executor_end(session->executor, r, &tally, &own);
+	scope_free(session->kept);
+	free(session);
+	if (err)
+		*err = own;
+	return r;
+}
+
+static void release(struct session *session)
+{
+	free(session->expected);
+	free(session->actual);
+	scope_free(session->kept);
+}
+
+void session_free(struct session *session, struct verdict_tally *ret)
+{
+	enum verdict verdict;
+	struct error none = {0};
+	if (!session)
+		return;
+	session_finish(session, &verdict, NULL);
+	(void)executor_end(session->executor, 0, &session->tally, &none);
+	*ret = session->tally;
+	release(session);
+	free(session);
+}
+
+void session_guide(struct step_context *context, const struct case_def *def, struct outcome *outcome)
+{
+	struct session session = {.executor = context->executor, .context = context, .guided = true, .def = def, .left_ns = def->timeout_ns};
+	const struct executor_options *options = context->executor->options;
+	struct error error = {0};
+	session.kept = scope_new();
+	session.breaks = calloc(def->setup.count + def->steps.count + 1, sizeof(*session.breaks));
+	context->executor->keep_results = true;
+	if (!session.kept || !session.breaks) {
+		error_set(&error, ERROR_BENCH, ENOMEM, "out of memory");
+		outcome_from_error(&session.outcome, &error);
+	} else if (session_run(&session, UINT32_MAX, &error) < 0 && (error.domain == ERROR_DUT || error.domain == ERROR_BENCH)) {
+		session.by_hand = true;
+		options->on_failure(&session, options->on_failure_context);
+	}
+	*outcome = session.outcome;
+	session.outcome = (struct outcome){0};
+	forget_case(&session);
+	release(&session);
+}
+
+/* ---- steps ---- */
+
+static void keep_check(struct session *session)
+{
+	free(session->expected);
+	free(session->actual);
+	session->expected = session->context->expected ? strdup(session->context->expected) : NULL;
+	session->actual = session->context->actual ? strdup(session->context->actual) : NULL;
+}
+
+static void forget_results(struct session *session)
+{
+	value_free(session->executor->kept_results);
+	session->executor->kept_results = NULL;
+}
+
+/* One step of the outermost level, whoever wrote it. */
+static int run_step(struct session *session, const struct step_call *call, const char *phase, int64_t time_ns, struct error *err)
+{
+	struct step_context *context = session->context;
+	forget_results(session);
+	session->executor->phase = phase;
+	context->deadline_ns = loop_now_ns() + time_ns;
+	int r = call_run(context, call, err);
+	keep_check(session);
+	if (r < 0 && err->domain == ERROR_BENCH)
+		session->executor->rig_suspect = true;
+	return r;
+}
+
+/* The first failure is the case's. */
+static void take_failure(struct session *session, const struct error *error)
+{
+	if (session->outcome.verdict == VERDICT_PASS)
+		outcome_take(&session->outcome, session->context, error);
+}
+
+int session_type(struct session *session, const struct step_call *call, struct error *err)
+{
+	struct error own = {0};
+	int r = session_ready(session, &own);
+	if (r == 0) {
+		r = run_step(session, call, "shell", TYPED_NS, &own);
+		/* What is typed beside a case is a look at it, and no part of it; a slip of the pen is nobody's fault. */
+		if (r < 0 && is_typed_case(session) && (own.domain == ERROR_DUT || own.domain == ERROR_BENCH))
+			take_failure(session, &own);
+	}
+	if (r < 0 && err)
+		*err = own;
+	return r;
+}
+
+void session_typed_prefix(struct session *session, char *buffer, size_t size)
+{
+	snprintf(buffer, size, "%s/shell/%u", session->def ? session->def->id : session_typed_case.id, ++session->typed);
+}
+
+const struct value *session_results(const struct session *session)
+{
+	return session->executor->kept_results;
+}
+
+void session_failed_check(const struct session *session, const char **ret_expected, const char **ret_actual)
+{
+	*ret_expected = session->expected;
+	*ret_actual = session->actual;
+}
+
+struct scope *session_scope(struct session *session)
+{
+	return session->context ? session->context->scope : session->kept;
+}
+
+struct rig *session_rig(const struct session *session)
+{
+	return session->executor->rig;
+}
+
+int session_set(struct session *session, const char *name, struct value *stolen)
+{
+	struct value *copy = session->context ? value_copy(stolen) : NULL;
+	int r = scope_set(session->kept, name, stolen);
+	if (r == 0 && session->context)
+		return scope_set(session->context->scope, name, copy);
+	value_free(copy);
+	return r;
+}
+
+/* ---- a case, step by step ---- */
+
+bool session_guided(const struct session *session)
+{
+	return session->guided;
+}
+
+const struct case_def *session_case(const struct session *session)
+{
+	return session->context && !is_typed_case(session) ? session->def : NULL;
+}
+
+unsigned session_step_count(const struct session *session)
+{
+	return session->def ? session->def->setup.count + session->def->steps.count : 0;
+}
+
+const struct step_call *session_step_at(const struct session *session, unsigned index)
+{
+	const struct case_def *def = session->def;
+	if (index >= session_step_count(session))
+		return NULL;
+	return index < def->setup.count ? def->setup.calls[index] : def->steps.calls[index - def->setup.count];
+}
+
+unsigned session_position(const struct session *session)
+{
+	return session->position;
+}
+
+enum session_state session_state(const struct session *session)
+{
+	if (!session_case(session))
+		return SESSION_FREE;
+	if (session->position >= session_step_count(session))
+		return SESSION_DONE;
+	return session->failed ? SESSION_FAILED : SESSION_READY;
+}
+
+static int run_at_position(struct session *session, struct error *err)
+{
+	const struct step_call *call = session_step_at(session, session->position);
+	struct error own = {0};
+	if (!call)
+		return error_set(err, ERROR_USAGE, ENOENT, session_case(session) ? "the case has no step left" : "no case is loaded");
+	const char *phase = session->position < session->def->setup.count ? "setup" : "steps";
+	int64_t begin_ns = loop_now_ns();
+	int r = run_step(session, call, phase, session->left_ns, &own);
+	session->left_ns -= loop_now_ns() - begin_ns;
+	session->failed = r < 0;
+	if (r == 0) {
+		session->position++;
+		return 0;
+	}
+	/* Whoever looks at a failure goes on with fresh time. */
+	session->left_ns = session->def->timeout_ns;
+	if (own.domain != ERROR_OPERATOR || !session->by_hand)
+		take_failure(session, &own);
+	if (err)
+		*err = own;
+	return r;
+}
+
+int session_next(struct session *session, struct error *err)
+{
+	if (session->failed) {
+		session->failed = false;
+		session->skipped = true;
+		session->position++;
+	}
+	return run_at_position(session, err);
+}
+
+int session_retry(struct session *session, struct error *err)
+{
+	if (!session->failed)
+		return error_set(err, ERROR_USAGE, ENOENT, "no step has failed");
+	return run_at_position(session, err);
+}
+
+int session_run(struct session *session, unsigned until, struct error *err)
+{
+	int r = 0;
+	/* The first step runs in any case: one stands at its break point, or on what failed. */
+	if (session->failed && session->position + 1 >= session_step_count(session)) {
+		session->failed = false;
+		session->skipped = true;
+		session->position++;
+		return 0;
+	}
+	do {
+		r = session_next(session, err);
+	} while (r == 0 && session->position < session_step_count(session) && session->position != until && !session->breaks[session->position]);
+	return r;
+}
+
+bool session_break(struct session *session, unsigned index)
+{
+	if (!session->breaks || index >= session_step_count(session))
+		return false;
+	session->breaks[index] = !session->breaks[index];
+	return session->breaks[index];
+}
+
+bool session_breaks_at(const struct session *session, unsigned index)
+{
+	return session->breaks && index < session_step_count(session) && session->breaks[index];
+}
+
+int session_always(struct session *session, struct error *err)
+{
+	int r = 0;
+	if (!session_case(session))
+		return error_set(err, ERROR_USAGE, ENOENT, "no case is loaded");
+	for (unsigned i = 0; i < session->def->always.count; i++) {
+		struct error own = {0};
+		int failed = run_step(session, session->def->always.calls[i], "always", session->def->always_timeout_ns, &own);
+		if (failed == 0)
+			continue;
+		if (r == 0 && err)
+			*err = own;
+		r = r ? r : failed;
+		if (own.domain == ERROR_OPERATOR)
+			break;
+	}
+	return r;
+}
+
+int session_check(struct session *session, struct error *err)
+{
+	struct step_context bare = {.loop = session->executor->loop, .timeline = session->executor->timeline, .rig = session->executor->rig};
+	return context_check(session->context ? session->context : &bare, err);
+}
