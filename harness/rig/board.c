@@ -101,9 +101,21 @@ static void stages_add(struct board_stages *stages, const char *stage)
 		snprintf(stages->names[stages->count++], sizeof(stages->names[0]), "%s", stage);
 }
 
+static void forget_stages(struct rig_board *board);
+
+/* A board of which only the console is seen: the first stage after others is a reset that nobody of the bench made. */
+static void see_reset(struct rig_board *board, const char *stage)
+{
+	if (!board->driver->external || board->stages.count == 0 || strcmp(stage, rig_stage_names[0]))
+		return;
+	forget_stages(board);
+	timeline_emit_now(board->rig->timeline, board->channel, "reset", json_pack("{s:s}", "kind", "unknown"));
+}
+
 static void on_stage(const char *stage, void *context)
 {
 	struct rig_board *board = context;
+	see_reset(board, stage);
 	snprintf(board->stage, sizeof(board->stage), "%s", stage);
 	stages_add(&board->stages, stage);
 	stages_add(&board->shown, stage);
@@ -297,10 +309,37 @@ int rig_board_restore_params(struct rig_board *board, struct error *err)
 
 int rig_board_input(struct rig_board *board, const void *data, size_t length, struct error *err)
 {
-	int r = board->driver->input(board, data, length, err);
+	return rig_board_input_as(board, NULL, data, length, err);
+}
+
+int rig_board_input_as(struct rig_board *board, const void *owner, const void *data, size_t length, struct error *err)
+{
+	int r = console_may_write(board->console, owner, err);
+	if (r == 0)
+		r = board->driver->input(board, data, length, err);
 	if (r < 0)
 		error_prefix(err, "%s", board->role);
 	return r;
+}
+
+int rig_board_set_lines(struct rig_board *board, int rts, int dtr, struct error *err)
+{
+	int r = board->driver->lines ? board->driver->lines(board, rts, dtr, err)
+	                             : error_set(err, ERROR_BENCH, EOPNOTSUPP, "the driver %s has no RTS and DTR", board->driver->name);
+	if (r < 0)
+		error_prefix(err, "%s", board->role);
+	return r;
+}
+
+bool rig_board_hint(struct rig_board *board, char *ret, size_t size)
+{
+	ret[0] = '\0';
+	return board->driver->hint && board->driver->hint(board, ret, size);
+}
+
+struct console *rig_board_console(struct rig_board *board)
+{
+	return board->console;
 }
 
 bool rig_board_powered(const struct rig_board *board)

@@ -27,6 +27,14 @@ struct console {
 	int64_t second_ns; /* begin of the second in which lines are counted */
 	unsigned lines, busiest, dropped;
 	bool flooded;
+	struct console_health health;
+	struct reader {
+		console_reader read; /* NULL: removed while readers were being told */
+		void *context;
+	} *readers;
+	unsigned reader_count, telling;
+	const void *owner; /* who writes; NULL: nobody took it */
+	char *owner_name;
 	struct budget {
 		int64_t filled_ns;
 		double left; /* lines */
@@ -164,6 +172,7 @@ void console_calm(struct console *console)
 {
 	console->flooded = false;
 	console->busiest = 0;
+	console->health = (struct console_health){0};
 }
 
 /* "k=v" fields: decimal numbers become integers, everything else stays text. */
@@ -195,6 +204,7 @@ static void marker(struct console *console, const char *text, struct instant at)
 		return;
 	}
 	json_incref(data);
+	console->health.markers++;
 	if (console->on_stage)
 		console->on_stage(stage, console->context);
 	timeline_emit(console->timeline, at, console->channel, "boot.stage", data);
@@ -280,10 +290,34 @@ static void write_raw(struct console *console, const void *data, size_t length)
 	           : json_sprintf("console-%s.log reached %u bytes; nothing more is written to it", console->board, CONSOLE_RAW_BYTES));
 }
 
+static void examine(struct console *console, const uint8_t *data, size_t length)
+{
+	console->health.bytes += length;
+	for (size_t i = 0; i < length; i++)
+		if ((data[i] < 0x20 && !memchr("\t\r\n\b\x1b", data[i], 5)) || data[i] >= 0x7F)
+			console->health.invalid++;
+}
+
+static void tell_readers(struct console *console, const void *data, size_t length, struct instant at)
+{
+	console->telling++;
+	for (unsigned i = 0; i < console->reader_count; i++)
+		if (console->readers[i].read)
+			console->readers[i].read(data, length, at, console->readers[i].context);
+	if (--console->telling > 0)
+		return;
+	unsigned kept = 0;
+	for (unsigned i = 0; i < console->reader_count; i++)
+		if (console->readers[i].read)
+			console->readers[kept++] = console->readers[i];
+	console->reader_count = kept;
+}
+
 void console_bytes(struct console *console, const void *data, size_t length, struct instant at)
 {
 	const char *p = data;
 	write_raw(console, data, length);
+	examine(console, data, length);
 	console->last = at;
 	for (size_t i = 0; i < length; i++) {
 		if (p[i] == '\n') {
@@ -294,6 +328,7 @@ void console_bytes(struct console *console, const void *data, size_t length, str
 		if (console->length == sizeof(console->line))
 			split_line(console, at);
 	}
+	tell_readers(console, data, length, at);
 }
 
 void console_free(struct console *console)
@@ -306,7 +341,67 @@ void console_free(struct console *console)
 		flush_dropped(console);
 	if (console->raw_fd > 0)
 		close(console->raw_fd);
+	free(console->readers);
+	free(console->owner_name);
 	free(console->board);
 	free(console->channel);
 	free(console);
+}
+
+/* ---- readers and the writer ---- */
+
+int console_add_reader(struct console *console, console_reader read, void *context, struct error *err)
+{
+	struct reader *readers = realloc(console->readers, (console->reader_count + 1) * sizeof(*readers));
+	if (!readers)
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	console->readers = readers;
+	readers[console->reader_count++] = (struct reader){read, context};
+	return 0;
+}
+
+void console_remove_reader(struct console *console, console_reader read, void *context)
+{
+	for (unsigned i = 0; i < console->reader_count; i++) {
+		struct reader *reader = &console->readers[i];
+		if (reader->read != read || reader->context != context)
+			continue;
+		if (console->telling)
+			reader->read = NULL; /* swept when all were told */
+		else
+			memmove(reader, reader + 1, (--console->reader_count - i) * sizeof(*reader));
+		return;
+	}
+}
+
+int console_may_write(const struct console *console, const void *owner, struct error *err)
+{
+	if (!console->owner || console->owner == owner)
+		return 0;
+	return error_set(err, ERROR_BENCH, EBUSY, "the console of %s is written to by %s", console->board, console->owner_name);
+}
+
+int console_take(struct console *console, const void *owner, const char *who, struct error *err)
+{
+	int r = console_may_write(console, owner, err);
+	if (r < 0)
+		return r;
+	char *name = strdup(who);
+	if (!name)
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	free(console->owner_name);
+	console->owner_name = name;
+	console->owner = owner;
+	return 0;
+}
+
+void console_release(struct console *console, const void *owner)
+{
+	if (console->owner == owner)
+		console->owner = NULL;
+}
+
+void console_health_read(const struct console *console, struct console_health *ret)
+{
+	*ret = console->health;
 }

@@ -5,8 +5,9 @@
 
 static const struct board_driver *const drivers[] = {
         &driver_vboard,
+        &driver_board,
 };
-const char *const board_driver_names[] = {"vboard", NULL};
+const char *const board_driver_names[] = {"vboard", "board", NULL};
 /* `relay`: the tap of the virtual rack. `veth`: watched on a device of a network namespace. */
 const char *const link_driver_names[] = {"relay", "veth", NULL};
 static const struct bus_driver *const bus_drivers[] = {

@@ -41,6 +41,13 @@ struct board_driver {
 	int (*hold)(struct rig_board *, bool on, int64_t deadline_ns, struct error *err);
 	int (*set_param)(struct rig_board *, const char *name, const char *value_or_null, struct error *err);
 	int (*input)(struct rig_board *, const void *data, size_t length, struct error *err);
+	/* RTS and DTR of the console's port, negative: as it is. NULL: it has none. */
+	int (*lines)(struct rig_board *, int rts, int dtr, struct error *err);
+	/* What the bench itself may have to do with a boot that is missed, "" for nothing; true: it is its fault. May be NULL. */
+	bool (*hint)(struct rig_board *, char *ret, size_t size);
+	/* The board is no program of the harness: its endpoints are its own, its resets show only on its console, and the role has
+	 * `power:`, `console:` and `reset:`. */
+	bool external;
 	/* -errno when the driver can no longer do its work (ERROR_BENCH). */
 	int (*alive)(const struct rig_board *, struct error *err);
 	const struct board_flash_driver *flash; /* NULL: no way to the flash but the product's */
@@ -67,7 +74,7 @@ extern const char *const link_driver_names[];
 extern const char *const bus_driver_names[];
 const struct bus_driver *bus_driver_find(const char *name);
 
-extern const struct board_driver driver_vboard;
+extern const struct board_driver driver_vboard, driver_board;
 extern const struct bus_driver driver_vbus, driver_socketcan, driver_cannelloni_udp, driver_cannelloni_tcp, driver_udp_multicast;
 
 #endif

@@ -82,6 +82,8 @@ static int endpoints_free(const struct value *root, struct error *err)
 	int r = 0;
 	for (unsigned i = 0; r == 0 && i < roles->map.count; i++) {
 		const struct value_entry *role = &roles->map.entries[i];
+		if (board_driver_find(map_text(role->value, "driver"))->external)
+			continue;
 		r = endpoint_free(role->value, role->key, "udp", SOCK_DGRAM, err);
 		if (r == 0)
 			r = endpoint_free(role->value, role->key, "plain", SOCK_STREAM, err);

@@ -19,6 +19,17 @@ const char *map_text(const struct value *map, const char *key)
 	return value && value->type == VALUE_TEXT ? value->text : NULL;
 }
 
+/* Keys that only a board of parts has. */
+static int check_parts(const struct board_driver *driver, const struct value *role, struct error *err)
+{
+	static const char *const parts[] = {"power", "console", "reset"};
+	for (size_t i = 0; !driver->external && i < sizeof(parts) / sizeof(*parts); i++)
+		if (value_get(role, parts[i]))
+			return error_set_place(err, ERROR_USAGE, EINVAL, value_get(role, parts[i])->place,
+			                       "`%s` is for boards with driver board, not %s", parts[i], driver->name);
+	return 0;
+}
+
 static int check_drivers(const struct value *roles, struct error *err)
 {
 	if (roles->map.count == 0)
@@ -29,7 +40,9 @@ static int check_drivers(const struct value *roles, struct error *err)
 			return error_set_place(err, ERROR_USAGE, EINVAL, entry->key_place,
 			                       "`tester` cannot be a role: it is the harness itself");
 		const struct board_driver *driver = board_driver_find(map_text(entry->value, "driver"));
-		int r = driver ? driver->check(entry->value, err) : -EINVAL;
+		int r = driver ? check_parts(driver, entry->value, err) : -EINVAL;
+		if (r == 0)
+			r = driver->check(entry->value, err);
 		if (r == 0)
 			r = board_params_check(driver->params, value_get(entry->value, "params"), err);
 		if (r < 0)

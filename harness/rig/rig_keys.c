@@ -47,6 +47,9 @@ static const struct rig_key role_keys[] = {
         {"networks", RIG_KEY_SCALARS, .doc = "With `network: netns`: the networks the node is plugged into, NAME: ADDRESS/PREFIX."},
         {"last_stage", RIG_KEY_TEXT,
          .doc = "Boot stage at which the board counts as booted; default `activated` for a client of a link, else `server`."},
+        {"power", RIG_KEY_MAP, .keys = rig_power_keys, .doc = "What switches its power (board; docs/reference/power.md)."},
+        {"console", RIG_KEY_MAP, .keys = rig_console_keys, .doc = "What its console is connected by (board)."},
+        {"reset", RIG_KEY_MAP, .keys = rig_reset_keys, .doc = "What resets it (board); without it a power cycle."},
         {"params", RIG_KEY_SCALARS, .doc = "Board parameters (docs/reference/virtual-board.md)."},
         {"objects", RIG_KEY_SCALARS, .doc = "Objects of the board, NAME: FILE, relative to the rig file."},
         {"profile", RIG_KEY_SCALARS, .doc = "Further values for ${rig.ROLE.NAME}."},
@@ -246,6 +249,8 @@ static int check_one(const struct value *value, const struct rig_key *key, struc
 		return value->type == VALUE_BOOL ? 0 : wrong_type(value, key->name, "true or false", err);
 	case RIG_KEY_HEX6:
 		return check_hex6(value, key, err);
+	case RIG_KEY_NAME:
+		return value->type == VALUE_INTEGER ? 0 : check_text(value, key, err);
 	case RIG_KEY_LIST:
 		return check_list(value, key, err);
 	case RIG_KEY_SCALARS:
@@ -318,6 +323,8 @@ static json_t *key_schema(const struct rig_key *key)
 		                    : json_pack("{s:s}", "type", "integer");
 	case RIG_KEY_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
+	case RIG_KEY_NAME:
+		return json_pack("{s:[s,s]}", "type", "string", "integer");
 	case RIG_KEY_LIST:
 		return json_pack("{s:s,s:{s:s}}", "type", "array", "items", "type", "string");
 	case RIG_KEY_SCALARS:

@@ -14,6 +14,7 @@ enum rig_key_kind {
 	RIG_KEY_ADDRESS,  /* IPv4 address */
 	RIG_KEY_ENDPOINT, /* IPv4 address:port */
 	RIG_KEY_HEX6,     /* six bytes */
+	RIG_KEY_NAME,     /* text, or a number */
 	RIG_KEY_LIST,     /* of texts */
 	RIG_KEY_SCALARS,  /* map of free names to scalars */
 	RIG_KEY_MAP,      /* map with the keys of `keys` */
@@ -35,6 +36,10 @@ const struct rig_key *rig_keys(void);
 /* Checks a map against a table: unknown keys (with a suggestion), missing ones, types, ranges. ERROR_USAGE with place.
  * Texts are checked as if `${rack}` were 1. */
 int rig_keys_check(const struct value *map, const struct rig_key *keys, const char *what, struct error *err) WARN_UNUSED;
+/* That a map has `driver` and else only the keys (NULL-terminated) that this driver knows. ERROR_USAGE with place. */
+int rig_keys_of_driver(const struct value *map, const char *driver, const char *const *keys, struct error *err) WARN_UNUSED;
+/* A role's `power:`, `console:` and `reset:`. */
+extern const struct rig_key rig_power_keys[], rig_console_keys[], rig_reset_keys[];
 /* JSON Schema of a map with these keys. New reference. */
 json_t *rig_keys_schema(const struct rig_key *keys);
 

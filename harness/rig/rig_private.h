@@ -8,6 +8,7 @@
 #include "rig.h"
 
 struct network;
+struct supply;
 
 struct rig_file {
 	char *path, *directory;
@@ -26,6 +27,7 @@ struct rig_board {
 	const struct board_driver *driver;
 	void *state; /* the driver's */
 	struct console *console;
+	struct supply *supply; /* the driver's; NULL: its power is switched in another way */
 	struct value *params; /* as the rig file says: map of texts, expanded, with what the role's keys imply */
 	bool altered;         /* a case changed a parameter since rig_restore() */
 	bool powered, held, dead;

@@ -10,6 +10,9 @@
 #include "rig.h"
 
 struct supply;
+/* Keys of a role's `power:`; ERROR_USAGE with place. */
+int supply_check_map(const struct value *map, struct error *err) WARN_UNUSED;
+/* Reads the map and connects to nothing yet. `map` is borrowed. */
 int supply_open(struct supply **ret, struct rig *, const struct value *map, const char *channel, struct error *err) WARN_UNUSED;
 void supply_close(struct supply *); /* the output stays as it is unless the map says `off_at_end: true` */
 /* *ret_at: when it took effect, with the uncertainty of the way there. */
@@ -27,5 +30,16 @@ struct supply_level {
 int supply_profile(struct supply *, const struct supply_level *, size_t count, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 /* Reachable, the right device (`identity:` of the map in its *IDN?), no error in its queue. Changes nothing. */
 int supply_check(struct supply *, char *ret_identity, size_t size, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+
+/* Output off, voltage and current limit as the map says: the state in which a rig starts. */
+int supply_prepare(struct supply *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+/* ERROR_BENCH when the output went away by itself (seen where `measure_every` looks). Asks nothing of the device. */
+int supply_alive(const struct supply *, struct error *err) WARN_UNUSED;
+/* What is set now, mV and mA; 0: not known. */
+uint32_t supply_voltage(const struct supply *);
+uint32_t supply_limit(const struct supply *);
+const char *supply_driver_name(const struct supply *);
+/* Of a board; NULL: its power is not switched by a supply. Owned by the board. */
+struct supply *supply_of_board(struct rig_board *);
 
 #endif

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "../../base/suggest.h"
+#include "../../rig/console.h"
 #include "generic.h"
 
 /* A driver that does not do a plain action within this time is broken. */
@@ -169,8 +170,9 @@ int wait_ready(struct step_context *context, struct rig_board *board, const char
 	int r = step_wait(context, is_ready, &readiness, within_ns, err);
 	within_ns = loop_now_ns() - begin_ns;
 	const char *at = rig_board_stage(board);
-	char says[700];
+	char says[700], hint[256];
 	complaint(board, says, sizeof(says));
+	bool bench = rig_board_hint(board, hint, sizeof(hint));
 	if (r == 0 && rig_board_dead(board))
 		return step_check_failed(context, err, wanted, "the CPU ended", "board %s: its CPU ended by itself%s%s%s", role,
 		                         *at ? " after stage " : "", at, says);
@@ -181,6 +183,12 @@ int wait_ready(struct step_context *context, struct rig_board *board, const char
 		return r;
 	if (stage && !rig_board_knows_stage(board, stage))
 		return stage_unknown(board, stage, err);
+	/* What the bench could not read is not what the board did not do. */
+	if (bench)
+		return error_set(err, ERROR_BENCH, EILSEQ, "board %s: no boot stage could be read within %.3f s; %s", role,
+		                 (double)within_ns / 1e9, hint);
+	if (*hint)
+		snprintf(says + strlen(says), sizeof(says) - strlen(says), "; %s", hint);
 	if (!strcmp(at, wanted))
 		return step_check_failed(context, err, "connected", "not connected",
 		                         "board %s: its connection is down and did not come back within %.3f s%s", role,
