@@ -73,6 +73,14 @@ enum port_status port_object(const char *name, const uint8_t **ret_data, size_t 
 enum port_status port_nvm_read(uint32_t offset, uint8_t *buffer, size_t length);
 enum port_status port_nvm_write(uint32_t offset, const uint8_t *data, size_t length);
 
+/* ---- debug RAM (docs/reference/probe.md) ------------------------------------------------------------------------- */
+
+#define PORT_RAM_BEGIN 0x20000000u
+#define PORT_RAM_SIZE  0x10000u
+/* RAM that a debugger may write while the CPU runs or is held in reset: the bytes at an address of the chip, NULL when they do
+ * not lie in it. Kept over resets, 0 at power-on. */
+const volatile uint8_t *port_ram(uint32_t address, size_t length);
+
 /* ---- flash (docs/reference/flash.md, docs/reference/update.md) --------------------------------------------------- */
 
 #define PORT_FLASH_BURST     256u /* bytes of a PFLASH write burst; a page has 32 */

@@ -18,6 +18,7 @@
 static void report_dead(struct board *board, const char *exit)
 {
 	board->state = BOARD_DEAD;
+	board->halted = false;
 	board->ssw_end_ns = board->watchdog_ns = INSTANT_NEVER;
 	control_event(&board->control,
 	              json_pack("{s:s, s:I, s:s, s:s}", "event", "cpu", "t", (json_int_t)instant_ns(), "state", "dead", "exit", exit));
@@ -36,6 +37,7 @@ static void stop(struct board *board, enum board_state state)
 	board->frozen_ns = INSTANT_NEVER;
 	uart_close(&board->uart, &board->control);
 	board->state = state;
+	board->halted = false;
 	board->ssw_end_ns = board->watchdog_ns = INSTANT_NEVER;
 }
 
@@ -67,6 +69,7 @@ static void release(struct board *board, const char *reason)
 	board->release_ns = instant_ns();
 	board->ssw_end_ns = board->release_ns + straps_get_u32(&board->straps, "boot.ssw_ms", 10) * MS;
 	board->state = BOARD_SSW;
+	board->ssw_told = false;
 	board_flash_reset(board);
 }
 
@@ -74,6 +77,7 @@ static void lose_power(struct board *board)
 {
 	board->powered = false;
 	board_flash_power_off(board);
+	debug_memory_power_off(board);
 }
 
 /* Nobody has asked for it, so nobody has seen to it yet that the system under this process tells no other board of its end,
@@ -134,13 +138,23 @@ int board_reset(struct board *board, const char *kind, uint64_t *ret_t_ns, char 
 	return 0;
 }
 
-int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
+static int hold(struct board *board, enum board_hold_line line, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
 {
+	unsigned lines = on ? board->hold_lines | line : board->hold_lines & ~(unsigned)line;
 	*ret_t_ns = instant_ns();
+	if (on && board->held) {
+		board->hold_lines = lines;
+		return 0;
+	}
 	if (on) {
+		board->hold_lines = lines;
 		board->held = true;
 		if (board->powered)
 			stop(board, BOARD_HELD);
+		return 0;
+	}
+	if (lines) {
+		board->hold_lines = lines;
 		return 0;
 	}
 	if (board->held && board->powered) {
@@ -151,8 +165,20 @@ int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, si
 		board_report_reset(board, fresh ? "power" : "external");
 		*ret_t_ns = board->release_ns;
 	}
+	board->hold_lines = 0;
 	board->held = false;
 	return 0;
+}
+
+int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size)
+{
+	return hold(board, BOARD_HOLD_CONTROL, on, ret_t_ns, error, error_size);
+}
+
+int board_srst(struct board *board, bool on, char *error, size_t error_size)
+{
+	uint64_t t_ns;
+	return hold(board, BOARD_HOLD_SRST, on, &t_ns, error, error_size);
 }
 
 /* A connection to each bus that the board is wired to. A bus that is not there is no reason not to boot: the firmware
@@ -188,6 +214,8 @@ static void set_facts(struct board *board)
 	straps_set(&board->straps, "reset.time_ns", text);
 	snprintf(text, sizeof text, "%u", board->boots);
 	straps_set(&board->straps, "reset.boot", text);
+	snprintf(text, sizeof text, "%d", CPU_RAM);
+	straps_set(&board->straps, "ram.fd", text);
 }
 
 static void open_objects(const struct board *board, struct cpu_start *start)
@@ -201,7 +229,7 @@ static void open_objects(const struct board *board, struct cpu_start *start)
 
 static void start_cpu(struct board *board, int program)
 {
-	struct cpu_start start = {.program = program, .netns = board->netns, .nvm = board->nvm};
+	struct cpu_start start = {.program = program, .netns = board->netns, .nvm = board->nvm, .ram = board->debug.ram_fd};
 	uint32_t baud = straps_get_u32(&board->straps, "console.baud", 921600);
 	set_facts(board);
 	open_can(board, &start);
@@ -235,13 +263,14 @@ static void arm_watchdog(struct board *board, uint64_t now_ns)
 {
 	uint32_t watchdog_ms = straps_get_u32(&board->straps, "watchdog.ms", 0);
 	board->watchdog_ns = watchdog_ms ? now_ns + watchdog_ms * MS : INSTANT_NEVER;
+	if (board->halted) { /* it stands still with its CPU, which had kicked it before */
+		board->watchdog_left_ns = watchdog_ms ? watchdog_ms * MS : INSTANT_NEVER;
+		board->watchdog_ns = INSTANT_NEVER;
+	}
 }
 
-/* What the SSW does with the flash. An application reset, which the watchdog's is too, leaves the map as it is. */
 static void boot_from_flash(struct board *board)
 {
-	if (strcmp(board->reason, "application") != 0 && strcmp(board->reason, "watchdog") != 0)
-		board_flash_map(board);
 	int program = board_flash_bootloader(board, board->cpu.exit, sizeof board->cpu.exit);
 	if (program < 0) {
 		report_dead(board, board->cpu.exit);
@@ -251,17 +280,29 @@ static void boot_from_flash(struct board *board)
 	close(program);
 }
 
-static void end_ssw(struct board *board, uint64_t now_ns)
+/* What the SSW does, once a reset. An application reset, which the watchdog's is too, leaves the map as it is. */
+static void tell_ssw(struct board *board, uint64_t now_ns)
 {
 	char line[96];
+	int length = snprintf(line, sizeof line, "@boot stage=ssw t_us=%" PRIu64 " boot=%u reason=%s\r\n",
+	                      (now_ns - board->release_ns) / 1000, board->boots, board->reason);
+	control_event_console(&board->control, now_ns, (const uint8_t *)line, (size_t)length);
+	if (strcmp(board->reason, "application") != 0 && strcmp(board->reason, "watchdog") != 0)
+		board_flash_map(board);
+	board->ssw_told = true;
+}
+
+static void end_ssw(struct board *board, uint64_t now_ns)
+{
 	if (board->flash.next_ns != INSTANT_NEVER) { /* a command goes on: the flash cannot be read before its end */
 		board->ssw_end_ns = board->flash.next_ns;
 		return;
 	}
-	int length = snprintf(line, sizeof line, "@boot stage=ssw t_us=%" PRIu64 " boot=%u reason=%s\r\n",
-	                      (now_ns - board->release_ns) / 1000, board->boots, board->reason);
 	board->ssw_end_ns = INSTANT_NEVER;
-	control_event_console(&board->control, now_ns, (const uint8_t *)line, (size_t)length);
+	if (!board->ssw_told)
+		tell_ssw(board, now_ns);
+	if (board->halted)
+		return; /* before the first instruction */
 	boot_from_flash(board);
 	if (board->state == BOARD_RUNNING)
 		arm_watchdog(board, now_ns);
@@ -276,6 +317,28 @@ static void reset_self(struct board *board, const char *kind)
 		stop(board, BOARD_DEAD);
 		snprintf(board->cpu.exit, sizeof board->cpu.exit, "%s", error);
 		report_dead(board, board->cpu.exit);
+	}
+}
+
+void board_halt(struct board *board, bool on)
+{
+	uint64_t now_ns = instant_ns();
+	if (board->halted == on)
+		return;
+	board->halted = on;
+	if (board->state == BOARD_SSW && !on && board->ssw_told)
+		board->ssw_end_ns = now_ns;
+	if (board->state != BOARD_RUNNING)
+		return;
+	if (on) {
+		cpu_halt(&board->cpu);
+		board->watchdog_left_ns = board->watchdog_ns;
+		board->watchdog_ns = INSTANT_NEVER;
+		if (board->watchdog_left_ns != INSTANT_NEVER)
+			board->watchdog_left_ns = board->watchdog_left_ns > now_ns ? board->watchdog_left_ns - now_ns : 0;
+	} else {
+		board->watchdog_ns = board->watchdog_left_ns == INSTANT_NEVER ? INSTANT_NEVER : now_ns + board->watchdog_left_ns;
+		cpu_resume(&board->cpu);
 	}
 }
 

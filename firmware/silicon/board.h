@@ -6,10 +6,12 @@
 #include "board_flash.h"
 #include "control.h"
 #include "cpu.h"
+#include "debug_memory.h"
 #include "image.h"
 #include "straps.h"
 #include "uart.h"
 
+enum board_hold_line { BOARD_HOLD_CONTROL = 1, BOARD_HOLD_SRST = 2 };
 enum board_state { BOARD_OFF, BOARD_HELD, BOARD_SSW, BOARD_RUNNING, BOARD_DEAD };
 
 struct board {
@@ -22,13 +24,18 @@ struct board {
 	struct uart uart;
 	enum board_state state;
 	bool powered, held;
-	bool fresh; /* powered, but not yet released from reset */
+	unsigned hold_lines; /* who holds it in reset: bits of enum board_hold_line */
+	bool halted;         /* the debugger wants the CPU to stand still */
+	bool ssw_told;       /* the SSW has done its work since the last reset */
+	bool fresh;          /* powered, but not yet released from reset */
 	unsigned boots;
-	const char *reason;   /* of the reset under way, as the firmware knows it */
-	uint64_t release_ns;  /* the moment reset was released */
-	uint64_t ssw_end_ns;  /* INSTANT_NEVER outside the SSW */
-	uint64_t watchdog_ns; /* when it bites, INSTANT_NEVER without */
-	uint64_t frozen_ns;   /* when a CPU that lost its power is ended, INSTANT_NEVER without */
+	const char *reason;        /* of the reset under way, as the firmware knows it */
+	uint64_t release_ns;       /* the moment reset was released */
+	uint64_t ssw_end_ns;       /* INSTANT_NEVER outside the SSW */
+	uint64_t watchdog_ns;      /* when it bites, INSTANT_NEVER without */
+	uint64_t frozen_ns;        /* when a CPU that lost its power is ended, INSTANT_NEVER without */
+	uint64_t watchdog_left_ns; /* of a halted CPU's watchdog, INSTANT_NEVER without */
+	struct debug_memory debug;
 	struct control control;
 };
 
@@ -37,6 +44,11 @@ struct board {
 int board_power(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size);
 int board_reset(struct board *board, const char *kind, uint64_t *ret_t_ns, char *error, size_t error_size);
 int board_hold(struct board *board, bool on, uint64_t *ret_t_ns, char *error, size_t error_size);
+
+/* The same by a line of the debug connector; the board is held as long as anyone holds it. */
+int board_srst(struct board *board, bool on, char *error, size_t error_size);
+/* The debugger halts the CPU, or lets it go on. A reset forgets it; what is halted before its first instruction begins when it may. */
+void board_halt(struct board *board, bool on);
 
 /* The event of the newest release from reset. */
 void board_report_reset(struct board *board, const char *kind);

@@ -386,7 +386,7 @@ static bool in_data(const struct board *board, uint32_t address)
 	return address >= g->data_address && address - g->data_address < g->data_size;
 }
 
-static enum flash_status command(struct board *board, const struct board_wire_ask *ask)
+static enum flash_status command(struct board *board, enum board_flash_user user, const struct board_wire_ask *ask)
 {
 	struct board_flash *f = &board->flash;
 	const bool erase = ask->request == BOARD_WIRE_ERASE;
@@ -398,19 +398,30 @@ static enum flash_status command(struct board *board, const struct board_wire_as
 		return FLASH_BUSY;
 	struct board_flash_work before = *work;
 	uint64_t begin_ns = begin_of(board, work, ask);
-	*work = (struct board_flash_work){
-	        true, f->application, kind, ask->address, (uint32_t)length, ask->length, flash_operations(f->flash), begin_ns, begin_ns};
+	*work = (struct board_flash_work){true,     user,    kind, ask->address, (uint32_t)length, ask->length, flash_operations(f->flash),
+	                                  begin_ns, begin_ns};
 	board_cut_command(board, kind, ask->address);
 	enum flash_status status = erase ? flash_erase(f->flash, ask->address, ask->length, begin_ns)
 	                                 : flash_program(f->flash, ask->address, ask->data, ask->length, begin_ns);
 	if (status == FLASH_OK || f->cut.hit) {
-		f->begun_ns = begin_ns;
-		f->changed = f->changed || f->application || !in_data(board, ask->address);
+		if (user != BOARD_FLASH_DEBUGGER) /* which is nothing that the CPU reckons from */
+			f->begun_ns = begin_ns;
+		f->changed = f->changed || user != BOARD_FLASH_BOOTLOADER || !in_data(board, ask->address);
 		return status;
 	}
 	*work = before;
 	board_cut_refused(board);
-	board_flash_refused(board, kind, ask->address, (uint32_t)length, status);
+	board_flash_refused(board, user, kind, ask->address, (uint32_t)length, status);
+	return status;
+}
+
+enum flash_status board_flash_debug(struct board *board, const struct board_wire_ask *ask)
+{
+	if (!advance(board, instant_ns()))
+		return FLASH_BUSY;
+	enum flash_status status = command(board, BOARD_FLASH_DEBUGGER, ask);
+	if (!board_cut_after(board))
+		advance(board, instant_ns());
 	return status;
 }
 
@@ -466,7 +477,7 @@ static size_t obey(struct board *board, const struct board_wire_ask *ask, struct
 		return answer->status == FLASH_OK ? ask->length : 0;
 	case BOARD_WIRE_ERASE:
 	case BOARD_WIRE_PROGRAM:
-		answer->status = command(board, ask);
+		answer->status = command(board, board->flash.application ? BOARD_FLASH_APPLICATION : BOARD_FLASH_BOOTLOADER, ask);
 		return 0;
 	case BOARD_WIRE_RESULT:
 		answer->status = flash_result(board->flash.flash, ask->address);

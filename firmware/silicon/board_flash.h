@@ -18,9 +18,12 @@
 
 struct board;
 
+enum board_flash_user { BOARD_FLASH_BOOTLOADER, BOARD_FLASH_APPLICATION, BOARD_FLASH_DEBUGGER };
+
 /* A command under way. */
 struct board_flash_work {
-	bool busy, application;
+	bool busy;
+	enum board_flash_user user;
 	enum flash_kind kind;
 	uint32_t address, length, sectors;
 	uint64_t operation, begin_ns, end_ns;
@@ -28,7 +31,7 @@ struct board_flash_work {
 
 /* Programs of consecutive addresses that are told in one event. */
 struct board_flash_run {
-	bool application;
+	enum board_flash_user user;
 	uint32_t address, length, count;
 	uint64_t operation, begin_ns, end_ns;
 };
@@ -91,6 +94,9 @@ void board_flash_serve(struct board *board);
 enum flash_status board_flash_read(struct board *board, uint32_t address, uint8_t *buffer, size_t length);
 /* Every byte of a mapped range in a sealed memfd that can be run; *ret_fd only with FLASH_OK. */
 enum flash_status board_flash_fetch(struct board *board, uint32_t address, uint32_t length, int *ret_fd);
+struct board_wire_ask;
+/* An erase or program command of the debugger: its end is flash_result()'s. */
+enum flash_status board_flash_debug(struct board *board, const struct board_wire_ask *ask);
 unsigned board_flash_area(const struct board *board, uint32_t address);
 const char *board_flash_status_name(enum flash_status status);
 /* Tells the runs of programs so far. */
@@ -100,7 +106,8 @@ void board_flash_tell(struct board *board);
 void board_flash_watch(void *context, const struct flash_operation *operation);
 void board_flash_watch_end(void *context, const struct flash_operation *operation);
 void board_flash_ended(struct board *board, unsigned area, const char *status, uint64_t now_ns);
-void board_flash_refused(struct board *board, enum flash_kind kind, uint32_t address, uint32_t length, enum flash_status status);
+void board_flash_refused(struct board *board, enum board_flash_user user, enum flash_kind kind, uint32_t address, uint32_t length,
+                         enum flash_status status);
 uint64_t board_flash_tell_ns(const struct board *board);
 
 /* Parts of board_cut.c: a command is about to begin, did not begin, an operation has begun, has ended. */

@@ -15,9 +15,10 @@ const char *board_flash_status_name(enum flash_status status)
 	return (size_t)status < sizeof names / sizeof *names ? names[status] : "?";
 }
 
-static const char *who(bool application)
+static const char *who(enum board_flash_user user)
 {
-	return application ? "application" : "bootloader";
+	static const char *const names[] = {"bootloader", "application", "debugger"};
+	return names[user];
 }
 
 static void tell_run(struct board *board, struct board_flash_run *run, const char *status)
@@ -27,7 +28,7 @@ static void tell_run(struct board *board, struct board_flash_run *run, const cha
 		              json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:i, s:s, s:I, s:s}", "event", "flash", "t",
 		                        (json_int_t)run->begin_ns, "op", (json_int_t)run->operation, "kind", "program", "address",
 		                        (json_int_t)run->address, "length", (json_int_t)run->length, "count", (int)run->count, "status",
-		                        status, "duration", (json_int_t)(run->end_ns - run->begin_ns), "by", who(run->application)));
+		                        status, "duration", (json_int_t)(run->end_ns - run->begin_ns), "by", who(run->user)));
 	run->count = 0;
 }
 
@@ -36,18 +37,17 @@ static void tell_erase(struct board *board, const struct board_flash_work *work,
 	control_event(&board->control, json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:I, s:s}", "event", "flash", "t",
 	                                         (json_int_t)work->begin_ns, "op", (json_int_t)work->operation, "kind", "erase", "address",
 	                                         (json_int_t)work->address, "sectors", (json_int_t)work->sectors, "status", status,
-	                                         "duration", (json_int_t)(work->end_ns - work->begin_ns), "by", who(work->application)));
+	                                         "duration", (json_int_t)(work->end_ns - work->begin_ns), "by", who(work->user)));
 }
 
 static void add_program(struct board *board, unsigned area, const struct board_flash_work *work, const char *status)
 {
 	struct board_flash_run *run = &board->flash.run[area];
 	bool good = strcmp(status, "ok") == 0;
-	if (run->count &&
-	    (work->address != run->address + run->length || work->application != run->application || run->length >= RUN_BYTES || !good))
+	if (run->count && (work->address != run->address + run->length || work->user != run->user || run->length >= RUN_BYTES || !good))
 		tell_run(board, run, "ok");
 	if (run->count == 0)
-		*run = (struct board_flash_run){.application = work->application,
+		*run = (struct board_flash_run){.user = work->user,
 		                                .address = work->address,
 		                                .operation = work->operation,
 		                                .begin_ns = work->begin_ns,
@@ -73,7 +73,8 @@ void board_flash_ended(struct board *board, unsigned area, const char *status, u
 	tell_erase(board, work, status);
 }
 
-void board_flash_refused(struct board *board, enum flash_kind kind, uint32_t address, uint32_t length, enum flash_status status)
+void board_flash_refused(struct board *board, enum board_flash_user user, enum flash_kind kind, uint32_t address, uint32_t length,
+                         enum flash_status status)
 {
 	if (status == FLASH_BUSY)
 		return; /* who asks again and again is not news */
@@ -81,7 +82,7 @@ void board_flash_refused(struct board *board, enum flash_kind kind, uint32_t add
 	json_t *event = json_pack("{s:s, s:I, s:I, s:s, s:I, s:I, s:s, s:i, s:s}", "event", "flash", "t", (json_int_t)now_ns, "op",
 	                          (json_int_t)flash_operations(board->flash.flash), "kind", kind == FLASH_ERASE ? "erase" : "program",
 	                          "address", (json_int_t)address, "length", (json_int_t)length, "status", board_flash_status_name(status),
-	                          "duration", 0, "by", who(board->flash.application));
+	                          "duration", 0, "by", who(user));
 	control_event(&board->control, event);
 }
 

@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FD_COUNT   (CPU_FIRST_CAN + CPU_MAX_CAN)
+#define FD_COUNT   (CPU_RAM + 1)
 #define FD_ABOVE   64 /* where descriptors are parked while the low ones are laid out */
 #define STATUS_FD  (FD_ABOVE - 1)
 #define PROGRAM_FD (FD_ABOVE - 2)
@@ -89,6 +89,7 @@ static void layout_of(const struct cpu_start *start, int trace, int flash, int *
 		fds[CPU_FIRST_OBJECT + i] = start->objects[i];
 	for (int i = 0; i < CPU_MAX_CAN; i++)
 		fds[CPU_FIRST_CAN + i] = start->can[i];
+	fds[CPU_RAM] = start->ram;
 }
 
 static int spawn(struct cpu *cpu, const struct cpu_start *start, int trace, int flash)
@@ -172,6 +173,22 @@ void cpu_freeze(struct cpu *cpu)
 		kill(cpu->pid, SIGSTOP);
 	close_end(&cpu->trace);
 	close_end(&cpu->flash);
+}
+
+void cpu_halt(const struct cpu *cpu)
+{
+	siginfo_t info;
+	if (cpu->pid <= 0 || kill(cpu->pid, SIGSTOP) < 0)
+		return;
+	/* One that ended just then is left for cpu_reap(). */
+	while (waitid(P_PID, (id_t)cpu->pid, &info, WSTOPPED | WEXITED | WNOWAIT) < 0 && errno == EINTR)
+		;
+}
+
+void cpu_resume(const struct cpu *cpu)
+{
+	if (cpu->pid > 0)
+		kill(cpu->pid, SIGCONT);
 }
 
 void cpu_end(struct cpu *cpu)

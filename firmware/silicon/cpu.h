@@ -13,6 +13,7 @@
 #define CPU_MAX_CAN      2
 #define CPU_FIRST_OBJECT 7 /* descriptors of the CPU: docs/reference/virtual-board.md */
 #define CPU_FIRST_CAN    (CPU_FIRST_OBJECT + CPU_MAX_OBJECTS)
+#define CPU_RAM          (CPU_FIRST_CAN + CPU_MAX_CAN)
 
 struct cpu {
 	pid_t pid;      /* 0: none */
@@ -30,6 +31,7 @@ struct cpu_start {
 	int objects[CPU_MAX_OBJECTS];
 	size_t object_count;
 	int can[CPU_MAX_CAN]; /* connections to buses, -1: none */
+	int ram;              /* memory that it shares with the debugger */
 };
 
 /* Returns when the program runs (exec succeeded). -1: it does not, cpu->exit tells why. */
@@ -38,6 +40,9 @@ int cpu_start(struct cpu *cpu, const struct cpu_start *start);
 void cpu_end(struct cpu *cpu);
 /* It does nothing any more, and nobody hears it; cpu_end() follows. No-op without a process. */
 void cpu_freeze(struct cpu *cpu);
+/* The debugger stops it, and it stands still when this returns; lets it go on. No-ops without a process. */
+void cpu_halt(const struct cpu *cpu);
+void cpu_resume(const struct cpu *cpu);
 /* After pid_fd became readable: reaps it. */
 void cpu_reap(struct cpu *cpu);
 

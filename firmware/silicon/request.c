@@ -126,8 +126,8 @@ static void do_status(struct board *board, json_t *request)
 {
 	static const char *const states[] = {"off", "held", "ssw", "running", "dead"};
 	control_answer(&board->control, request, instant_ns(),
-	               json_pack("{s:b, s:s, s:i, s:i, s:s}", "power", (int)board->powered, "cpu", states[board->state], "pid",
-	                         (int)board->cpu.pid, "resets", (int)board->boots, "exit",
+	               json_pack("{s:b, s:s, s:b, s:i, s:i, s:s}", "power", (int)board->powered, "cpu", states[board->state], "halted",
+	                         (int)board->halted, "pid", (int)board->cpu.pid, "resets", (int)board->boots, "exit",
 	                         board->state == BOARD_DEAD ? board->cpu.exit : ""));
 }
 

@@ -3,6 +3,7 @@
 #include "board.h"
 
 #include "instant.h"
+#include "jtag_server.h"
 #include "nvm.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ static const char usage[] =
         "  --object NAME=FILE   a file the firmware may read: tls.ca, tls.certificate, tls.key\n"
         "  --netns PATH         the network namespace the CPU runs in\n"
         "  --can N=PATH         wires CAN node N (0, 1) to the bus that listens at PATH\n"
+        "  --jtag PATH          the debug connector: a UNIX socket for OpenOCD's remote_bitbang\n"
         "  --help\n";
 
 static struct board board = {
@@ -41,6 +43,8 @@ static struct board board = {
         .ssw_end_ns = INSTANT_NEVER,
         .watchdog_ns = INSTANT_NEVER,
         .frozen_ns = INSTANT_NEVER,
+        .watchdog_left_ns = INSTANT_NEVER,
+        .debug = {.ram_fd = -1},
         .control = {.fd = -1},
 };
 
@@ -155,6 +159,12 @@ static void option_can(const char *value)
 	board.can_path[value[0] - '0'] = value + 2;
 }
 
+static const char *jtag_path;
+static void option_jtag(const char *value)
+{
+	jtag_path = value;
+}
+
 static void read_options(int argc, char **argv)
 {
 	static const struct {
@@ -173,7 +183,8 @@ static void read_options(int argc, char **argv)
 	               {"--param", option_param},
 	               {"--object", option_object},
 	               {"--netns", option_netns},
-	               {"--can", option_can}};
+	               {"--can", option_can},
+	               {"--jtag", option_jtag}};
 	for (int i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0) {
 			fputs(usage, stdout);
@@ -233,7 +244,16 @@ static void open_flash(void)
 		fail(error, "flash");
 }
 
-enum { POLL_CONTROL, POLL_CONSOLE, POLL_TRACE, POLL_FLASH, POLL_CPU, POLL_COUNT };
+static void open_debug(void)
+{
+	int r = debug_memory_open(&board);
+	if (r < 0)
+		fail(strerror(-r), "RAM");
+	if (jtag_path && jtag_server_open(&board, jtag_path) < 0)
+		fail(strerror(errno), jtag_path);
+}
+
+enum { POLL_CONTROL, POLL_CONSOLE, POLL_TRACE, POLL_FLASH, POLL_CPU, POLL_JTAG, POLL_ADAPTER, POLL_COUNT };
 
 /* Fills in what may be read now; returns when to wake at the latest. */
 static uint64_t poll_fill(struct pollfd *fds)
@@ -248,6 +268,10 @@ static uint64_t poll_fill(struct pollfd *fds)
 	fds[POLL_TRACE] = (struct pollfd){.fd = room ? board.cpu.trace : -1, .events = POLLIN};
 	fds[POLL_FLASH] = (struct pollfd){.fd = room ? board.cpu.flash : -1, .events = POLLIN};
 	fds[POLL_CPU] = (struct pollfd){.fd = room ? board.cpu.pid_fd : -1, .events = POLLIN};
+	fds[POLL_JTAG] = (struct pollfd){.fd = room ? jtag_server_listener() : -1, .events = POLLIN};
+	fds[POLL_ADAPTER].fd = jtag_server_adapter(&fds[POLL_ADAPTER].events);
+	if (!room)
+		fds[POLL_ADAPTER].fd = -1;
 	if (console_ns != 0)
 		wake_ns = console_ns;
 	/* Without room the board stands still, its watchdog too: the bench, not the firmware, is what is late. */
@@ -283,6 +307,10 @@ static void serve(const struct pollfd *fds)
 		board_cpu_ended(&board);
 	else if (control_has_room(&board.control))
 		board_tick(&board, instant_ns());
+	if (fds[POLL_ADAPTER].fd >= 0 && fds[POLL_ADAPTER].revents && control_has_room(&board.control))
+		jtag_server_serve();
+	if (fds[POLL_JTAG].revents)
+		jtag_server_accept();
 	if (fds[POLL_CONTROL].revents) {
 		control_flush(&board.control);
 		control_receive(&board.control, board_request, &board);
@@ -299,6 +327,8 @@ static void run(void)
 		serve(fds);
 	}
 	cpu_end(&board.cpu);
+	jtag_server_close();
+	debug_memory_close(&board);
 	straps_clear(&board.straps);
 	board_flash_close(&board);
 }
@@ -309,10 +339,11 @@ int main(int argc, char **argv)
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is told as a full disk is */
-	signal(SIGINT, SIG_IGN); /* a terminal's Ctrl-C is for the runner, which still needs the board to end well */
+	signal(SIGINT, SIG_IGN);  /* a terminal's Ctrl-C is for the runner, which still needs the board to end well */
 	read_options(argc, argv);
 	check_options();
 	open_flash();
+	open_debug();
 	run();
 	return 0;
 }

@@ -72,6 +72,7 @@ static struct {
 		size_t length;
 	} objects[OBJECTS];
 	uint8_t nvm[PORT_NVM_SIZE];
+	uint8_t ram[PORT_RAM_SIZE];
 	enum port_reset_reason reason;
 	struct fake_socket sockets[PORT_MAX_SOCKETS];
 	struct connection connections[CONNECTIONS];
@@ -459,6 +460,18 @@ enum port_status port_object(const char *name, const uint8_t **ret_data, size_t 
 		return PORT_OK;
 	}
 	return PORT_ABSENT;
+}
+
+uint8_t *fake_ram(void)
+{
+	return fake.ram;
+}
+
+const volatile uint8_t *port_ram(uint32_t address, size_t length)
+{
+	if (address < PORT_RAM_BEGIN || address - PORT_RAM_BEGIN > PORT_RAM_SIZE || length > PORT_RAM_SIZE - (address - PORT_RAM_BEGIN))
+		return NULL;
+	return fake.ram + (address - PORT_RAM_BEGIN);
 }
 
 uint8_t *fake_nvm(void)

@@ -30,6 +30,7 @@ void fake_object_set(const char *name, const void *data, size_t length);
 /* The sequence that port_random() gives begins anew. */
 void fake_random_seed(uint64_t seed);
 void fake_reset_reason_set(enum port_reset_reason reason);
+uint8_t *fake_ram(void); /* PORT_RAM_SIZE bytes of debug RAM, 0 after fake_port_clear() */
 uint8_t *fake_nvm(void); /* PORT_NVM_SIZE bytes, 0xFF after fake_port_clear() */
 /* Last line given to port_trace_secret(), "" when none. */
 const char *fake_secret(void);

@@ -21,6 +21,13 @@ enum port_status port_nvm_write(uint32_t offset, const uint8_t *data, size_t len
 	return PORT_OK;
 }
 
+const volatile uint8_t *port_ram(uint32_t address, size_t length)
+{
+	(void)address;
+	(void)length;
+	return NULL; /* nobody debugs it */
+}
+
 void port_console_write(const char *text, size_t length)
 {
 	if (port_model->console)

@@ -43,6 +43,9 @@ uint64_t port_posix_board_us(uint64_t monotonic_ns);
 /* NVM backing: a descriptor of a PORT_NVM_SIZE file, or -1 for memory that is lost at the end. -1 on failure. */
 int port_posix_nvm_open(int fd);
 
+/* Debug RAM: the board's descriptor, or -1 without a board. -1 on failure. */
+int port_posix_ram_open(int fd);
+
 /* Link state: watches the carrier of a network device. -1: there is none of that name. */
 int port_posix_link_open(const char *device);
 int port_posix_link_fd(void); /* to poll, -1 none */

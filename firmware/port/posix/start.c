@@ -210,6 +210,10 @@ void port_posix_start(int argc, char **argv)
 	start_clock();
 	if (port_posix_nvm_open(start_state.nvm) < 0)
 		fail("cannot be mapped", "non-volatile memory");
+	uint32_t ram;
+	bool on_board = start_state.on_board && port_param_u32("ram.fd", &ram) == PORT_OK;
+	if (port_posix_ram_open(on_board ? (int)ram : -1) < 0)
+		fail("cannot be mapped", "RAM");
 	const char *device = port_posix_parameter("net.device");
 	if (device && port_posix_link_open(device) < 0)
 		fail("no such network device", device);
