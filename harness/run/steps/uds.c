@@ -199,7 +199,7 @@ static int exchange_results_set(struct step_context *context, const struct uds_l
 	const struct bytes *response = &exchange->response;
 
 	if (step_result_bool(context, "positive", exchange->outcome == UDS_POSITIVE) < 0 ||
-	    step_result_integer(context, "nrc", exchange->nrc) < 0 ||
+	    step_result_integer(context, "nrc", exchange->outcome == UDS_NEGATIVE ? exchange->nrc : 0) < 0 ||
 	    step_result_bytes(context, "response", response->data, response->length) < 0 ||
 	    step_result_bytes(context, "data", response->length ? response->data + 1 : NULL, response->length ? response->length - 1 : 0) <
 	            0 ||
