@@ -18,6 +18,7 @@
 #include "rack.h"
 #include "rig_keys.h"
 #include "rig_private.h"
+#include "supply.h"
 
 /* ---- ${rack} ---- */
 
@@ -537,7 +538,9 @@ int rig_check(const struct rig *rig, struct error *err)
 static int restore_board(struct rig_board *board, struct error *err)
 {
 	const int64_t deadline_ns = loop_now_ns() + INT64_C(5000000000);
-	int r = board_flash_look(board, err);
+	int r = board->supply ? supply_restore(board->supply, deadline_ns, err) : 0;
+	if (r == 0)
+		r = board_flash_look(board, err);
 	bool unusable = board->altered || board->held || board->dead || board->halted || board->flash_changed;
 	if (r == 0 && board->altered)
 		r = rig_board_restore_params(board, err);

@@ -254,6 +254,16 @@ int supply_prepare(struct supply *supply, int64_t deadline_ns, struct error *err
 	return r;
 }
 
+int supply_restore(struct supply *supply, int64_t deadline_ns, struct error *err)
+{
+	int r = 0;
+	if (supply->limit_ma && supply->now_ma != supply->limit_ma)
+		r = supply_set_limit(supply, supply->limit_ma, deadline_ns, err);
+	if (r == 0 && supply->nominal_mv && supply->now_mv != supply->nominal_mv)
+		r = supply_set_voltage(supply, supply->nominal_mv, deadline_ns, err);
+	return r;
+}
+
 int supply_alive(const struct supply *supply, struct error *err)
 {
 	return supply->tripped[0] ? error_set(err, ERROR_BENCH, EIO, "power supply: %s", supply->tripped) : 0;

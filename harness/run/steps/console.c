@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../rig/console.h"
 #include "generic.h"
 
 struct line_search {
@@ -143,4 +144,49 @@ const struct step_def step_console_send = {
         .flags = STEP_ACTION | STEP_ALWAYS_OK,
         .args = send_args,
         .run = send_run,
+};
+
+static const struct arg_def lines_args[] = {
+        {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE, NULL, NULL, 0, 0, "The board."},
+        {"rts", VALUE_BOOL, 0, NULL, NULL, 0, 0, "State of RTS; absent: as it is."},
+        {"dtr", VALUE_BOOL, 0, NULL, NULL, 0, 0, "State of DTR; absent: as it is."},
+        {NULL},
+};
+
+static int lines_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	(void)known;
+	if (value_get(call->args, "rts") || value_get(call->args, "dtr"))
+		return 0;
+	return error_set_place(err, ERROR_USAGE, EINVAL, call->place, "console.lines lacks `rts` or `dtr`");
+}
+
+static int read_line(struct step_context *context, const struct step_call *call, const char *name, int *ret, struct error *err)
+{
+	bool on = false;
+	int r = step_arg_bool(context, call, name, false, &on, err);
+	*ret = step_has_arg(call, name) ? on : -1;
+	return r;
+}
+
+static int lines_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	struct rig_board *board;
+	int rts = -1, dtr = -1;
+	int r = step_board(context, call, &board, err);
+	if (r == 0)
+		r = read_line(context, call, "rts", &rts, err);
+	if (r == 0)
+		r = read_line(context, call, "dtr", &dtr, err);
+	return r < 0 ? r : rig_board_set_lines(board, rts, dtr, err);
+}
+
+const struct step_def step_console_lines = {
+        .name = "console.lines",
+        .doc = "Sets RTS and DTR of the serial port that is a board's console: on many boards they are the reset line and a boot strap.",
+        .example = "- console.lines: {role: zgw, rts: true}",
+        .flags = STEP_ACTION | STEP_ALWAYS_OK,
+        .args = lines_args,
+        .run = lines_run,
+        .check = lines_check,
 };

@@ -14,7 +14,7 @@ extern const struct step_def step_wait_event, step_expect_absent_event;
 extern const struct step_def step_board_power_on, step_board_power_off, step_board_reset, step_board_hold, step_board_release,
         step_board_boot, step_board_restart, step_board_param;
 /* console.c */
-extern const struct step_def step_console_expect, step_console_send;
+extern const struct step_def step_console_expect, step_console_send, step_console_lines;
 /* rack.c */
 extern const struct step_def step_rack_ready;
 /* link.c */

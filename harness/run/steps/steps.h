@@ -7,6 +7,8 @@
 
 /* tester.c */
 extern const struct step_def step_tester_connect, step_tester_close, step_tester_set, step_tester_expect_closed, step_tester_expect_open;
+/* power.c */
+extern const struct step_def step_power_set, step_power_measure, step_power_profile, step_power_cycle;
 /* server.c */
 extern const struct step_def step_server_start, step_server_stop, step_server_accept;
 /* doip.c */
