@@ -244,9 +244,15 @@ START_TEST(planted_resume)
 	update_boot(PORT_REASON_POWER_ON);
 	update_unlock();
 	ck_assert_str_eq(update_offer(&package), "71 01 F0 10");
+	uint32_t bookmark = read_bookmark();
 	uint64_t before = flash_operations(fake_flash());
-	ck_assert_str_eq(update_download(&package, read_bookmark()), "74 20 0F FF");
+	ck_assert_str_eq(update_download(&package, bookmark), "74 20 0F FF");
 	ck_assert_uint_eq(flash_operations(fake_flash()), before); /* nothing was erased */
+	/* What was whole is taken as it is. */
+	ck_assert_int_eq(strncmp(update_blocks(&package, bookmark, (uint32_t)package.length), "76", 2), 0);
+	ck_assert_str_eq(update_exit(), "77");
+	ck_assert_str_eq(update_check(), "71 01 FF 01");
+	ck_assert_uint_lt(flash_operations(fake_flash()) - before, (package.length - 150000) / 256 + 100);
 }
 END_TEST
 
