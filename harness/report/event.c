@@ -183,6 +183,47 @@ static void stage_put(struct text *line, const json_t *data)
 	}
 }
 
+/* "1.0.0 → 1.1.0 on bank B after 287.155 ms, outage 252.001 ms" */
+static void ota_switch_put(struct text *line, const json_t *data)
+{
+	text_printf(line, "%s → %s on bank %s after ", member_text(data, "before"), member_text(data, "version"),
+	            member_text(data, "active"));
+	text_put_ms(line, event_integer(data, "ns", 0));
+	text_put(line, " ms, outage ");
+	text_put_ms(line, event_integer(data, "outage_ns", 0));
+	text_put(line, " ms");
+}
+
+/* "refused at offer, nrc 0x72, 0 bytes in 2.370 ms" */
+static void ota_end_put(struct text *line, const json_t *data)
+{
+	text_put(line, member_text(data, "outcome"));
+	if (strcmp(member_text(data, "at"), "done") != 0)
+		text_printf(line, " at %s", member_text(data, "at"));
+	if (event_integer(data, "nrc", 0) != 0)
+		text_printf(line, ", nrc 0x%02" PRIx64, (uint64_t)event_integer(data, "nrc", 0));
+	text_printf(line, ", %" PRId64 " bytes in ", event_integer(data, "bytes", 0));
+	text_put_ms(line, event_integer(data, "duration_ns", 0));
+	text_put(line, " ms");
+}
+
+/* What stands in the members, with addresses as one reads them. */
+static void flash_put(struct text *line, const json_t *data)
+{
+	static const char *const words[] = {"phase", "torn", "kind"};
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (*member_text(data, words[i]))
+			text_printf(line, "%s%s", line->bytes.length > 0 ? " " : "", member_text(data, words[i]));
+	text_printf(line, " at 0x%08" PRIx64, (uint64_t)event_integer(data, "address", 0));
+	if (json_object_get(data, "length"))
+		text_printf(line, ", %" PRId64 " bytes", event_integer(data, "length", 0));
+	if (json_object_get(data, "sectors"))
+		text_printf(line, ", %" PRId64 " sectors", event_integer(data, "sectors", 0));
+	if (*member_text(data, "status"))
+		text_printf(line, ": %s", member_text(data, "status"));
+	text_printf(line, " (operation %" PRId64 ")", event_integer(data, "op", 0));
+}
+
 static void wording_put(struct text *line, const char *kind, json_t *data)
 {
 	const char *text = json_string_value(json_object_get(data, "text"));
@@ -198,6 +239,12 @@ static void wording_put(struct text *line, const char *kind, json_t *data)
 		can_put(line, data);
 	else if (strncmp(kind, "isotp.", 6) == 0)
 		isotp_put(line, data);
+	else if (strcmp(kind, "ota.switch") == 0)
+		ota_switch_put(line, data);
+	else if (strcmp(kind, "ota.end") == 0)
+		ota_end_put(line, data);
+	else if (strcmp(kind, "flash") == 0 || strcmp(kind, "power.cut") == 0)
+		flash_put(line, data);
 	else if (strncmp(kind, "tcp.", 4) == 0 || strncmp(kind, "tls.", 4) == 0)
 		link_put(line, data);
 	else if (text)
