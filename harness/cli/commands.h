@@ -6,6 +6,6 @@
 #include "command.h"
 
 extern const struct command command_check, command_list, command_package, command_report, command_rig, command_run, command_schema,
-        command_steps, command_sweep, command_trace;
+        command_shell, command_steps, command_sweep, command_trace;
 
 #endif

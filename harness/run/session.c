@@ -23,7 +23,7 @@ const struct case_def session_typed_case = {.id = (char *)"shell",
 struct session {
 	struct executor own_executor, *executor;
 	struct step_context own_context, *context; /* context NULL: no case is open */
-	bool guided, by_hand; /* under executor_run(); somebody drives, so that what he interrupts is no failure */
+	bool guided, by_hand;                      /* under executor_run(); somebody drives, so that what he interrupts is no failure */
 	const struct case_def *def;
 	bool *breaks; /* one a step */
 	unsigned position, index, typed;
@@ -133,6 +133,15 @@ int session_ready(struct session *session, struct error *err)
 	return session->context ? 0 : open_case(session, &session_typed_case, err);
 }
 
+int session_renew(struct session *session, struct error *err)
+{
+	enum verdict verdict;
+	session_finish(session, &verdict, NULL);
+	session->executor->rig_suspect = true;
+	session->executor->broken = (struct error){0};
+	return session_ready(session, err);
+}
+
 /* ---- the run ---- */
 
 int session_new(struct session **ret, struct loop *loop, struct timeline *timeline, const struct executor_options *options,
@@ -186,7 +195,8 @@ void session_free(struct session *session, struct verdict_tally *ret)
 
 void session_guide(struct step_context *context, const struct case_def *def, struct outcome *outcome)
 {
-	struct session session = {.executor = context->executor, .context = context, .guided = true, .def = def, .left_ns = def->timeout_ns};
+	struct session session = {
+	        .executor = context->executor, .context = context, .guided = true, .def = def, .left_ns = def->timeout_ns};
 	const struct executor_options *options = context->executor->options;
 	struct error error = {0};
 	session.kept = scope_new();
@@ -271,6 +281,11 @@ void session_failed_check(const struct session *session, const char **ret_expect
 {
 	*ret_expected = session->expected;
 	*ret_actual = session->actual;
+}
+
+const struct error *session_failure(const struct session *session)
+{
+	return &session->outcome.error;
 }
 
 struct scope *session_scope(struct session *session)
@@ -385,7 +400,8 @@ int session_run(struct session *session, unsigned until, struct error *err)
 	}
 	do {
 		r = session_next(session, err);
-	} while (r == 0 && session->position < session_step_count(session) && session->position != until && !session->breaks[session->position]);
+	} while (r == 0 && session->position < session_step_count(session) && session->position != until &&
+	         !session->breaks[session->position]);
 	return r;
 }
 
@@ -423,6 +439,7 @@ int session_always(struct session *session, struct error *err)
 
 int session_check(struct session *session, struct error *err)
 {
-	struct step_context bare = {.loop = session->executor->loop, .timeline = session->executor->timeline, .rig = session->executor->rig};
+	struct step_context bare = {
+	        .loop = session->executor->loop, .timeline = session->executor->timeline, .rig = session->executor->rig};
 	return context_check(session->context ? session->context : &bare, err);
 }

@@ -33,10 +33,14 @@ void session_typed_prefix(struct session *, char *buffer, size_t size);
 const struct value *session_results(const struct session *);
 /* What a check of the last failed step wanted and found; NULL when it was not a check. Borrowed until the next step. */
 void session_failed_check(const struct session *, const char **ret_expected, const char **ret_actual);
+/* The failure that the open case has so far, the first; its domain is ERROR_NONE when there is none. */
+const struct error *session_failure(const struct session *);
 /* The variables. There are none before a case is open: see session_ready(). */
 struct scope *session_scope(struct session *);
 /* Opens the case of the typed steps when none is open. */
 int session_ready(struct session *, struct error *err) WARN_UNUSED;
+/* Ends the open case, builds the rig again whatever it is like, and opens the case of the typed steps. */
+int session_renew(struct session *, struct error *err) WARN_UNUSED;
 struct rig *session_rig(const struct session *); /* NULL: none */
 /* A variable by hand; it survives the end of a case. */
 int session_set(struct session *, const char *name, struct value *stolen) WARN_UNUSED;

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* hilbench shell: a rack under the fingers. */
+#include "shell.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "../rig/rig_lock.h"
+#include "commands.h"
+#include "run_directory.h"
+
+#define MEMORY_EVENTS 16384
+#define POWER_OFF_NS  INT64_C(5000000000)
+
+struct options {
+	const char *rig, *out, *first, *second;
+	bool leave_powered;
+};
+
+/* ---- signals ---- */
+
+static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *info, void *shell)
+{
+	shell_interrupt(shell);
+	return 0;
+}
+
+static int on_end(sd_event_source *source, const struct signalfd_siginfo *info, void *shell)
+{
+	shell_end(shell);
+	return 0;
+}
+
+static int on_resize(sd_event_source *source, const struct signalfd_siginfo *info, void *shell)
+{
+	shell_input_resize(((struct shell *)shell)->input);
+	return 0;
+}
+
+static int catch_signals(struct shell *shell, struct error *err)
+{
+	static const struct {
+		int number;
+		sd_event_signal_handler_t handler;
+	} handlers[] = {{SIGINT, on_interrupt}, {SIGTERM, on_end}, {SIGHUP, on_end}, {SIGWINCH, on_resize}};
+	sigset_t set;
+	int r = 0;
+	sigemptyset(&set);
+	for (unsigned i = 0; i < sizeof(handlers) / sizeof(*handlers); i++)
+		sigaddset(&set, handlers[i].number);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	for (unsigned i = 0; r >= 0 && i < sizeof(handlers) / sizeof(*handlers); i++)
+		r = sd_event_add_signal(loop_event(shell->loop), NULL, handlers[i].number, handlers[i].handler, shell);
+	return r < 0 ? error_set(err, ERROR_BENCH, -r, "cannot catch signals: %s", strerror(-r)) : 0;
+}
+
+/* ---- one session ---- */
+
+static void power_off(struct shell *shell, struct session *session)
+{
+	struct rig *rig = session_rig(session);
+	for (unsigned i = 0; rig && i < rig_board_count(rig); i++) {
+		struct rig_board *board = rig_board_at(rig, i);
+		struct error error = {0};
+		if (rig_board_powered(board) && rig_board_power(board, false, loop_now_ns() + POWER_OFF_NS, &error) < 0)
+			shell_say(shell, "%s: cannot be switched off: %s\n", rig_board_role(board), error.message);
+	}
+}
+
+/* What stays when the shell ends. */
+static void leave(struct shell *shell, struct session *session, const struct options *options)
+{
+	const struct rig_file *file = shell->rig->context;
+	enum verdict verdict;
+	struct error why;
+	session_finish(session, &verdict, &why);
+	loop_rearm(shell->loop);
+	if (!options->leave_powered)
+		power_off(shell, session);
+	else if (rig_file_is_virtual(file))
+		shell_say(shell, "the boards of a virtual rack have power only as long as this program runs: they are off now\n");
+	else
+		shell_say(shell, "the boards are left as they are\n");
+}
+
+static int talk(struct shell *shell, const struct options *options, const struct executor_options *run)
+{
+	struct session *session;
+	struct verdict_tally tally = {0};
+	struct error error = {0};
+	if (session_new(&session, shell->loop, shell->timeline, run, &error) < 0)
+		return run_failure("shell", &error);
+	shell->session = session;
+	if (options->first) {
+		char text[PATH_MAX + 300];
+		snprintf(text, sizeof(text), "%s %s", options->first, options->second ? options->second : "");
+		shell_do_load(shell, text);
+	}
+	shell_talk(shell, session);
+	leave(shell, session, options);
+	session_free(session, &tally);
+	/* A script is to know that not all of its lines were understood. */
+	if (!shell->terminal && shell->wrong > 0)
+		verdict_tally_add(&tally, VERDICT_ERROR, CAUSE_TESTCASE);
+	if (timeline_failed(shell->timeline, &error))
+		return run_failure("shell", &error);
+	return verdict_exit_status(&tally);
+}
+
+static int session_in(const char *directory, const struct program_rig *rig, const struct options *options, struct executor_options *run)
+{
+	struct shell shell = {.input = NULL};
+	struct loop *loop = NULL;
+	struct timeline *timeline = NULL;
+	struct error error = {0};
+	bool terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	int status, r = loop_new(&loop, &error);
+	if (r == 0)
+		r = timeline_new(&timeline, directory, MEMORY_EVENTS, &error);
+	if (r == 0)
+		r = shell_open(&shell, loop, timeline, rig, terminal, &error);
+	if (r == 0)
+		r = catch_signals(&shell, &error);
+	run->run_directory = directory;
+	status = r < 0 ? run_failure("shell", &error) : talk(&shell, options, run);
+	shell_close(&shell);
+	if (timeline && timeline_sync(timeline, &error) < 0)
+		status = EXIT_BENCH;
+	timeline_free(timeline);
+	loop_free(loop);
+	return r < 0 ? status : run_directory_report("shell", directory, status);
+}
+
+static uint64_t fresh_seed(void)
+{
+	uint32_t seed = 0;
+	if (getrandom(&seed, sizeof(seed), 0) != sizeof(seed))
+		seed = (uint32_t)loop_now_ns();
+	return seed;
+}
+
+static int with_rig(const struct program_rig *rig, const struct options *options, json_t *words)
+{
+	struct executor_options run = {
+	        .rig_file = rig->context, .rig_path = options->rig, .repeat = 1, .seed = fresh_seed(), .arguments = words};
+	struct rig_lock *lock;
+	struct error error = {0};
+	char directory[PATH_MAX - 64];
+	if (rig_lock_take(&lock, rig->context, "hilbench shell", &error) < 0)
+		return run_failure("shell", &error);
+	int status, r = run_directory_open(options->out, directory, sizeof(directory), &error);
+	if (r < 0) {
+		status = run_failure("shell", &error);
+	} else {
+		printf("rig %s, results in %s; `help` lists the commands\n", options->rig, directory);
+		fflush(stdout);
+		status = session_in(directory, rig, options, &run);
+	}
+	rig_lock_release(lock);
+	return status;
+}
+
+/* ---- the command ---- */
+
+static int read_options(struct options *options, int argc, char **argv)
+{
+	static const struct option known[] = {{"rig", required_argument, NULL, 'r'},
+	                                      {"out", required_argument, NULL, 'o'},
+	                                      {"leave-powered", no_argument, NULL, 'l'},
+	                                      {0}};
+	int option;
+	optind = 0;
+	opterr = 0;
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (option == 'r')
+			options->rig = optarg;
+		else if (option == 'o')
+			options->out = optarg;
+		else if (option == 'l')
+			options->leave_powered = true;
+		else
+			return command_usage_error(argv[0], "wrong or incomplete option %s", argv[optind - 1]);
+	}
+	if (argc - optind > 2)
+		return command_usage_error(argv[0], "one case, please");
+	options->first = optind < argc ? argv[optind] : NULL;
+	options->second = optind + 1 < argc ? argv[optind + 1] : NULL;
+	return 0;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options options = {.rig = "rigs/virtual.yaml"};
+	struct program_rig rig;
+	struct error error = {0};
+	json_t *words = json_array();
+	for (int i = 1; i < argc; i++)
+		json_array_append_new(words, json_string(argv[i]));
+	int status = read_options(&options, argc, argv);
+	if (status == 0 && backend.rig_open(options.rig, &rig, &error) < 0)
+		status = run_failure("shell", &error);
+	else if (status == 0) {
+		status = with_rig(&rig, &options, words);
+		backend.rig_close(&rig);
+	}
+	json_decref(words);
+	return status;
+}
+
+const struct command command_shell = {
+        .name = "shell",
+        .summary = "works on a rig by hand: steps as commands, cases step by step",
+        .usage = "shell [OPTION…] [CASE | FILE [CASE]]\n\n"
+                 "  --rig FILE       the rig (rigs/virtual.yaml)\n"
+                 "  --out DIR        where results go (reports/out/UTC-N)\n"
+                 "  --leave-powered  the boards stay on at the end; those of a virtual rack end with the program",
+        .run = run,
+};
