@@ -245,7 +245,10 @@ int rig_board_power(struct rig_board *board, bool on, int64_t deadline_ns, struc
 	if (!on)
 		forget_stages(board);
 	timeline_emit(board->rig->timeline, at, board->channel, on ? "power.on" : "power.off", NULL);
-	return 0;
+	r = on && board->driver->settle ? board->driver->settle(board, at, deadline_ns, err) : 0;
+	if (r < 0)
+		error_prefix(err, "%s", board->role);
+	return r;
 }
 
 int rig_board_reset(struct rig_board *board, int64_t deadline_ns, struct error *err)

@@ -37,6 +37,8 @@ struct board_driver {
 	/* Ends everything of the board, waits for its children. */
 	void (*close)(struct rig_board *);
 	int (*power)(struct rig_board *, bool on, int64_t deadline_ns, struct instant *ret_at, struct error *err);
+	/* After power on, when its event stands in the journal; `at` is the event's. May be NULL. */
+	int (*settle)(struct rig_board *, struct instant at, int64_t deadline_ns, struct error *err);
 	int (*reset)(struct rig_board *, int64_t deadline_ns, struct error *err);
 	int (*hold)(struct rig_board *, bool on, int64_t deadline_ns, struct error *err);
 	int (*set_param)(struct rig_board *, const char *name, const char *value_or_null, struct error *err);

@@ -182,6 +182,11 @@ int supply_switch(struct supply *supply, bool on, int64_t deadline_ns, struct in
 	return r;
 }
 
+int supply_settle(struct supply *supply, int64_t deadline_ns, struct error *err)
+{
+	return supply->on && supply->driver->settle ? supply->driver->settle(supply, deadline_ns, err) : 0;
+}
+
 int supply_is_on(struct supply *supply, bool *ret, int64_t deadline_ns, struct error *err)
 {
 	return supply->driver->is_on ? supply->driver->is_on(supply, ret, deadline_ns, err) : cannot(supply, "tell whether it is on", err);

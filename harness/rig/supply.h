@@ -17,6 +17,8 @@ int supply_open(struct supply **ret, struct rig *, const struct value *map, cons
 void supply_close(struct supply *); /* the output stays as it is unless the map says `off_at_end: true` */
 /* *ret_at: when it took effect, with the uncertainty of the way there. */
 int supply_switch(struct supply *, bool on, int64_t deadline_ns, struct instant *ret_at, struct error *err) WARN_UNUSED;
+/* After switching on: waits until the voltage is there, or says why it is not (short circuit, limit, protection). */
+int supply_settle(struct supply *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int supply_is_on(struct supply *, bool *ret, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 /* -EOPNOTSUPP where the device has no such thing. */
 int supply_set_voltage(struct supply *, uint32_t millivolts, int64_t deadline_ns, struct error *err) WARN_UNUSED;

@@ -13,6 +13,8 @@ struct supply_driver {
 	int (*open)(struct supply *, struct error *err);
 	void (*close)(struct supply *);
 	int (*output)(struct supply *, bool on, int64_t deadline_ns, struct instant *ret_at, struct error *err);
+	/* NULL: nothing can be seen. */
+	int (*settle)(struct supply *, int64_t deadline_ns, struct error *err);
 	int (*is_on)(struct supply *, bool *ret, int64_t deadline_ns, struct error *err);
 	int (*identify)(struct supply *, char *ret_identity, size_t size, int64_t deadline_ns, struct error *err);
 	/* NULL: the device has no such thing. */

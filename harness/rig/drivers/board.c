@@ -74,11 +74,25 @@ static void board_driver_close(struct rig_board *board)
 	free(bench);
 }
 
+/* What the board says while the instruments still answer must not come before the event of its power. */
 static int board_power(struct rig_board *board, bool on, int64_t deadline_ns, struct instant *ret_at, struct error *err)
 {
 	struct bench_board *bench = board->state;
 	bench->boots = on ? 1 : 0;
-	return supply_switch(board->supply, on, deadline_ns, ret_at, err);
+	board_line_hold(bench->line, on);
+	int r = supply_switch(board->supply, on, deadline_ns, ret_at, err);
+	if (r < 0)
+		board_line_hold(bench->line, false);
+	return r;
+}
+
+static int board_settle(struct rig_board *board, struct instant at, int64_t deadline_ns, struct error *err)
+{
+	struct bench_board *bench = board->state;
+	timeline_emit(board->rig->timeline, at, board->channel, "reset",
+	              json_pack("{s:s,s:I}", "kind", "power", "boot", (json_int_t)bench->boots));
+	board_line_hold(bench->line, false);
+	return supply_settle(board->supply, deadline_ns, err);
 }
 
 static int power_cycle(struct rig_board *board, int64_t deadline_ns, struct instant *ret_at, struct error *err)
@@ -97,11 +111,13 @@ static int board_reset(struct rig_board *board, int64_t deadline_ns, struct erro
 	struct instant at;
 	if (!board->powered)
 		return error_set(err, ERROR_TESTCASE, EINVAL, "the board has no power: it cannot be reset");
+	board_line_hold(bench->line, true);
 	int r = bench->reset ? board_reset_pulse(bench->reset, deadline_ns, &at, err) : power_cycle(board, deadline_ns, &at, err);
-	if (r == 0) /* the stages were forgotten before: the first may have come already */
+	if (r == 0)
 		timeline_emit(board->rig->timeline, at, board->channel, "reset",
 		              json_pack("{s:s,s:I}", "kind", bench->reset ? "external" : "power", "boot", (json_int_t)++bench->boots));
-	return r;
+	board_line_hold(bench->line, false);
+	return r == 0 && !bench->reset ? supply_settle(board->supply, deadline_ns, err) : r;
 }
 
 static int board_hold(struct rig_board *board, bool on, int64_t deadline_ns, struct error *err)
@@ -156,6 +172,7 @@ const struct board_driver driver_board = {
         .open = board_driver_open,
         .close = board_driver_close,
         .power = board_power,
+        .settle = board_settle,
         .reset = board_reset,
         .hold = board_hold,
         .set_param = board_set_param,

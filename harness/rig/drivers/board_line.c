@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../base/bytes.h"
 #include "../../link/address.h"
 #include "../rig_keys.h"
 #include "board_parts.h"
@@ -19,6 +20,13 @@ struct board_line {
 	bool rts, dtr;
 	unsigned frame_errors; /* at the begin */
 	char gone[160];
+	bool held;
+	struct bytes kept;
+	struct part {
+		size_t length;
+		struct instant at;
+	} *parts;
+	unsigned part_count;
 };
 
 static const struct {
@@ -76,10 +84,37 @@ void board_line_options(const struct value *map, struct serial_options *ret)
 
 /* ---- open, close ---- */
 
+static int keep(struct board_line *line, const void *data, size_t length, struct instant at)
+{
+	struct part *parts = realloc(line->parts, (line->part_count + 1) * sizeof(*parts));
+	if (parts)
+		line->parts = parts;
+	if (!parts || bytes_append(&line->kept, data, length) < 0)
+		return -ENOMEM;
+	parts[line->part_count++] = (struct part){length, at};
+	return 0;
+}
+
 static void on_received(const void *data, size_t length, struct instant at, void *context)
 {
 	struct board_line *line = context;
-	board_console(line->board, data, length, at);
+	if (!line->held || keep(line, data, length, at) < 0)
+		board_console(line->board, data, length, at);
+}
+
+void board_line_hold(struct board_line *line, bool on)
+{
+	size_t done = 0;
+	line->held = on;
+	for (unsigned i = 0; !on && i < line->part_count; i++) {
+		board_console(line->board, line->kept.data + done, line->parts[i].length, line->parts[i].at);
+		done += line->parts[i].length;
+	}
+	bytes_free(&line->kept);
+	free(line->parts);
+	line->kept = (struct bytes){0};
+	line->parts = NULL;
+	line->part_count = 0;
 }
 
 static void on_gone(const char *reason, void *context)
@@ -134,6 +169,8 @@ void board_line_close(struct board_line *line)
 	if (!line)
 		return;
 	serial_close(line->serial);
+	if (line->held)
+		board_line_hold(line, false);
 	free(line);
 }
 

@@ -17,6 +17,8 @@ void board_line_close(struct board_line *); /* NULL allowed */
 int board_line_write(struct board_line *, const void *data, size_t length, struct error *err) WARN_UNUSED;
 /* Each of them stays as it is when its argument is negative. */
 int board_line_set(struct board_line *, int rts, int dtr, struct error *err) WARN_UNUSED;
+/* While held, what comes is kept with its stamps, so that it follows the event of the action that caused it. */
+void board_line_hold(struct board_line *, bool on);
 int board_line_alive(const struct board_line *, struct error *err) WARN_UNUSED;
 /* Why nothing of use came, "" when there is nothing to say; true: it is the bench's fault. */
 bool board_line_hint(struct board_line *, char *ret, size_t size);

@@ -335,7 +335,7 @@ static int scpi_output(struct supply *supply, bool on, int64_t deadline_ns, stru
 	at.uncertainty_ns += (at.ns - begin_ns) / 2;
 	at.ns -= (at.ns - begin_ns) / 2;
 	*ret_at = at;
-	return on ? settle(supply, deadline_ns, err) : 0;
+	return 0;
 }
 
 static int scpi_identify(struct supply *supply, char *ret_identity, size_t size, int64_t deadline_ns, struct error *err)
@@ -363,6 +363,7 @@ const struct supply_driver supply_scpi = {
         .open = scpi_open,
         .close = scpi_close,
         .output = scpi_output,
+        .settle = settle,
         .is_on = ask_output,
         .identify = scpi_identify,
         .voltage = scpi_voltage,
