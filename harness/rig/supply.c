@@ -271,7 +271,8 @@ int supply_restore(struct supply *supply, int64_t deadline_ns, struct error *err
 
 int supply_alive(const struct supply *supply, struct error *err)
 {
-	return supply->tripped[0] ? error_set(err, ERROR_BENCH, EIO, "power supply: %s", supply->tripped) : 0;
+	const char *address = map_text(supply->map, "address");
+	return supply->tripped[0] ? error_set(err, ERROR_BENCH, EIO, "power supply %s: %s", address ? address : "", supply->tripped) : 0;
 }
 
 uint32_t supply_voltage(const struct supply *supply)
