@@ -131,7 +131,17 @@ static enum port_status write_record(struct place *at, const struct ota_record *
 	}
 }
 
-/* Into another sector, which is erased first whatever it looks like: what reads erased may be so by half. */
+/* Erased whatever it looks like, because what reads erased may be so by half; but not as it came from the factory. */
+static enum port_status make_blank(uint32_t sector)
+{
+	bool fresh = store.fresh[sector];
+
+	store.fresh[sector] = false;
+	store.counters[sector] = 0;
+	return fresh ? PORT_OK : ota_command_erase(ota_log_address(sector, 0));
+}
+
+/* Into another sector. */
 static enum port_status write_elsewhere(const struct ota_record *record)
 {
 	uint32_t origin = store.found ? store.sector : store.sectors - 1;
@@ -139,9 +149,8 @@ static enum port_status write_elsewhere(const struct ota_record *record)
 
 	for (uint32_t i = 1; i <= others; i++) {
 		struct place at = {.sector = (origin + i) % store.sectors};
-		enum port_status status = ota_command_erase(ota_log_address(at.sector, 0));
+		enum port_status status = make_blank(at.sector);
 
-		store.counters[at.sector] = 0;
 		if (status == PORT_OK)
 			status = write_record(&at, record);
 		if (status == PORT_OK || status == PORT_WOULD_BLOCK)

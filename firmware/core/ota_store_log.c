@@ -94,6 +94,9 @@ void ota_log_read(struct ota_log *log)
 	log->pages = geometry->data_sector_size / PAGE < MAX_PAGES ? geometry->data_sector_size / PAGE : MAX_PAGES;
 	for (uint32_t number = 0; number < log->sectors; number++)
 		read_sector(log, number);
+	/* Only an erase of ours could have been cut, and none precedes the first entry. */
+	for (uint32_t number = 0; number < log->sectors; number++)
+		log->fresh[number] = !log->used;
 	/* A newer entry that lacks nothing but its seal may have a weak one, which is read the next time. */
 	if (log->sequence > log->record_sequence)
 		log->certain = false;

@@ -20,6 +20,7 @@ struct ota_log {
 	uint32_t sector;                    /* of the entry in force */
 	uint32_t next;                      /* first page behind everything in it */
 	uint32_t base, base_crc;            /* certain full entry there, whose long fields are those of `record`; or OTA_LOG_NO_PAGE */
+	bool fresh[OTA_LOG_SECTORS];        /* as the factory left it: nothing of the log was ever erased or written */
 	uint32_t counters[OTA_LOG_SECTORS]; /* highest of the certain entries of each sector */
 };
 
