@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "link_tap.h"
+#include "probe_private.h"
 #include "rig_private.h"
 
 /* Role keys that are parameters of the board under another name. */
@@ -135,11 +136,13 @@ int board_open(struct rig *rig, struct rig_board *board, const struct value_entr
 	if (r < 0)
 		return r;
 	board->driver = board_driver_find(map_text(board->map, "driver"));
-	return board->driver->open(board, err);
+	r = board->driver->open(board, err);
+	return r < 0 ? r : probe_open(board, err);
 }
 
 void board_close(struct rig_board *board)
 {
+	probe_close(board); /* before the board, whose socket it may hold */
 	if (board->driver)
 		board->driver->close(board);
 	console_free(board->console);
@@ -242,8 +245,10 @@ int rig_board_power(struct rig_board *board, bool on, int64_t deadline_ns, struc
 		error_prefix(err, "%s", board->role);
 		return r;
 	}
-	if (!on)
+	if (!on) {
+		board->debugged = false;
 		forget_stages(board);
+	}
 	timeline_emit(board->rig->timeline, at, board->channel, on ? "power.on" : "power.off", NULL);
 	r = on && board->driver->settle ? board->driver->settle(board, at, deadline_ns, err) : 0;
 	if (r < 0)
@@ -251,10 +256,15 @@ int rig_board_power(struct rig_board *board, bool on, int64_t deadline_ns, struc
 	return r;
 }
 
-int rig_board_reset(struct rig_board *board, int64_t deadline_ns, struct error *err)
+void board_resets(struct rig_board *board)
 {
 	silence_links(board);
 	forget_stages(board);
+}
+
+int rig_board_reset(struct rig_board *board, int64_t deadline_ns, struct error *err)
+{
+	board_resets(board);
 	int r = board->driver->reset(board, deadline_ns, err);
 	if (r < 0)
 		error_prefix(err, "%s", board->role);

@@ -52,6 +52,10 @@ int probe_program(struct probe *, uint32_t address, const char *path, int64_t de
 /* A command in the probe's own language, for people: its answer, newly allocated. */
 int probe_command(struct probe *, const char *command, char **ret_answer, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 
+/* The time a single verb may take as the rig file says, ns; a deadline from now on. */
+int64_t probe_verb_ns(const struct probe *);
+int64_t probe_deadline_ns(const struct probe *);
+
 /* Process id of the probe's program, 0 without: for tests that end it. */
 int probe_process(const struct probe *);
 
@@ -62,7 +66,10 @@ struct probe_driver {
 	void (*close)(struct probe *);
 	/* Whether it is connected and alive; connecting. */
 	bool (*connected)(const struct probe *);
+	/* Ends the connection, if there is one, at once. */
+	void (*disconnect)(struct probe *);
 	int (*connect)(struct probe *, int64_t deadline_ns, struct error *err);
+	/* Fills idcode, as it is now; the rest is read from memory by probe.c. */
 	int (*identify)(struct probe *, struct probe_identity *ret, int64_t deadline_ns, struct error *err);
 	int (*halt)(struct probe *, bool halted, int64_t deadline_ns, struct error *err);
 	int (*halted)(struct probe *, bool *ret, int64_t deadline_ns, struct error *err);

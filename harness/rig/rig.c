@@ -541,7 +541,7 @@ static int restore_board(struct rig_board *board, struct error *err)
 	int r = board->supply ? supply_restore(board->supply, deadline_ns, err) : 0;
 	if (r == 0)
 		r = board_flash_look(board, err);
-	bool unusable = board->altered || board->held || board->dead || board->halted || board->flash_changed;
+	bool unusable = board->altered || board->held || board->dead || board->halted || board->flash_changed || board->debugged;
 	if (r == 0 && board->altered)
 		r = rig_board_restore_params(board, err);
 	if (r == 0 && unusable && board->powered)
@@ -551,7 +551,7 @@ static int restore_board(struct rig_board *board, struct error *err)
 	if (r == 0 && board->held)
 		r = rig_board_hold(board, false, deadline_ns, err);
 	if (r == 0)
-		board->altered = false;
+		board->altered = board->debugged = false;
 	return r;
 }
 

@@ -10,6 +10,7 @@
 #include "../base/paths.h"
 #include "../base/suggest.h"
 #include "bus.h"
+#include "probe_private.h"
 #include "rig_keys.h"
 #include "rig_private.h"
 
@@ -45,6 +46,8 @@ static int check_drivers(const struct value *roles, struct error *err)
 			r = driver->check(entry->value, err);
 		if (r == 0)
 			r = board_params_check(driver->params, value_get(entry->value, "params"), err);
+		if (r == 0 && value_get(entry->value, "probe"))
+			r = probe_check_map(value_get(entry->value, "probe"), err);
 		if (r < 0)
 			return r;
 	}
@@ -240,8 +243,19 @@ static bool boards_have_flash(const struct value *roles)
 	return false;
 }
 
+/* And "probe" from the roles that have one. */
+static bool boards_have_probe(const struct value *roles)
+{
+	for (unsigned i = 0; i < roles->map.count; i++)
+		if (value_get(roles->map.entries[i].value, "probe"))
+			return true;
+	return false;
+}
+
 bool rig_file_has_capability(const struct rig_file *file, const char *capability)
 {
+	if (!strcmp(capability, "probe") && boards_have_probe(value_get(file->root, "roles")))
+		return true;
 	if (buses_give(value_get(file->root, "buses"), capability))
 		return true;
 	if (!strcmp(capability, "flash") && boards_have_flash(value_get(file->root, "roles")))

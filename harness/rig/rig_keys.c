@@ -50,6 +50,7 @@ static const struct rig_key role_keys[] = {
         {"power", RIG_KEY_MAP, .keys = rig_power_keys, .doc = "What switches its power (board; docs/reference/power.md)."},
         {"console", RIG_KEY_MAP, .keys = rig_console_keys, .doc = "What its console is connected by (board)."},
         {"reset", RIG_KEY_MAP, .keys = rig_reset_keys, .doc = "What resets it (board); without it a power cycle."},
+        {"probe", RIG_KEY_MAP, .keys = rig_probe_keys, .doc = "What debugs it (docs/reference/probe.md)."},
         {"params", RIG_KEY_SCALARS, .doc = "Board parameters (docs/reference/virtual-board.md)."},
         {"objects", RIG_KEY_SCALARS, .doc = "Objects of the board, NAME: FILE, relative to the rig file."},
         {"profile", RIG_KEY_SCALARS, .doc = "Further values for ${rig.ROLE.NAME}."},
@@ -144,13 +145,19 @@ static int check_network_text(const struct value *value, const struct rig_key *k
 	                       value->text);
 }
 
-/* Every text may use ${rack} and no other variable. */
-static int check_variables(const struct value *value, struct error *err)
+static bool variable_known(const char *at, const char *extra)
+{
+	return !strncmp(at, "${rack}", 7) || (extra && !strncmp(at, extra, strlen(extra)));
+}
+
+/* Every text may use ${rack} and no other variable, but for one where the key allows it. */
+static int check_variables(const struct value *value, const char *extra, struct error *err)
 {
 	for (const char *at = value->text; (at = strstr(at, "${")); at += 2)
-		if (strncmp(at, "${rack}", 7))
+		if (!variable_known(at, extra))
 			return error_set_place(err, ERROR_USAGE, EINVAL, value->place,
-			                       "unknown variable in \"%s\": a rig file knows only ${rack}", value->text);
+			                       "unknown variable in \"%s\": a rig file knows only ${rack}%s%s", value->text,
+			                       extra ? " and here " : "", extra ? extra : "");
 	return 0;
 }
 
@@ -158,7 +165,7 @@ static int check_text(const struct value *value, const struct rig_key *key, stru
 {
 	if (value->type != VALUE_TEXT)
 		return wrong_type(value, key->name, "text", err);
-	int r = check_variables(value, err);
+	int r = check_variables(value, NULL, err);
 	if (r < 0)
 		return r;
 	if (key->kind == RIG_KEY_ADDRESS || key->kind == RIG_KEY_ENDPOINT)
@@ -192,7 +199,7 @@ static int check_list(const struct value *value, const struct rig_key *key, stru
 	for (unsigned i = 0; i < value->list.count; i++) {
 		if (value->list.items[i]->type != VALUE_TEXT)
 			return wrong_type(value->list.items[i], key->name, "a list of texts", err);
-		int r = check_variables(value->list.items[i], err);
+		int r = check_variables(value->list.items[i], NULL, err);
 		if (r < 0)
 			return r;
 	}
@@ -207,7 +214,7 @@ static int check_scalars(const struct value *value, const struct rig_key *key, s
 		const struct value *item = value->map.entries[i].value;
 		if (item->type == VALUE_MAP || item->type == VALUE_LIST || item->type == VALUE_NULL)
 			return wrong_type(item, value->map.entries[i].key, "one value", err);
-		int r = item->type == VALUE_TEXT ? check_variables(item, err) : 0;
+		int r = item->type == VALUE_TEXT ? check_variables(item, key->kind == RIG_KEY_VARIABLES ? "${jtag}" : NULL, err) : 0;
 		if (r < 0)
 			return r;
 	}
@@ -254,6 +261,7 @@ static int check_one(const struct value *value, const struct rig_key *key, struc
 	case RIG_KEY_LIST:
 		return check_list(value, key, err);
 	case RIG_KEY_SCALARS:
+	case RIG_KEY_VARIABLES:
 		return check_scalars(value, key, err);
 	case RIG_KEY_MAP:
 		return rig_keys_check(value, key->keys, key->name, err);
@@ -328,6 +336,7 @@ static json_t *key_schema(const struct rig_key *key)
 	case RIG_KEY_LIST:
 		return json_pack("{s:s,s:{s:s}}", "type", "array", "items", "type", "string");
 	case RIG_KEY_SCALARS:
+	case RIG_KEY_VARIABLES:
 		return json_pack("{s:s,s:{s:[s,s,s,s]}}", "type", "object", "additionalProperties", "type", "string", "integer", "number",
 		                 "boolean");
 	case RIG_KEY_MAP:

@@ -11,14 +11,15 @@ enum rig_key_kind {
 	RIG_KEY_TEXT,
 	RIG_KEY_INTEGER,
 	RIG_KEY_BOOL,
-	RIG_KEY_ADDRESS,  /* IPv4 address */
-	RIG_KEY_ENDPOINT, /* IPv4 address:port */
-	RIG_KEY_HEX6,     /* six bytes */
-	RIG_KEY_NAME,     /* text, or a number */
-	RIG_KEY_LIST,     /* of texts */
-	RIG_KEY_SCALARS,  /* map of free names to scalars */
-	RIG_KEY_MAP,      /* map with the keys of `keys` */
-	RIG_KEY_NAMED,    /* map of free names to maps with the keys of `keys` */
+	RIG_KEY_ADDRESS,   /* IPv4 address */
+	RIG_KEY_ENDPOINT,  /* IPv4 address:port */
+	RIG_KEY_HEX6,      /* six bytes */
+	RIG_KEY_NAME,      /* text, or a number */
+	RIG_KEY_LIST,      /* of texts */
+	RIG_KEY_SCALARS,   /* map of free names to scalars */
+	RIG_KEY_VARIABLES, /* the same, where ${jtag} is known as well */
+	RIG_KEY_MAP,       /* map with the keys of `keys` */
+	RIG_KEY_NAMED,     /* map of free names to maps with the keys of `keys` */
 };
 struct rig_key {
 	const char *name; /* NULL ends a table */
@@ -40,6 +41,8 @@ int rig_keys_check(const struct value *map, const struct rig_key *keys, const ch
 int rig_keys_of_driver(const struct value *map, const char *driver, const char *const *keys, struct error *err) WARN_UNUSED;
 /* A role's `power:`, `console:` and `reset:`. */
 extern const struct rig_key rig_power_keys[], rig_console_keys[], rig_reset_keys[];
+/* Its `probe:`. */
+extern const struct rig_key rig_probe_keys[];
 /* JSON Schema of a map with these keys. New reference. */
 json_t *rig_keys_schema(const struct rig_key *keys);
 

@@ -9,6 +9,7 @@
 
 struct network;
 struct supply;
+struct bus_folder;
 
 struct rig_file {
 	char *path, *directory;
@@ -28,14 +29,18 @@ struct rig_board {
 	void *state; /* the driver's */
 	struct console *console;
 	struct supply *supply; /* the driver's; NULL: its power is switched in another way */
-	struct value *params; /* as the rig file says: map of texts, expanded, with what the role's keys imply */
-	bool altered;         /* a case changed a parameter since rig_restore() */
+	struct value *params;  /* as the rig file says: map of texts, expanded, with what the role's keys imply */
+	bool altered;          /* a case changed a parameter since rig_restore() */
 	bool powered, held, dead;
 	bool flash_changed; /* since the factory's state: rig_flash_changed() */
 	bool cut_armed, supply_changed;
-	struct board_stages stages; /* since the last reset */
-	struct board_stages shown;  /* since the rig started */
-	char fault[512];            /* lines with `!` since the last reset */
+	struct probe *probe;            /* NULL: it has none */
+	bool debugged;                  /* a probe halted it or wrote to it since it had no power */
+	char *jtag;                     /* the socket of its debug connector, NULL: none */
+	struct bus_folder *jtag_folder; /* made for it because the run directory's name is too long, or NULL */
+	struct board_stages stages;     /* since the last reset */
+	struct board_stages shown;      /* since the rig started */
+	char fault[512];                /* lines with `!` since the last reset */
 	bool halted;
 	char stage[24], last_stage[24];
 };
@@ -116,6 +121,8 @@ void board_console(struct rig_board *, const void *data, size_t length, struct i
 void board_secret(struct rig_board *, const char *line);
 void board_was_reset(struct rig_board *, const char *kind, int64_t boot, struct instant at);
 void board_fault(struct rig_board *, const char *line);
+/* A reset that the bench is about to make in another way than rig_board_reset(). */
+void board_resets(struct rig_board *);
 void board_died(struct rig_board *, const char *exit, struct instant at);
 /* Flash: data is STOLEN. */
 void board_flash_done(struct rig_board *, json_t *stolen, struct instant at);

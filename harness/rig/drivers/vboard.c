@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../base/paths.h"
 #include "../bus.h"
+#include "../bus_folder.h"
 #include "../child.h"
 #include "../network.h"
 #include "../words.h"
@@ -191,6 +193,28 @@ static void word_buses(struct words *words, const struct rig_board *board)
 	}
 }
 
+/* The socket of the debug connector: in the run's directory, or in a folder of its own when that one's name is too long. */
+static int choose_jtag(struct rig_board *board, struct error *err)
+{
+	const size_t limit = sizeof(((struct sockaddr_un *)NULL)->sun_path);
+	if (!value_get(board->map, "probe"))
+		return 0;
+	if (asprintf(&board->jtag, "%s/jtag-%s.sock", board->rig->directory, board->role) < 0)
+		board->jtag = NULL;
+	if (board->jtag && board->jtag[0] == '/' && strlen(board->jtag) < limit) {
+		unlink(board->jtag); /* of an earlier rack in this run */
+		return 0;
+	}
+	free(board->jtag);
+	board->jtag = NULL;
+	int r = bus_folder_new(&board->jtag_folder, "/tmp", "hilbench-jtag", err);
+	if (r == 0 && asprintf(&board->jtag, "%s/%s.sock", bus_folder_path(board->jtag_folder), board->role) < 0) {
+		board->jtag = NULL;
+		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	return r;
+}
+
 static int build_words(struct words *words, const struct rig_board *board, struct error *err)
 {
 	char path[PATH_MAX];
@@ -214,6 +238,10 @@ static int build_words(struct words *words, const struct rig_board *board, struc
 	word_params(words, board);
 	word_buses(words, board);
 	const char *netns = network_path(board->rig->network, board->role);
+	if (board->jtag) {
+		words_add(words, "--jtag");
+		words_add(words, "%s", board->jtag);
+	}
 	if (netns) {
 		words_add(words, "--netns");
 		words_add(words, "%s", netns);
@@ -237,7 +265,9 @@ static int start(struct rig_board *board, char *const *arguments, struct error *
 static int vboard_open(struct rig_board *board, struct error *err)
 {
 	struct words words = {0};
-	int r = build_words(&words, board, err);
+	int r = choose_jtag(board, err);
+	if (r == 0)
+		r = build_words(&words, board, err);
 	if (r == 0)
 		r = start(board, words.items, err);
 	words_free(&words);
@@ -260,6 +290,12 @@ static void vboard_close(struct rig_board *board)
 {
 	child_end(board->state);
 	board->state = NULL;
+	if (board->jtag)
+		unlink(board->jtag);
+	free(board->jtag);
+	bus_folder_free(board->jtag_folder);
+	board->jtag = NULL;
+	board->jtag_folder = NULL;
 	remove_files(board);
 }
 

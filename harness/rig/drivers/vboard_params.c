@@ -129,6 +129,9 @@ const struct board_param vboard_params[] = {
         {"ota.requires", PARAM_TEXT, 0, 63, NULL},
         {"flash.password", PARAM_HEX, 0, 32, NULL},
         {"flash.seed", PARAM_NUMBER, 0, U32_MAX, NULL},
+        {"debug.idcode", PARAM_NUMBER, 0, U32_MAX, NULL},
+        {"debug.slot", PARAM_TEXT, 0, 16, NULL},
+        {"debug.unique_id", PARAM_TEXT, 0, 20, NULL},
         {"vehicle.speed", PARAM_NUMBER, 0, U32_MAX, NULL},
         {NULL, PARAM_TEXT, 0, 0, NULL},
 };

@@ -18,6 +18,9 @@ extern const struct step_def step_doip_send, step_doip_send_raw, step_doip_expec
 extern const struct step_def step_doip_udp, step_doip_listen, step_doip_announcements;
 /* uds.c */
 extern const struct step_def step_uds_request, step_uds_unlock;
+/* probe.c, probe_file.c */
+extern const struct step_def step_probe_identify, step_probe_halt, step_probe_resume, step_probe_halted, step_probe_reset, step_probe_read,
+        step_probe_write, step_probe_load, step_probe_dump, step_probe_compare, step_probe_program, step_probe_command;
 /* can.c */
 extern const struct step_def step_can_send, step_can_expect, step_can_absent, step_can_monitor, step_can_load, step_can_error,
         step_can_restore, step_can_recover, step_can_status;
