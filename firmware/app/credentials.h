@@ -8,5 +8,7 @@
  * library at the first call. Client: the name that the server must carry is the parameter client.name.
  * What is wrong is written to the console. */
 enum port_status credentials_config(enum tls_role role, struct tls_config **ret_config);
+/* A client's as above, or, unverified, one that takes any server: client.name is then only asked for, where it is set. */
+enum port_status credentials_client(bool unverified, struct tls_config **ret_config);
 
 #endif

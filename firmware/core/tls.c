@@ -95,6 +95,14 @@ enum port_status tls_start(void)
 	return status;
 }
 
+static int authmode_of(const struct tls_config_options *options)
+{
+	if (options->role == TLS_CLIENT && options->unverified)
+		return MBEDTLS_SSL_VERIFY_NONE;
+	bool lenient = options->role == TLS_SERVER && fault_active(FAULT_NO_CLIENT_CERTIFICATE);
+	return lenient ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_REQUIRED;
+}
+
 static enum port_status configure(struct tls_config *config, const struct tls_config_options *options)
 {
 	mbedtls_ssl_config *ssl = &config->ssl;
@@ -105,8 +113,7 @@ static enum port_status configure(struct tls_config *config, const struct tls_co
 	mbedtls_ssl_conf_ca_chain(ssl, &authorities, NULL);
 	if (mbedtls_ssl_conf_own_cert(ssl, &own_certificate, &own_key) != 0)
 		return PORT_FAILED;
-	bool lenient = options->role == TLS_SERVER && fault_active(FAULT_NO_CLIENT_CERTIFICATE);
-	mbedtls_ssl_conf_authmode(ssl, lenient ? MBEDTLS_SSL_VERIFY_OPTIONAL : MBEDTLS_SSL_VERIFY_REQUIRED);
+	mbedtls_ssl_conf_authmode(ssl, authmode_of(options));
 	mbedtls_ssl_conf_min_tls_version(ssl, (mbedtls_ssl_protocol_version)options->minimum_version);
 	mbedtls_ssl_conf_max_tls_version(ssl, (mbedtls_ssl_protocol_version)options->maximum_version);
 	mbedtls_ssl_conf_ciphersuites(ssl, suites);
@@ -124,8 +131,9 @@ static enum port_status configure(struct tls_config *config, const struct tls_co
 static bool options_sound(const struct tls_config_options *options)
 {
 	size_t name_length = options->peer_name ? strlen(options->peer_name) : 0;
+	bool named = options->role == TLS_SERVER || options->unverified || name_length > 0;
 	return options->minimum_version >= 0x0303 && options->minimum_version <= options->maximum_version &&
-	       options->maximum_version <= 0x0304 && name_length < TLS_NAME_SIZE && (options->role == TLS_SERVER || name_length > 0);
+	       options->maximum_version <= 0x0304 && name_length < TLS_NAME_SIZE && named;
 }
 
 enum port_status tls_config_make(const struct tls_config_options *options, struct tls_config **ret_config)
@@ -143,7 +151,7 @@ enum port_status tls_config_make(const struct tls_config_options *options, struc
 	}
 	config->role = options->role;
 	config->peer_name[0] = '\0';
-	if (options->role == TLS_CLIENT)
+	if (options->role == TLS_CLIENT && options->peer_name)
 		memcpy(config->peer_name, options->peer_name, strlen(options->peer_name) + 1);
 	config_count++;
 	*ret_config = config;

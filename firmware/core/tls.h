@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mutual TLS 1.2 / 1.3 on the target (mbedTLS). Both roles require and verify the peer's certificate
- * (ISO 13400-2:2019 clause on TLS; MBEDTLS_SSL_VERIFY_REQUIRED on both sides).
+ * (ISO 13400-2:2019 clause on TLS; MBEDTLS_SSL_VERIFY_REQUIRED on both sides), but for a client that says `unverified`.
  * Certificates come from port_object(): "tls.ca", "tls.certificate", "tls.key".
  */
 #ifndef FIRMWARE_CORE_TLS_H
@@ -15,6 +15,7 @@ struct tls_config_options {
 	enum tls_role role;
 	uint16_t minimum_version, maximum_version; /* 0x0303 TLS 1.2, 0x0304 TLS 1.3 */
 	const char *peer_name;                     /* client: the name the server's certificate must carry; NULL for a server */
+	bool unverified; /* client, in development: takes any server's certificate; peer_name may be NULL, else it is only asked for */
 };
 
 /* Library, entropy, credentials. Called once at start, before any connection; makes no handshake.

@@ -12,7 +12,7 @@
 struct tls_config {
 	mbedtls_ssl_config ssl;
 	enum tls_role role;
-	char peer_name[TLS_NAME_SIZE]; /* client only */
+	char peer_name[TLS_NAME_SIZE]; /* client only; "" asks for none */
 };
 
 /* Holds a whole flight of a handshake with certificates of usual size; a longer one goes out in parts. */

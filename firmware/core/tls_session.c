@@ -194,7 +194,7 @@ static int session_setup(struct tls_session *session, struct tls_config *config)
 {
 	mbedtls_ssl_init(&session->ssl);
 	int r = mbedtls_ssl_setup(&session->ssl, &config->ssl);
-	if (r == 0 && config->role == TLS_CLIENT)
+	if (r == 0 && config->role == TLS_CLIENT && config->peer_name[0] != '\0')
 		r = mbedtls_ssl_set_hostname(&session->ssl, config->peer_name);
 	if (r != 0)
 		mbedtls_ssl_free(&session->ssl);

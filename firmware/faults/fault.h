@@ -48,7 +48,9 @@
 	X(FAULT_OTA_NO_TARGET, "ota-target-ignored")                      /* an image for another board is accepted */                     \
 	X(FAULT_OTA_NO_ROLLBACK, "ota-no-rollback")                       /* an unconfirmed image runs for ever */                         \
 	X(FAULT_OTA_MUTE, "ota-never-confirms")                           /* the application refuses to be confirmed */                    \
-	X(FAULT_OTA_RESUME_UNSURE, "ota-resume-unsure")                   /* a resume trusts the sector in which the cut was */
+	X(FAULT_OTA_RESUME_UNSURE, "ota-resume-unsure")                   /* a resume trusts the sector in which the cut was */            \
+	X(FAULT_ENDPOINT_NO_BOUND, "endpoint-no-bound")                   /* the length of an injected endpoint is not checked */          \
+	X(FAULT_DEVICE_NO_VERIFY, "device-no-verify")                     /* production mode takes any gateway */
 
 #define FAULT_ENUM(symbol, name) symbol,
 enum fault { FAULT_LIST(FAULT_ENUM) FAULT_COUNT };

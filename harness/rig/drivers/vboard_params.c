@@ -44,10 +44,13 @@ const char *const vboard_faults[] = {"activation-code",
                                      "ota-no-rollback",
                                      "ota-never-confirms",
                                      "ota-resume-unsure",
+                                     "endpoint-no-bound",
+                                     "device-no-verify",
                                      NULL};
 static const char *const needs[] = {"tls", "auth", "confirm", NULL};
 static const char *const confirmations[] = {"granted", "refused", "pending", NULL};
 static const char *const versions[] = {"1.2", "1.3", NULL};
+static const char *const modes[] = {"development", "production", NULL};
 static const char *const preferences[] = {"doip", "isotp", NULL};
 static const char *const addressings[] = {"normal", "normal-fixed", "extended", "mixed", NULL};
 static const char *const lengths[] = {"8", "12", "16", "20", "24", "32", "48", "64", NULL};
@@ -95,6 +98,11 @@ const struct board_param vboard_params[] = {
         {"client.backoff_first_ms", PARAM_NUMBER, 1, U32_MAX, NULL},
         {"client.backoff_limit_ms", PARAM_NUMBER, 1, U32_MAX, NULL},
         {"client.keep_alive_ms", PARAM_NUMBER, 0, U32_MAX, NULL},
+        {"endpoint.address", PARAM_NUMBER, 0, U32_MAX, NULL},
+        {"endpoint.size", PARAM_NUMBER, 2, 128, NULL},
+        {"device.mode", PARAM_WORD, 0, 0, modes},
+        {"device.serial", PARAM_TEXT, 1, 32, NULL},
+        {"device.heartbeat_ms", PARAM_NUMBER, 0, U32_MAX, NULL},
         {"tls.minimum", PARAM_WORD, 0, 0, versions},
         {"tls.maximum", PARAM_WORD, 0, 0, versions},
         {"uds.p2_ms", PARAM_NUMBER, 0, U32_MAX, NULL},
