@@ -119,7 +119,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 
 void port_wait(uint64_t deadline_us)
 {
-	bool woken = port_posix_can_waiting() | port_posix_flash_waiting();
+	bool flash = port_posix_flash_waiting(); /* each forgets it when it is asked */
+	bool woken = port_posix_can_waiting() || flash;
 	for (;;) {
 		uint64_t most_ns = smaller(port_posix_watchdog_kick(), port_posix_linger_poll());
 		uint64_t now_us = port_time_us();
