@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #include "../base/log.h"
+#include "../rig/rig_lock.h"
 #include "../run/executor.h"
 #include "commands.h"
 #include "progress.h"
 #include "run_directory.h"
+#include "shell.h"
 
 #define MEMORY_EVENTS 16384 /* what waiting steps can look back to */
 #define LIST_LIMIT    64
@@ -27,7 +29,7 @@ struct arguments {
 	const char *rig, *out;
 	const char *tags[LIST_LIMIT + 1], *globs[LIST_LIMIT + 1], *params[LIST_LIMIT + 1];
 	unsigned tag_count, glob_count, param_count, repeat, retries;
-	bool stop_at_failure;
+	bool stop_at_failure, break_on_failure;
 	uint64_t seed;
 };
 
@@ -80,6 +82,9 @@ static int take_option(struct arguments *arguments, int option, const char *text
 		status = read_number("--retry", text, 0, 100, &number);
 		arguments->retries = (unsigned)number;
 		return status;
+	case 'b':
+		arguments->break_on_failure = true;
+		return 0;
 	default:
 		arguments->stop_at_failure = true;
 		return 0;
@@ -88,11 +93,17 @@ static int take_option(struct arguments *arguments, int option, const char *text
 
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
-	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},       {"out", required_argument, NULL, 'o'},
-	                                        {"tag", required_argument, NULL, 't'},       {"case", required_argument, NULL, 'c'},
-	                                        {"param", required_argument, NULL, 'p'},     {"repeat", required_argument, NULL, 'n'},
-	                                        {"seed", required_argument, NULL, 's'},      {"retry", required_argument, NULL, 'a'},
-	                                        {"stop-at-failure", no_argument, NULL, 'x'}, {0}};
+	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},
+	                                        {"out", required_argument, NULL, 'o'},
+	                                        {"tag", required_argument, NULL, 't'},
+	                                        {"case", required_argument, NULL, 'c'},
+	                                        {"param", required_argument, NULL, 'p'},
+	                                        {"repeat", required_argument, NULL, 'n'},
+	                                        {"seed", required_argument, NULL, 's'},
+	                                        {"retry", required_argument, NULL, 'a'},
+	                                        {"stop-at-failure", no_argument, NULL, 'x'},
+	                                        {"break-on-failure", no_argument, NULL, 'b'},
+	                                        {0}};
 	int option, status = 0;
 	optind = 0;
 	opterr = 0;
@@ -106,13 +117,39 @@ static int read_arguments(struct arguments *arguments, int argc, char **argv)
 
 /* ---- running ---- */
 
-static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *loop)
+/* What a run on a terminal consists of. */
+struct runner {
+	struct loop *loop;
+	struct timeline *timeline;
+	struct progress *progress;
+	struct shell shell; /* with --break-on-failure */
+	bool breaks, talking;
+};
+
+/* Ctrl-C ends the run; while somebody sits at the prompt, what he typed. */
+static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
-	loop_cancel(loop);
+	struct runner *runner = context;
+	if (!runner->talking)
+		loop_cancel(runner->loop);
+	else if (info->ssi_signo == SIGINT)
+		shell_interrupt(&runner->shell);
+	else
+		shell_end(&runner->shell);
 	return 0;
 }
 
-static int catch_signals(struct loop *loop, struct error *err)
+static void on_failure(struct session *session, void *context)
+{
+	struct runner *runner = context;
+	progress_pause(runner->progress, true);
+	runner->talking = true;
+	shell_on_failure(session, &runner->shell);
+	runner->talking = false;
+	progress_pause(runner->progress, false);
+}
+
+static int catch_signals(struct runner *runner, struct error *err)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	sigset_t set;
@@ -125,50 +162,65 @@ static int catch_signals(struct loop *loop, struct error *err)
 	/* A full disk may announce itself by the file size limit; the write's error says it better. */
 	signal(SIGXFSZ, SIG_IGN);
 	for (unsigned i = 0; r >= 0 && i < 3; i++)
-		r = sd_event_add_signal(loop_event(loop), NULL, signals[i], on_signal, loop);
+		r = sd_event_add_signal(loop_event(runner->loop), NULL, signals[i], on_signal, runner);
 	return r < 0 ? error_set(err, ERROR_BENCH, -r, "cannot catch signals: %s", strerror(-r)) : 0;
 }
 
-static int execute(const struct program *program, struct loop *loop, struct timeline *timeline, const struct executor_options *options)
+static int execute(const struct program *program, struct runner *runner, const struct executor_options *options)
 {
-	struct progress *progress = NULL;
 	struct verdict_tally tally;
 	struct error error = {0};
-	int r = progress_new(&progress, loop, timeline, stdout, isatty(STDOUT_FILENO), &error);
+	int r = progress_new(&runner->progress, runner->loop, runner->timeline, stdout, isatty(STDOUT_FILENO), &error);
 	if (r == 0)
-		r = executor_run(program, loop, timeline, options, &tally, &error);
-	progress_free(progress);
-	if (r == 0 && timeline_failed(timeline, &error))
+		r = executor_run(program, runner->loop, runner->timeline, options, &tally, &error);
+	progress_free(runner->progress);
+	if (r == 0 && timeline_failed(runner->timeline, &error))
 		run_failure("run", &error);
 	return r < 0 ? run_failure("run", &error) : verdict_exit_status(&tally);
 }
 
-/* With a reason in `refused` nothing runs: the results say why. */
-static int run_in(const struct program *program, const char *directory, struct executor_options *options, const struct error *refused)
+static int start(struct runner *runner, const char *directory, const struct program_rig *rig, struct error *err)
 {
-	struct loop *loop = NULL;
-	struct timeline *timeline = NULL;
+	int r = loop_new(&runner->loop, err);
+	if (r == 0)
+		r = catch_signals(runner, err);
+	if (r == 0)
+		r = timeline_new(&runner->timeline, directory, MEMORY_EVENTS, err);
+	if (r == 0 && runner->breaks)
+		r = shell_open(&runner->shell, runner->loop, runner->timeline, rig, true, err);
+	return r;
+}
+
+static void stop(struct runner *runner)
+{
+	shell_close(&runner->shell);
+	timeline_free(runner->timeline);
+	loop_free(runner->loop);
+}
+
+/* With a reason in `refused` nothing runs: the results say why. */
+static int run_in(const struct program *program, const char *directory, const struct program_rig *rig, bool breaks,
+                  struct executor_options *options, const struct error *refused)
+{
+	struct runner runner = {.breaks = breaks && !refused};
 	struct error error = {0};
-	int r = loop_new(&loop, &error), status;
-	if (r == 0)
-		r = catch_signals(loop, &error);
-	if (r == 0)
-		r = timeline_new(&timeline, directory, MEMORY_EVENTS, &error);
-	if (r < 0) {
-		loop_free(loop);
+	int status;
+	if (start(&runner, directory, rig, &error) < 0) {
+		stop(&runner);
 		return run_failure("run", &error);
 	}
 	options->run_directory = directory;
+	options->on_failure = runner.breaks ? on_failure : NULL;
+	options->on_failure_context = &runner;
 	if (refused) {
-		executor_refuse(program, timeline, options, refused);
+		executor_refuse(program, runner.timeline, options, refused);
 		status = run_failure("run", refused);
 	} else {
-		status = execute(program, loop, timeline, options);
+		status = execute(program, &runner, options);
 	}
-	if (timeline_sync(timeline, &error) < 0 && status != 130)
+	if (timeline_sync(runner.timeline, &error) < 0 && status != 130)
 		status = EXIT_BENCH;
-	timeline_free(timeline);
-	loop_free(loop);
+	stop(&runner);
 	return run_directory_report("run", directory, status);
 }
 
@@ -188,8 +240,8 @@ static int set_params(const struct arguments *arguments, struct rig_file *file, 
 	return r;
 }
 
-static int run_into_directory(const struct program *program, const struct arguments *arguments, struct executor_options *options,
-                              const struct error *refused)
+static int run_into_directory(const struct program *program, const struct arguments *arguments, const struct program_rig *rig,
+                              struct executor_options *options, const struct error *refused)
 {
 	struct error error = {0};
 	char directory[PATH_MAX - 64];
@@ -197,7 +249,7 @@ static int run_into_directory(const struct program *program, const struct argume
 		return run_failure("run", &error);
 	printf("rig %s, seed %" PRIu64 ", results in %s\n", arguments->rig, arguments->seed, directory);
 	fflush(stdout);
-	return run_in(program, directory, options, refused);
+	return run_in(program, directory, rig, arguments->break_on_failure, options, refused);
 }
 
 static int run_program(const struct program *program, const struct arguments *arguments, json_t *words)
@@ -215,14 +267,17 @@ static int run_program(const struct program *program, const struct arguments *ar
 	if (count_selected(program, &options) == 0)
 		return command_usage_error("run", "no case fits what was asked for");
 	if (backend.rig_open(arguments->rig, &rig, &error) < 0)
-		return run_into_directory(program, arguments, &options, &error);
+		return run_into_directory(program, arguments, NULL, &options, &error);
 	options.rig_file = rig.context;
 	int status = set_params(arguments, rig.context, &error);
 	if (status < 0) {
 		backend.rig_close(&rig);
 		return run_failure("run", &error);
 	}
-	status = run_into_directory(program, arguments, &options, NULL);
+	struct rig_lock *lock = NULL;
+	bool taken = rig_lock_take(&lock, rig.context, "hilbench run", &error) == 0;
+	status = run_into_directory(program, arguments, &rig, &options, taken ? NULL : &error);
+	rig_lock_release(lock);
 	backend.rig_close(&rig);
 	return status;
 }
@@ -243,6 +298,8 @@ static int run(int argc, char **argv)
 	for (int i = 1; i < argc; i++)
 		json_array_append_new(words, json_string(argv[i]));
 	int status = read_arguments(&arguments, argc, argv);
+	if (status == 0 && arguments.break_on_failure && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)))
+		status = command_usage_error(argv[0], "--break-on-failure needs a terminal: nobody could answer");
 	if (status == 0)
 		status = command_load(argv + optind, argc - optind, &program);
 	if (status == 0) {
@@ -265,6 +322,7 @@ const struct command command_run = {
                  "  --repeat N         everything N times\n"
                  "  --retry N          further attempts of a case that the bench itself broke (1)\n"
                  "  --stop-at-failure  no further case after one that failed\n"
+                 "  --break-on-failure stays at the first failed step of a case, with its boards alive, at a prompt\n"
                  "  --seed N           of everything random in the run",
         .run = run,
 };

@@ -26,12 +26,13 @@ struct shell {
 	bool quit;    /* asked to end */
 	bool hushed;  /* the line begins with a blank: it goes to no history */
 	bool bench_told;
-	unsigned line;                /* typed so far */
-	unsigned begins;              /* number of the first line of what is being done */
-	const char *text;             /* what is being done */
-	unsigned wrong;               /* lines that were none */
-	int64_t begin_ns;             /* of the run */
-	struct program *programs[64]; /* owned: cases stay until the end */
+	unsigned line;                    /* typed so far */
+	unsigned begins;                  /* number of the first line of what is being done */
+	const char *text;                 /* what is being done */
+	unsigned wrong;                   /* lines that were none */
+	int64_t begin_ns;                 /* of the run */
+	const struct case_def *last_case; /* that was begun, for `restart` */
+	struct program *programs[64];     /* owned: cases stay until the end */
 	unsigned program_count;
 	struct shell_filter watched;
 	unsigned watch_lines, watch_dropped;

@@ -119,6 +119,7 @@ static void begin_case(struct shell *shell, const struct case_def *def)
 		shell_print_error(shell, &error);
 		return;
 	}
+	shell->last_case = def;
 	shell_say(shell, "%s: %s\n", def->id, def->title ? def->title : "");
 	print_position(shell);
 }
@@ -290,12 +291,12 @@ void shell_do_retry(struct shell *shell, const char *rest)
 
 void shell_do_restart(struct shell *shell, const char *rest)
 {
-	if (!has_case(shell))
-		return;
 	if (session_guided(shell->session))
 		shell_wrong(shell, NULL, "the run has a case under way: this belongs to `hilbench shell`");
+	else if (!shell->last_case)
+		shell_wrong(shell, NULL, "no case was loaded: `load FILE` or `load ID`");
 	else
-		begin_case(shell, session_case(shell->session));
+		begin_case(shell, shell->last_case);
 }
 
 void shell_do_always(struct shell *shell, const char *rest)

@@ -191,7 +191,7 @@ static unsigned char on_tab(EditLine *editor, int character)
 		char more[256] = "";
 		if (common >= have)
 			snprintf(more, sizeof(more), "%.*s%s", (int)(common - have), list.items[0] + have,
-			         list.count == 1 && list.items[0][common - (common > 0)] != '/' ? " " : "");
+			         list.count == 1 && common > 0 && !strchr("/}", list.items[0][common - 1]) ? " " : "");
 		if (*more && el_insertstr(editor, more) == 0) {
 			answer = CC_REFRESH;
 		} else if (list.count > 1) {

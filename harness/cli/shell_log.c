@@ -190,6 +190,7 @@ static void write_steps(const struct shell_log *log, unsigned index, bool all, F
 		variable = from;
 		length = next_variable(&variable);
 	}
+	(void)fputc('\n', out);
 }
 
 static int64_t time_needed(const struct shell_log *log, bool all)

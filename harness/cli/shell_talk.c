@@ -298,6 +298,13 @@ static char *join(char *text, const char *line)
 	return joined;
 }
 
+/* Only steps go over several lines. */
+static bool is_open(const struct shell *shell, const char *text)
+{
+	size_t length = shell_word(&text);
+	return !shell_command_find(text, length) && typed_is_open(text, shell->registry);
+}
+
 /* Lines up to where what they say is whole. NULL: given up, or the end. */
 static char *read_whole(struct shell *shell)
 {
@@ -325,7 +332,7 @@ static char *read_whole(struct shell *shell)
 		if (!shell->hushed)
 			shell_input_remember(shell->input, line);
 		text = join(text, line);
-	} while (text && typed_is_open(text, shell->registry));
+	} while (text && is_open(shell, text));
 	return text;
 }
 

@@ -255,7 +255,6 @@ int typed_read(const char *text, unsigned first_line, struct typed *ret)
 		return -ENOMEM;
 	skip_blanks(&cursor, end);
 	put_step(&writer, &cursor, end);
-	put_own(&writer, "\n");
 	bool failed = ferror(writer.out) != 0;
 	if (fclose(writer.out) != 0 || failed || writer.failed) {
 		typed_clear(&typed);

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`hilbench shell` through a pseudo-terminal and a pipe: a day at the board, completion, Ctrl-C, breaks, saving."""
+import json
+import os
+import pty
+import re
+import select
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import fcntl
+import termios
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from _e2e import BIN, OUT, ROOT, check, finish, not_ok  # noqa: E402
+
+HILBENCH = os.path.join(BIN, "hilbench")
+RIG = os.path.join(ROOT, "rigs/virtual.yaml")
+STATE = os.path.join(OUT, "state")
+ENVIRONMENT = dict(os.environ, XDG_STATE_HOME=STATE, TERM="xterm")
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-B0-2]|\x1b[=>]|[\x07\r]")
+PROMPT = r"(?:hilbench|[\w.-]+ (?:\d+/\d+(?: failed)?|end))> $"
+LONG_S = 30
+
+CASES = """\
+cases:
+  - id: shell.breaks
+    title: Its second check is wrong on purpose
+    timeout: 30s
+    setup:
+      - rack.ready:
+    steps:
+      - tester.connect: {role: zgw}
+      - doip.activate: {expect: {code: 0x11}}
+      - uds.request: {role: zgw, data: "22 f1 90", save: {vin: response}}
+    always:
+      - note: "put back"
+  - id: shell.passes
+    title: Nothing is wrong here
+    steps:
+      - wait: 10ms
+"""
+
+
+class Terminal:
+    """A program on a pseudo-terminal of 100 columns."""
+
+    def __init__(self, *arguments):
+        self.process, self.fd = pty.fork()
+        if self.process == 0:
+            os.chdir(ROOT)
+            os.execve(HILBENCH, [HILBENCH, *arguments], ENVIRONMENT)
+        fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+        self.raw = ""
+        self.seen = 0
+
+    def send(self, text):
+        os.write(self.fd, text.encode())
+
+    def _read(self, within_s):
+        if not select.select([self.fd], [], [], within_s)[0]:
+            return False
+        try:
+            data = os.read(self.fd, 65536)
+        except OSError:
+            return False
+        self.raw += data.decode("utf-8", "replace")
+        return bool(data)
+
+    @property
+    def text(self):
+        return ESCAPES.sub("", self.raw)
+
+    def expect(self, pattern, within_s=LONG_S):
+        """Waits for the pattern behind what was expected before; returns the text up to its end."""
+        limit = time.monotonic() + within_s
+        while True:
+            found = re.compile(pattern, re.M).search(self.text, self.seen)
+            if found:
+                passed = self.text[self.seen:found.end()]
+                self.seen = found.end()
+                return passed
+            left = limit - time.monotonic()
+            if left <= 0 or (not self._read(min(left, 0.5)) and self._ended()):
+                raise AssertionError(f"no {pattern!r} in {self.text[self.seen:][-400:]!r}")
+
+    def _ended(self):
+        return os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def command(self, line, pattern=None, within_s=LONG_S):
+        """Types a line and waits for the pattern (behind the echo) and the next prompt."""
+        self.send(line + "\n")
+        self.expect(re.escape(line.strip().splitlines()[-1].strip()[-20:]))
+        text = self.expect(pattern, within_s) if pattern else ""
+        return text + self.expect(PROMPT, within_s)
+
+    def end(self):
+        """Reads to the end: the exit status."""
+        limit = time.monotonic() + LONG_S
+        while time.monotonic() < limit and not self._ended():
+            self._read(0.2)
+        while self._read(0.1):
+            pass
+        if not self._ended():
+            os.kill(self.process, signal.SIGKILL)
+        status = os.waitpid(self.process, 0)[1]
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
+
+def tried(name, action):
+    """Runs a scenario; what it missed is its failure."""
+    try:
+        action()
+    except (AssertionError, OSError, ValueError, subprocess.TimeoutExpired) as error:
+        not_ok(name, error)
+    else:
+        check(name, True, "")
+
+
+def shell(out, *arguments):
+    terminal = Terminal("shell", "--rig", RIG, "--out", os.path.join(OUT, out), *arguments)
+    terminal.expect(PROMPT)
+    return terminal
+
+
+def events(out):
+    with open(os.path.join(OUT, out, "events.jsonl"), encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def must(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def case_file():
+    path = os.path.join(OUT, "breaks.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(CASES)
+    return path
+
+
+def a_day():
+    """Power, boot, activation, the VIN; a case that fails, a look, on; all of it becomes a case."""
+    saved = os.path.join(OUT, "a-day.yaml")
+    terminal = shell("day")
+    terminal.command("boards", r"zgw +off")
+    terminal.command("board.power_on zgw", r"ok  board.power_on")
+    terminal.command("rack.ready", r"ok  rack.ready")
+    terminal.command("boards", r"zgw +on .*ready")
+    terminal.command("tester.connect role: zgw", r"ok  tester.connect")
+    terminal.command("doip.activate source: 0x0e80 expect: {code: 0x10}", r"ok  doip.activate")
+    terminal.command("set did = f1 90")
+    terminal.command("uds.request role: zgw data: 22 ${did} save: {vin: response}", r"vin = 62 f1 90")
+    terminal.command("results", r"response: 62 f1 90")
+    terminal.command("note \"VIN ${vin}\"", r"ok  note")
+    terminal.command("- repeat:\n    times: 2\n    steps:\n      - wait: 5ms\n", r"ok  repeat")
+    terminal.command("doip.activate expect: {code: 0x11}", r"typed:\d+:24: code: expected 0x11, got 0x10")
+    terminal.command("save " + saved, "saved in")
+    terminal.command("load " + case_file() + " shell.breaks", r"at  1 ")
+    terminal.command("until tester.connect", r"at  2 ")
+    terminal.command("continue", r"breaks.yaml:9:34: code: expected 0x11, got 0x10")
+    terminal.command("boards", r"zgw +on")
+    terminal.command("uds.request role: zgw data: 3e 00", r"response: 7e 00")
+    terminal.command("continue", r"shell.breaks: fail")
+    terminal.send("quit\n")
+    must(terminal.end() == 1, "a case failed, so the status is 1")
+    kinds = [e["data"]["name"] for e in events("day") if e["kind"] == "step.begin"]
+    must(kinds.count("uds.request") == 3 and kinds.count("note") == 2, f"the journal has {kinds}")
+    must([e for e in events("day") if e["kind"] == "run.end"], "the journal has no end")
+    must(os.path.exists(os.path.join(OUT, "day/report.html")), "there is no report")
+    done = subprocess.run([HILBENCH, "check", "--rig", RIG, saved], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    must(done.returncode == 0, "check: " + done.stdout + done.stderr)
+    done = subprocess.run([HILBENCH, "run", "--rig", RIG, "--out", os.path.join(OUT, "day-again"), saved], capture_output=True, text=True,
+                          timeout=120, cwd=ROOT, stdin=subprocess.DEVNULL)
+    must(done.returncode == 0, "the saved case: " + done.stdout + done.stderr)
+
+
+def completes():
+    terminal = shell("complete")
+    terminal.send("tester.con\t")
+    terminal.expect("tester.connect ")
+    terminal.send("ro\t zg\t trans\t pl\t source: 0x0\x01")
+    terminal.expect("role: +zgw +transport: +plain")
+    terminal.send("\x03")
+    terminal.expect(PROMPT)
+    terminal.send("board.\t\t")
+    terminal.expect(r"board.power_on")
+    terminal.send("\x03")
+    terminal.expect(PROMPT)
+    terminal.command("set answer = 42")
+    terminal.send("note \"${ans\t\"\n")
+    terminal.expect("ok  note")
+    terminal.expect(PROMPT)
+    terminal.send("\x04")
+    must(terminal.end() == 0, "Ctrl-D ends a clean session with 0")
+    texts = [e["data"].get("text") for e in events("complete") if e["kind"] == "note"]
+    must("42" in texts, f"notes {texts}")
+
+
+def interrupts():
+    terminal = shell("interrupt")
+    terminal.send("wait 60s\n")
+    time.sleep(1)
+    begin = time.monotonic()
+    terminal.send("\x03")
+    terminal.expect("interrupted")
+    terminal.expect(PROMPT)
+    must(time.monotonic() - begin < 2, "Ctrl-C took too long")
+    terminal.send("garbage that is given up")
+    terminal.expect("given up")
+    terminal.send("\x03")
+    terminal.expect(PROMPT)
+    terminal.command("wait 10ms", "ok  wait")
+    terminal.send("quit\n")
+    must(terminal.end() == 0, "an interrupted step is no failure")
+
+
+def keeps_the_line():
+    """What happens meanwhile is printed above the line, which stays."""
+    terminal = shell("watch")
+    terminal.command("watch console zgw", "watched: console zgw")
+    terminal.command("board.power_on zgw", "ok  board.power_on")
+    terminal.send("note \"half a ")
+    terminal.expect("console.line", 20)
+    terminal.expect("half a ", 20)
+    time.sleep(1)
+    terminal.send("line\"\n")
+    terminal.expect("ok  note")
+    terminal.command("unwatch")
+    terminal.command("events 5 power", "power.on")
+    terminal.send("quit\n")
+    terminal.end()
+    texts = [e["data"].get("text") for e in events("watch") if e["kind"] == "note"]
+    must("half a line" in texts, f"notes {texts}")
+
+
+def remembers():
+    path = os.path.join(STATE, "hilbench/history")
+    terminal = shell("history")
+    terminal.command("note \"to be kept\"", "ok  note")
+    terminal.command(" note \"not to be kept\"", "ok  note")
+    terminal.send("\x10")
+    terminal.expect("to be kept")
+    terminal.send("\x03")
+    terminal.expect(PROMPT)
+    terminal.send("quit\n")
+    terminal.end()
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    must("to\\040be\\040kept" in text or "to be kept" in text, "the history lacks a line")
+    must("not\\040to" not in text and "not to" not in text, "the history has a line that begins with a blank")
+    must(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "others may read the history")
+
+
+def breaks_a_run():
+    out = os.path.join(OUT, "run-break")
+    terminal = Terminal("run", "--rig", RIG, "--out", out, "--break-on-failure", case_file())
+    terminal.expect("step 3 of 4 failed")
+    terminal.expect("expected: code: 0x11")
+    terminal.expect(PROMPT)
+    terminal.command("uds.request role: zgw data: 22 f1 90", "response: 62 f1 90")
+    terminal.command("load x", "belongs to `hilbench shell`")
+    terminal.command("list", r"!.* 3 ")
+    terminal.send("continue\n")
+    terminal.expect(r"pass +shell.passes")
+    must(terminal.end() == 1, "what failed stays failed")
+    verdicts = {e["data"]["id"]: e["data"]["verdict"] for e in events("run-break") if e["kind"] == "case.end"}
+    must(verdicts == {"shell.breaks": "fail", "shell.passes": "pass"}, verdicts)
+    terminal = Terminal("run", "--rig", RIG, "--out", out + "2", "--break-on-failure", case_file())
+    terminal.expect("step 3 of 4 failed")
+    terminal.expect(PROMPT)
+    terminal.send("quit\n")
+    must(terminal.end() == 130, "who quits has interrupted the run")
+    notes = [e["data"].get("text") for e in events("run-break2") if e["kind"] == "note"]
+    must("put back" in notes, "`always` did not run")
+    done = subprocess.run([HILBENCH, "run", "--break-on-failure", case_file()], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT)
+    must(done.returncode == 2 and "terminal" in done.stderr, "without a terminal it is wrong usage: " + done.stderr)
+
+
+def piped(out, lines, within_s=120):
+    return subprocess.run([HILBENCH, "shell", "--rig", RIG, "--out", os.path.join(OUT, out)], input=lines, capture_output=True,
+                          timeout=within_s, cwd=ROOT, env=ENVIRONMENT)
+
+
+def two_hundred():
+    lines = "".join(f"note \"line {i}\"\n" for i in range(200))
+    done = piped("many", lines.encode())
+    must(done.returncode == 0, done.stderr)
+    texts = [e["data"]["text"] for e in events("many") if e["kind"] == "note"]
+    must(texts == [f"line {i}" for i in range(200)], f"{len(texts)} notes")
+
+
+def malformed():
+    bad = [b"nonsense", b"wait", b"wait: [", b"", b"wait 5", b"wait {for: 1ms, for: 2ms}", b"- - -", b"note \"open", b"", b"uds.request role: zgw dta: 22",
+           b"\xff\xfe\x00\x01", b"set", b"set 1x = 2", b"set x = [1", b"set x = ${nothing}", b"note ${nothing}", b"break 1", b"until", b"load /nowhere",
+           b"load /dev/zero", b"save", b"save /nowhere/x.yaml", b"power zgw sideways", b"events 0", b"watch " + b"a " * 40, b"x" * 2000000, b"- note: &a b",
+           b"retry", b"next", b"continue", b"board.power_on nobody", b"help nonsense", b"unwatch nothing", b"}{", b": : :", b"'", b""]
+    done = piped("malformed", b"\n".join(bad) + b"\nnote \"still here\"\n")
+    text = done.stdout.decode("utf-8", "replace")
+    must(done.returncode == 2, f"status {done.returncode}: {done.stderr[-300:]}")
+    must("ok  note" in text, "the shell did not go on")
+    must(len(re.findall(r"^typed:\d+:\d+: ", text, re.M)) >= 25, text[-2000:])
+    must([e for e in events("malformed") if e["kind"] == "note" and e["data"]["text"] == "still here"], "the step behind them did not run")
+
+
+def main():
+    os.makedirs(OUT, exist_ok=True)
+    for name, action in (("a day at the board, saved as a case", a_day), ("completion", completes), ("Ctrl-C", interrupts),
+                         ("the typed line survives what is watched", keeps_the_line), ("history", remembers),
+                         ("a run breaks at a failure", breaks_a_run), ("200 steps from a pipe", two_hundred), ("malformed input", malformed)):
+        if len(sys.argv) < 2 or sys.argv[1] in name:
+            tried("shell: " + name, action)
+    finish()
+
+
+main()

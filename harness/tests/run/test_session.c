@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sessions over steps of this file: what is typed, cases step by step, breaks, a run that somebody looks into. */
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../run/executor_private.h"
+#include "../../run/session.h"
+#include "../../run/steps/generic.h"
+
+static unsigned runs, destroyed, flaky_left, looks;
+static struct loop *loop;
+static struct timeline *timeline;
+
+static int ok_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	runs++;
+	return step_result_integer(context, "value", 7) < 0 ? -ENOMEM : 0;
+}
+
+static int flaky_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	runs++;
+	if (flaky_left == 0)
+		return 0;
+	flaky_left--;
+	return step_check_failed(context, err, "white", "black", "the wrong colour");
+}
+
+static int cancel_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	loop_cancel(context->loop);
+	return step_wait(context, NULL, NULL, INT64_C(1000000000), err);
+}
+
+static void destroy(void *object)
+{
+	destroyed++;
+}
+
+static int object_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	return step_object_add(context, "kind", "name", &destroyed, destroy) < 0 ? -ENOMEM : 0;
+}
+
+static const struct arg_def no_args[] = {{NULL}};
+static const struct result_def value_results[] = {{"value", VALUE_INTEGER, "Seven."}, {NULL}};
+static const struct step_def test_ok = {.name = "t.ok", .doc = "Passes.", .args = no_args, .results = value_results, .run = ok_run};
+static const struct step_def test_flaky = {.name = "t.flaky", .doc = "Fails for a while.", .args = no_args, .run = flaky_run};
+static const struct step_def test_cancel = {.name = "t.cancel", .doc = "Is interrupted.", .args = no_args, .run = cancel_run};
+static const struct step_def test_object = {.name = "t.object", .doc = "Makes.", .args = no_args, .run = object_run};
+static const struct step_def *const steps[] = {&test_ok, &test_flaky, &test_cancel, &test_object, &step_note, &step_poll, &step_wait_for};
+static const struct step_registry registry = {steps, sizeof(steps) / sizeof(*steps)};
+
+/* ---- what the journal said ---- */
+
+static char verdicts[256], notes[256];
+static unsigned begun, status_seen;
+
+static void see(const struct event *event, void *context)
+{
+	const char *note = json_string_value(json_object_get(event->data, "text"));
+	if (!strcmp(event->kind, "case.end"))
+		snprintf(verdicts + strlen(verdicts), sizeof(verdicts) - strlen(verdicts), "%s:%s/%s ",
+		         json_string_value(json_object_get(event->data, "id")), json_string_value(json_object_get(event->data, "verdict")),
+		         json_string_value(json_object_get(event->data, "cause")));
+	if (!strcmp(event->kind, "note"))
+		snprintf(notes + strlen(notes), sizeof(notes) - strlen(notes), "%s ", note);
+	if (!strcmp(event->kind, "step.begin"))
+		begun++;
+	if (!strcmp(event->kind, "run.end"))
+		status_seen = (unsigned)json_integer_value(json_object_get(event->data, "status"));
+}
+
+static void setup(void)
+{
+	runs = destroyed = flaky_left = begun = looks = status_seen = 0;
+	verdicts[0] = notes[0] = '\0';
+	ck_assert_int_eq(loop_new(&loop, NULL), 0);
+	ck_assert_int_eq(timeline_new(&timeline, NULL, 1000, NULL), 0);
+	ck_assert_int_eq(timeline_observe(timeline, see, NULL), 0);
+}
+
+static void teardown(void)
+{
+	timeline_free(timeline);
+	loop_free(loop);
+}
+
+static struct session *open_session(void)
+{
+	static const struct executor_options options = {.seed = 1};
+	struct session *session;
+	ck_assert_int_eq(session_new(&session, loop, timeline, &options, NULL), 0);
+	return session;
+}
+
+static int type(struct session *session, const char *yaml, struct error *err)
+{
+	struct step_block block;
+	struct error_list errors = {0};
+	char prefix[64];
+	session_typed_prefix(session, prefix, sizeof(prefix));
+	if (step_block_load_text("typed", yaml, strlen(yaml), &registry, prefix, session_scope(session), &block, &errors) < 0) {
+		*err = errors.items[0];
+		error_list_free(&errors);
+		return -EINVAL;
+	}
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < block.count; i++)
+		r = session_type(session, block.calls[i], err);
+	step_block_clear(&block);
+	error_list_free(&errors);
+	return r;
+}
+
+static struct program *load(const char *text)
+{
+	struct program *program;
+	struct error_list errors = {0};
+	int r = program_load_text("case.yaml", text, strlen(text), &registry, &program, &errors);
+	ck_assert_msg(r == 0, "%s", errors.count ? errors.items[0].message : "");
+	error_list_free(&errors);
+	return program;
+}
+
+static unsigned close_session(struct session *session)
+{
+	struct verdict_tally tally;
+	session_free(session, &tally);
+	return (unsigned)verdict_exit_status(&tally);
+}
+
+/* ---- typed steps ---- */
+
+START_TEST(variables_and_objects_stay_between_steps)
+{
+	struct session *session = open_session();
+	struct error error = {0};
+	ck_assert_int_eq(type(session, "- t.ok: {save: {x: value}}\n- t.object", &error), 0);
+	ck_assert_int_eq(scope_get(session_scope(session), "x")->integer, 7);
+	ck_assert_int_eq(type(session, "- note: \"x is ${x}\"", &error), 0);
+	ck_assert_str_eq(notes, "x is 7 ");
+	ck_assert_uint_eq(destroyed, 0);
+	ck_assert_uint_eq(close_session(session), 0);
+	ck_assert_uint_eq(destroyed, 1);
+	ck_assert_str_eq(verdicts, "shell:pass/ ");
+}
+END_TEST
+
+START_TEST(a_typed_mistake_has_its_place)
+{
+	struct session *session = open_session();
+	struct error error = {0};
+	ck_assert_int_lt(type(session, "- t.okay", &error), 0);
+	ck_assert_str_eq(error.message, "unknown step \"t.okay\" (did you mean \"t.ok\"?)");
+	ck_assert_uint_eq(error.place.column, 3);
+	ck_assert_int_lt(type(session, "- note: ${nothing}", &error), 0);
+	ck_assert_ptr_nonnull(strstr(error.message, "${nothing}"));
+	/* Nothing ran, so there is nothing to judge. */
+	ck_assert_uint_eq(close_session(session), 0);
+	ck_assert_uint_eq(begun, 0);
+}
+END_TEST
+
+START_TEST(results_of_the_last_step_are_kept)
+{
+	struct session *session = open_session();
+	struct error error = {0};
+	ck_assert_ptr_null(session_results(session));
+	ck_assert_int_eq(type(session, "- t.ok", &error), 0);
+	ck_assert_int_eq(value_get(session_results(session), "value")->integer, 7);
+	ck_assert_int_eq(type(session, "- poll: {within: 1s, steps: [t.ok]}", &error), 0);
+	/* Those of the block's own steps are its own. */
+	ck_assert_ptr_null(value_get(session_results(session), "value"));
+	close_session(session);
+}
+END_TEST
+
+START_TEST(a_failed_step_is_told_and_judged)
+{
+	struct session *session = open_session();
+	struct error error = {0};
+	const char *expected, *actual;
+	flaky_left = 1;
+	ck_assert_int_lt(type(session, "- t.flaky", &error), 0);
+	session_failed_check(session, &expected, &actual);
+	ck_assert_str_eq(expected, "white");
+	ck_assert_str_eq(actual, "black");
+	ck_assert_int_eq(type(session, "- t.flaky", &error), 0);
+	ck_assert_uint_eq(close_session(session), 1);
+	ck_assert_str_eq(verdicts, "shell:fail/dut ");
+}
+END_TEST
+
+START_TEST(an_interrupted_step_is_no_failure)
+{
+	struct session *session = open_session();
+	struct error error = {0};
+	ck_assert_int_lt(type(session, "- t.cancel", &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_OPERATOR);
+	loop_rearm(loop);
+	ck_assert_int_eq(type(session, "- t.ok", &error), 0);
+	ck_assert_uint_eq(close_session(session), 0);
+	ck_assert_uint_eq(status_seen, 0);
+}
+END_TEST
+
+START_TEST(a_variable_by_hand_survives_cases)
+{
+	struct session *session = open_session();
+	struct program *program = load("- {id: a, steps: [t.ok]}\n");
+	struct error error = {0};
+	ck_assert_int_eq(session_set(session, "mine", value_new_integer(3)), 0);
+	ck_assert_int_eq(type(session, "- note: \"${mine}\"", &error), 0);
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_int_eq(type(session, "- note: \"${mine}\"", &error), 0);
+	ck_assert_str_eq(notes, "3 3 ");
+	close_session(session);
+	program_free(program);
+}
+END_TEST
+
+/* ---- cases ---- */
+
+#define FOUR "- id: c\n  setup: [t.ok]\n  steps: [t.ok, t.flaky, t.ok]\n  always: [{note: back}]\n"
+
+START_TEST(a_case_runs_step_by_step)
+{
+	struct session *session = open_session();
+	struct program *program = load(FOUR);
+	struct error error = {0};
+	enum verdict verdict;
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_uint_eq(session_step_count(session), 4);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_int_eq(session_state(session), SESSION_READY);
+		ck_assert_uint_eq(session_position(session), i);
+		ck_assert_int_eq(session_next(session, &error), 0);
+	}
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_int_eq(session_next(session, &error), -ENOENT);
+	session_finish(session, &verdict, NULL);
+	ck_assert_int_eq(verdict, VERDICT_PASS);
+	ck_assert_str_eq(notes, "back ");
+	ck_assert_int_eq(session_state(session), SESSION_FREE);
+	ck_assert_uint_eq(close_session(session), 0);
+	program_free(program);
+}
+END_TEST
+
+START_TEST(a_case_stops_at_breaks_and_failures)
+{
+	struct session *session = open_session();
+	struct program *program = load(FOUR);
+	struct error error = {0};
+	enum verdict verdict;
+	flaky_left = 2;
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert(session_break(session, 1));
+	ck_assert(!session_break(session, 17));
+	ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert_uint_eq(session_position(session), 1);
+	ck_assert_int_lt(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert_int_eq(session_state(session), SESSION_FAILED);
+	ck_assert_uint_eq(session_position(session), 2);
+	/* A look at it is no part of the case. */
+	ck_assert_int_eq(type(session, "- t.ok", &error), 0);
+	ck_assert_int_lt(session_retry(session, &error), 0);
+	ck_assert_int_eq(session_retry(session, &error), 0);
+	ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+	session_finish(session, &verdict, NULL);
+	/* That it failed once stays. */
+	ck_assert_int_eq(verdict, VERDICT_FAIL);
+	ck_assert_uint_eq(close_session(session), 1);
+	program_free(program);
+}
+END_TEST
+
+START_TEST(a_failed_last_step_can_be_left_behind)
+{
+	struct session *session = open_session();
+	struct program *program = load("- {id: c, steps: [t.flaky]}\n");
+	struct error error = {0};
+	flaky_left = 1;
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_int_lt(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(runs, 1);
+	ck_assert_uint_eq(close_session(session), 1);
+	program_free(program);
+}
+END_TEST
+
+START_TEST(a_case_left_early_is_no_pass)
+{
+	struct session *session = open_session();
+	struct program *program = load(FOUR);
+	struct error error = {0};
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_uint_eq(close_session(session), 130);
+	ck_assert_str_eq(verdicts, "c:error/operator ");
+	ck_assert_str_eq(notes, "back ");
+	program_free(program);
+}
+END_TEST
+
+START_TEST(a_step_that_was_interrupted_and_left_is_no_pass)
+{
+	struct session *session = open_session();
+	struct program *program = load("- {id: c, steps: [t.cancel, t.ok]}\n");
+	struct error error = {0};
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_int_lt(session_next(session, &error), 0);
+	loop_rearm(loop);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(close_session(session), 130);
+	program_free(program);
+}
+END_TEST
+
+START_TEST(a_case_that_the_rig_lacks_things_for_is_refused)
+{
+	struct session *session = open_session();
+	struct program *program = load("- {id: c, requires: [zgw], steps: [t.ok]}\n");
+	struct error error = {0};
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), -EOPNOTSUPP);
+	ck_assert_ptr_nonnull(strstr(error.message, "zgw"));
+	ck_assert_int_eq(session_state(session), SESSION_FREE);
+	close_session(session);
+	program_free(program);
+}
+END_TEST
+
+START_TEST(the_time_of_the_person_does_not_count)
+{
+	struct session *session = open_session();
+	struct program *program = load("- {id: c, timeout: 100ms, steps: [t.ok, {wait: 20ms}]}\n");
+	struct error error = {0};
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_int_eq(type(session, "- wait: 150ms", &error), 0);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_uint_eq(close_session(session), 0);
+	program_free(program);
+}
+END_TEST
+
+/* ---- a run that somebody looks into ---- */
+
+static bool give_up;
+
+static void look(struct session *session, void *context)
+{
+	struct error error = {0};
+	looks++;
+	ck_assert(session_guided(session));
+	ck_assert_int_eq(session_state(session), SESSION_FAILED);
+	ck_assert_str_eq(session_failure(session)->message, "the wrong colour");
+	ck_assert_int_eq(session_begin(session, session_case(session), &error), -EOPNOTSUPP);
+	ck_assert_int_eq(type(session, "- note: looked", &error), 0);
+	if (give_up)
+		loop_cancel(loop);
+	else
+		ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+}
+
+static int run_looked_into(const char *text)
+{
+	struct program *program = load(text);
+	struct verdict_tally tally;
+	const struct executor_options options = {.seed = 1, .on_failure = look};
+	ck_assert_int_eq(executor_run(program, loop, timeline, &options, &tally, NULL), 0);
+	program_free(program);
+	return verdict_exit_status(&tally);
+}
+
+START_TEST(a_run_stops_at_a_failure_and_goes_on)
+{
+	flaky_left = 1;
+	give_up = false;
+	ck_assert_int_eq(run_looked_into(FOUR "- {id: d, steps: [t.ok]}\n"), 1);
+	ck_assert_uint_eq(looks, 1);
+	ck_assert_str_eq(notes, "looked back ");
+	ck_assert_str_eq(verdicts, "c:fail/dut d:pass/ ");
+	ck_assert_uint_eq(runs, 5);
+}
+END_TEST
+
+START_TEST(who_gives_up_ends_the_run)
+{
+	flaky_left = 1;
+	give_up = true;
+	ck_assert_int_eq(run_looked_into(FOUR "- {id: d, steps: [t.ok]}\n"), 130);
+	ck_assert_str_eq(notes, "looked back ");
+	ck_assert_str_eq(verdicts, "c:fail/dut ");
+}
+END_TEST
+
+START_TEST(a_run_that_passes_or_is_interrupted_asks_nobody)
+{
+	ck_assert_int_eq(run_looked_into(FOUR), 0);
+	ck_assert_int_eq(run_looked_into("- {id: e, steps: [t.cancel]}\n"), 130);
+	ck_assert_uint_eq(looks, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("session");
+	TCase *typed = tcase_create("typed"), *cases = tcase_create("cases"), *looked = tcase_create("a run looked into");
+	tcase_add_checked_fixture(typed, setup, teardown);
+	tcase_add_checked_fixture(cases, setup, teardown);
+	tcase_add_checked_fixture(looked, setup, teardown);
+	tcase_add_test(typed, variables_and_objects_stay_between_steps);
+	tcase_add_test(typed, a_typed_mistake_has_its_place);
+	tcase_add_test(typed, results_of_the_last_step_are_kept);
+	tcase_add_test(typed, a_failed_step_is_told_and_judged);
+	tcase_add_test(typed, an_interrupted_step_is_no_failure);
+	tcase_add_test(typed, a_variable_by_hand_survives_cases);
+	tcase_add_test(cases, a_case_runs_step_by_step);
+	tcase_add_test(cases, a_case_stops_at_breaks_and_failures);
+	tcase_add_test(cases, a_failed_last_step_can_be_left_behind);
+	tcase_add_test(cases, a_case_left_early_is_no_pass);
+	tcase_add_test(cases, a_step_that_was_interrupted_and_left_is_no_pass);
+	tcase_add_test(cases, a_case_that_the_rig_lacks_things_for_is_refused);
+	tcase_add_test(cases, the_time_of_the_person_does_not_count);
+	tcase_add_test(looked, a_run_stops_at_a_failure_and_goes_on);
+	tcase_add_test(looked, who_gives_up_ends_the_run);
+	tcase_add_test(looked, a_run_that_passes_or_is_interrupted_asks_nobody);
+	suite_add_tcase(suite, typed);
+	suite_add_tcase(suite, cases);
+	suite_add_tcase(suite, looked);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
