@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "../base/bytes.h"
@@ -200,8 +201,12 @@ void serial_close(struct serial *serial)
 	if (!serial)
 		return;
 	sd_event_source_disable_unref(serial->source);
-	if (serial->fd >= 0)
+	if (serial->fd >= 0) {
+		/* A pseudo-terminal lives on with its master, and would stay exclusive. */
+		if (serial->options.kind != SERIAL_TCP)
+			(void)ioctl(serial->fd, TIOCNXCL);
 		(void)close(serial->fd);
+	}
 	bytes_free(&serial->queue);
 	free(serial->address);
 	free(serial);

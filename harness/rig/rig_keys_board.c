@@ -9,7 +9,7 @@
 
 static const char *const power_drivers[] = {"scpi", "gpio", "command", NULL};
 static const char *const console_drivers[] = {"serial", "tcp", "pty", NULL};
-static const char *const reset_drivers[] = {"serial", "gpio", "command", NULL};
+static const char *const reset_drivers[] = {"serial", "gpio", "command", "probe", NULL};
 static const char *const dialects[] = {"standard", "list", NULL};
 
 const struct rig_key rig_power_keys[] = {

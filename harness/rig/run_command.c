@@ -23,7 +23,7 @@ struct running {
 	bool ended;
 	siginfo_t info;
 	sd_event_source *exit_source, *output_source;
-	char text[RUN_COMMAND_OUTPUT / 4];
+	char text[(RUN_COMMAND_OUTPUT - 1) / 4]; /* a byte may be shown as four */
 	size_t length;
 };
 
@@ -34,6 +34,10 @@ int run_command_check(const struct value *words, const char *name, struct error 
 		                       "`%s` must be a list of words, the first a program with its path", name);
 	if (words->list.count > WORDS_MAX)
 		return error_set_place(err, ERROR_USAGE, E2BIG, words->place, "`%s` has more than %u words", name, WORDS_MAX);
+	for (unsigned i = 0; i < words->list.count; i++)
+		if (words->list.items[i]->type != VALUE_TEXT)
+			return error_set_place(err, ERROR_USAGE, EINVAL, words->list.items[i]->place,
+			                       "`%s`: a word must be text, in quotes where it looks like something else", name);
 	if (!strchr(words->list.items[0]->text, '/'))
 		return error_set_place(err, ERROR_USAGE, EINVAL, words->list.items[0]->place,
 		                       "`%s`: \"%s\" must be a program with its path", name, words->list.items[0]->text);
@@ -69,9 +73,10 @@ static _Noreturn void become(char *const *words, int output, int report, pid_t p
 static int spawn(struct running *running, char *const *words, struct error *err)
 {
 	int output[2], report[2], code = 0;
-	if (pipe2(output, O_CLOEXEC | O_NONBLOCK) < 0)
+	if (pipe2(output, O_CLOEXEC) < 0)
 		return error_set(err, ERROR_BENCH, errno, "cannot make a pipe: %s", strerror(errno));
 	running->output = output[0];
+	(void)fcntl(output[0], F_SETFL, O_NONBLOCK); /* our end only: a program does not expect it of its own */
 	if (pipe2(report, O_CLOEXEC) < 0) {
 		code = errno;
 		close(output[1]);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../gpio_line.h"
+#include "../probe.h"
 #include "../rig_keys.h"
 #include "../run_command.h"
 #include "../supply_units.h"
@@ -115,10 +116,41 @@ static int command_pulse(struct board_reset *reset, int64_t deadline_ns, struct 
 	return command_run(reset, "pulse", deadline_ns, err);
 }
 
+/* ---- by the probe ---- */
+
+static int probe_check(const struct value *role, const struct value *map, struct error *err)
+{
+	return value_get(role, "probe") ? 0 : error_set_place(err, ERROR_USAGE, EINVAL, map->place, "reset by the probe needs a `probe`");
+}
+
+static int probe_of(struct board_reset *reset, struct probe **ret, struct error *err)
+{
+	*ret = rig_board_probe(reset->board);
+	return *ret ? 0 : error_set(err, ERROR_BENCH, ENODEV, "the board has no probe");
+}
+
+/* Held: the CPU is reset and stands before its first instruction. */
+static int probe_set(struct board_reset *reset, bool active, int64_t deadline_ns, struct error *err)
+{
+	struct probe *probe;
+	int r = probe_of(reset, &probe, err);
+	if (r < 0)
+		return r;
+	return active ? probe_reset(probe, PROBE_RESET_HALT, deadline_ns, err) : probe_resume(probe, deadline_ns, err);
+}
+
+static int probe_pulse(struct board_reset *reset, int64_t deadline_ns, struct error *err)
+{
+	struct probe *probe;
+	int r = probe_of(reset, &probe, err);
+	return r < 0 ? r : probe_reset(probe, PROBE_RESET_SYSTEM, deadline_ns, err);
+}
+
 static const struct reset_driver drivers[] = {
         {"serial", {"line", "active_low", "pulse_for", NULL}, serial_check, serial_set, NULL},
         {"gpio", {"chip", "line", "active_low", "pulse_for", NULL}, gpio_check, gpio_set, NULL},
         {"command", {"assert", "release", "pulse", "pulse_for", NULL}, command_check, command_set, command_pulse},
+        {"probe", {NULL}, probe_check, probe_set, probe_pulse},
 };
 
 static const struct reset_driver *driver_find(const struct value *map)
