@@ -204,8 +204,11 @@ static struct rig_file *rig(const char *name, bool is_virtual)
 	struct error error = {0};
 	snprintf(path, sizeof(path), "%s/rig.yaml", folder);
 	FILE *out = fopen(path, "w");
-	fprintf(out, "name: %s\nvirtual: %s\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles: {}\n", name,
-	        is_virtual ? "true" : "false");
+	fprintf(out,
+	        "name: %s\nvirtual: %s\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles:\n"
+	        "  zgw: {driver: board, address: 127.0.0.1, logical_address: 0x91, plain: \"127.0.0.1:1\",\n"
+	        "    console: {driver: tcp, address: \"127.0.0.1:1\"}, power: {driver: command, on: [/bin/true], off: [/bin/true]}}\n",
+	        name, is_virtual ? "true" : "false");
 	fclose(out);
 	int r = rig_file_load(path, &file, &error);
 	ck_assert_msg(r == 0, "%s", error.message);

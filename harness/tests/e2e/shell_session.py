@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hilbench shell` through a pseudo-terminal and a pipe: a day at the board, completion, Ctrl-C, breaks, saving."""
+import fcntl
 import json
 import os
 import pty
+import pwd
 import re
 import select
 import signal
+import socket
 import stat
 import struct
 import subprocess
 import sys
-import fcntl
 import termios
 import time
 
@@ -252,6 +254,8 @@ def remembers():
     terminal.end()
     with open(path, encoding="utf-8") as file:
         text = file.read()
+    texts = [e["data"].get("text", "") for e in events("history") if e["kind"] == "step.begin"]
+    must(any("to be kept" in t for t in texts) and not any("not to" in t for t in texts), f"the journal has {texts}")
     must("to\\040be\\040kept" in text or "to be kept" in text, "the history lacks a line")
     must("not\\040to" not in text and "not to" not in text, "the history has a line that begins with a blank")
     must(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "others may read the history")
@@ -308,11 +312,41 @@ def malformed():
     must([e for e in events("malformed") if e["kind"] == "note" and e["data"]["text"] == "still here"], "the step behind them did not run")
 
 
+def two_users():
+    """A rack that is not virtual: a board whose console is a listener here."""
+    locks, path = os.path.join(OUT, "locks"), os.path.join(OUT, "real.yaml")
+    os.makedirs(locks, exist_ok=True)
+    ENVIRONMENT["HILBENCH_LOCKS"] = locks
+    with socket.create_server(("127.0.0.1", 0)) as console:
+        port = console.getsockname()[1]
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("name: bench nine\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles:\n"
+                       "  zgw: {driver: board, address: 127.0.0.1, logical_address: 0x91, plain: \"127.0.0.1:1\",\n"
+                       f"    console: {{driver: tcp, address: \"127.0.0.1:{port}\"}}, power: {{driver: command, on: [/bin/true], off: [/bin/true]}}}}\n")
+        first = Terminal("shell", "--rig", path, "--out", os.path.join(OUT, "user-one"))
+        first.expect(PROMPT)
+        for command in ("run", "shell"):
+            begin = time.monotonic()
+            done = subprocess.run([HILBENCH, command, "--rig", path, "--out", os.path.join(OUT, "user-two-" + command), *([case_file()] * (command == "run"))],
+                                  capture_output=True, text=True, stdin=subprocess.DEVNULL, cwd=ROOT, env=ENVIRONMENT, timeout=30)
+            must(done.returncode == 3 and time.monotonic() - begin < 5, f"{command}: status {done.returncode}")
+            wanted = f"taken by {pwd.getpwuid(os.getuid()).pw_name} (process {first.process}) since "
+            must(wanted in done.stderr and "hilbench shell" in done.stderr, done.stderr)
+        os.kill(first.process, signal.SIGKILL)
+        first.end()
+        second = Terminal("shell", "--rig", path, "--out", os.path.join(OUT, "user-three"))
+        second.expect(PROMPT)
+        second.send("quit\n")
+        must(second.end() == 0, "after the first was killed the rack is free")
+    must(os.listdir(locks) == [], "a lock is left")
+
+
 def main():
     os.makedirs(OUT, exist_ok=True)
     for name, action in (("a day at the board, saved as a case", a_day), ("completion", completes), ("Ctrl-C", interrupts),
                          ("the typed line survives what is watched", keeps_the_line), ("history", remembers),
-                         ("a run breaks at a failure", breaks_a_run), ("200 steps from a pipe", two_hundred), ("malformed input", malformed)):
+                         ("a run breaks at a failure", breaks_a_run), ("200 steps from a pipe", two_hundred), ("malformed input", malformed),
+                         ("two users of a rack", two_users)):
         if len(sys.argv) < 2 or sys.argv[1] in name:
             tried("shell: " + name, action)
     finish()
