@@ -76,8 +76,8 @@ static void release(struct board *board, const char *reason)
 static void lose_power(struct board *board)
 {
 	board->powered = false;
+	debug_memory_power_off(board); /* which asks what the flash is doing */
 	board_flash_power_off(board);
-	debug_memory_power_off(board);
 }
 
 /* Nobody has asked for it, so nobody has seen to it yet that the system under this process tells no other board of its end,

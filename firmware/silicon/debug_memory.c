@@ -39,15 +39,13 @@ void debug_memory_close(struct board *board)
 void debug_memory_power_off(struct board *board)
 {
 	struct debug_memory *debug = &board->debug;
+	debug->refused = debug->begun && debug_flash_status(board) == DEBUG_BUSY ? DEBUG_CUT : DEBUG_DONE;
+	debug->begun = false;
 	if (debug->ram)
 		memset(debug->ram, 0, DEBUG_RAM_SIZE);
 	memset(debug->data, 0, sizeof debug->data);
 	memset(debug->password, 0, sizeof debug->password);
 	debug->address = debug->sectors = 0;
-	if (debug->begun && debug_flash_status(board) == DEBUG_BUSY) {
-		debug->begun = false;
-		debug->refused = DEBUG_CUT;
-	}
 }
 
 /* ---- who the chip is -------------------------------------------------------------------------------------------- */

@@ -74,6 +74,9 @@ static void obey(char command)
 	case 'w':
 		say("reason ", (uint32_t)port_reset_reason());
 		break;
+	case 'm':
+		say("ram ", *port_ram(PORT_RAM_BEGIN + PORT_RAM_SIZE - 1, 1));
+		break;
 	case 'o':
 		say("can ", (uint32_t)port_can_open(0));
 		break;
