@@ -160,7 +160,7 @@ static int cannot(const struct supply *supply, const char *what, struct error *e
 static void tell_set(struct supply *supply)
 {
 	json_t *data = json_object();
-	if (supply->now_mv)
+	if (supply->set)
 		json_object_set_new(data, "voltage_mv", json_integer(supply->now_mv));
 	if (supply->now_ma)
 		json_object_set_new(data, "current_limit_ma", json_integer(supply->now_ma));
@@ -200,8 +200,10 @@ static int set_voltage(struct supply *supply, uint32_t mv, int64_t deadline_ns, 
 	int r = supply->driver->voltage(supply, mv, deadline_ns, err);
 	supply->changed_ns = loop_now_ns();
 	supply->low = 0;
-	if (r == 0)
+	if (r == 0) {
 		supply->now_mv = mv;
+		supply->set = true;
+	}
 	return r;
 }
 

@@ -35,6 +35,7 @@ struct supply {
 	char *channel;                 /* of the timeline */
 	uint32_t nominal_mv, limit_ma; /* of the map, 0: not given */
 	uint32_t now_mv, now_ma;       /* set, 0: not known */
+	bool set;                      /* now_mv is known: it may be 0 */
 	bool on, off_at_end;
 	int64_t changed_ns; /* when output or voltage was last changed */
 	int64_t measure_every_ns;

@@ -160,7 +160,7 @@ class RealBench:
 
     def role_text(self, role, number):
         """A role's part of the rig file: what runs on the board is not the harness's."""
-        kept = {key: value for key, value in self.roles[role].items() if key not in ("driver", "bootloader", "application", "objects", "params", "profile")}
+        kept = {key: value for key, value in self.roles[role].items() if key not in ("driver", "bootloader", "application", "objects", "params", "profile", "probe", "signing_key", "geometry")}
         lines = [f"  {role}:", "    driver: board"] + [f"    {key}: {json.dumps(value) if key in ('eid', 'gid') else value}" for key, value in kept.items()]
         power = {"driver": "scpi", "address": f'"{self.supply.address}"', "channel": number, "dialect": self.dialect, "voltage": "12V", "current_limit": "2A",
                  "identity": "SIM4040", "off_at_end": "true", **self.power}
