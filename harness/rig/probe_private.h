@@ -38,7 +38,7 @@ int probe_file_compare(struct probe *, uint32_t address, const char *path, size_
 /* Newly allocated: from the root, whatever the working directory of a program is; NULL: out of memory. */
 char *probe_file_absolute(const char *path);
 
-extern const struct probe_driver probe_driver_openocd;
+extern const struct probe_driver probe_driver_openocd, probe_driver_gdb;
 extern const char *const probe_driver_names[]; /* NULL-terminated */
 
 #endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Consoles and reset lines. A serial port is never opened: opening raises RTS and DTR, which reset many a board. */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "check_private.h"
+#include "drivers/board_parts.h"
+#include "gpio_line.h"
+#include "run_command.h"
+
+/* ---- who has a device open ---- */
+
+static bool process_has(const char *pid, dev_t device)
+{
+	char path[300], link[620];
+	struct stat status;
+	bool found = false;
+	(void)snprintf(path, sizeof(path), "/proc/%s/fd", pid);
+	DIR *folder = opendir(path);
+	for (const struct dirent *entry; folder && !found && (entry = readdir(folder));) {
+		(void)snprintf(link, sizeof(link), "%s/%s", path, entry->d_name);
+		found = entry->d_name[0] != '.' && stat(link, &status) == 0 && S_ISCHR(status.st_mode) && status.st_rdev == device;
+	}
+	if (folder)
+		(void)closedir(folder);
+	return found;
+}
+
+static void process_name(const char *pid, char *ret, size_t size)
+{
+	char path[300];
+	(void)snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	FILE *file = fopen(path, "re");
+	if (!file || !fgets(ret, (int)size, file))
+		(void)snprintf(ret, size, "?");
+	ret[strcspn(ret, "\n")] = '\0';
+	if (file)
+		(void)fclose(file);
+}
+
+bool check_device_users(const char *path, char *ret, size_t size)
+{
+	struct stat status;
+	size_t used = 0;
+	ret[0] = '\0';
+	if (stat(path, &status) < 0 || !S_ISCHR(status.st_mode))
+		return false;
+	DIR *folder = opendir("/proc");
+	for (const struct dirent *entry; folder && used + 1 < size && (entry = readdir(folder));) {
+		char name[64];
+		if (!isdigit((unsigned char)entry->d_name[0]) || atoi(entry->d_name) == (int)getppid() ||
+		    !process_has(entry->d_name, status.st_rdev))
+			continue;
+		process_name(entry->d_name, name, sizeof(name));
+		int n = snprintf(ret + used, size - used, "%s%s (process %.12s)", used ? ", " : "", name, entry->d_name);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	if (folder)
+		(void)closedir(folder);
+	return ret[0] != '\0';
+}
+
+/* ---- serial ports ---- */
+
+static void list_ports(char *ret, size_t size)
+{
+	size_t used = 0;
+	ret[0] = '\0';
+	DIR *folder = opendir("/dev/serial/by-id");
+	for (const struct dirent *entry; folder && used + 1 < size && (entry = readdir(folder));) {
+		int n = entry->d_name[0] == '.' ? 0 : snprintf(ret + used, size - used, "%s%s", used ? ", " : "", entry->d_name);
+		used += n > 0 ? (size_t)n : 0;
+	}
+	if (folder)
+		(void)closedir(folder);
+}
+
+static bool read_attribute(const char *folder, const char *name, char *ret, size_t size)
+{
+	char path[PATH_MAX];
+	ret[0] = '\0';
+	(void)snprintf(path, sizeof(path), "%.3000s/%s", folder, name);
+	FILE *file = fopen(path, "re");
+	if (file && fgets(ret, (int)size, file))
+		ret[strcspn(ret, "\n")] = '\0';
+	if (file)
+		(void)fclose(file);
+	return ret[0] != '\0';
+}
+
+/* "/dev/ttyUSB0, FT232R USB UART, serial A50285BI": the USB device is some folders above the port. */
+static void describe_port(const struct stat *status, const char *path, char *ret, size_t size)
+{
+	char link[128], folder[PATH_MAX], product[64], serial[64], *real = realpath(path, NULL);
+	(void)snprintf(link, sizeof(link), "/sys/dev/char/%u:%u", major(status->st_rdev), minor(status->st_rdev));
+	(void)snprintf(ret, size, "%.60s", real ? real : path);
+	free(real);
+	if (!realpath(link, folder))
+		return;
+	for (char *slash; (slash = strrchr(folder, '/')) && slash > folder; *slash = '\0') {
+		if (!read_attribute(folder, "product", product, sizeof(product)))
+			continue;
+		size_t used = strlen(ret);
+		(void)snprintf(ret + used, size - used, ", %.60s", product);
+		used = strlen(ret);
+		if (read_attribute(folder, "serial", serial, sizeof(serial)))
+			(void)snprintf(ret + used, size - used, ", serial %.60s", serial);
+		return;
+	}
+}
+
+static void device_missing(const char *path, struct check_finding *finding)
+{
+	char ports[200];
+	list_ports(ports, sizeof(ports));
+	check_problem(finding, RIG_CHECK_BAD, "%s: there is no such device", path);
+	if (ports[0])
+		check_remedy(finding, "is the USB cable of this console in? There are: %s; correct `console.device` if it is one of them",
+		             ports);
+	else
+		check_remedy(finding, "is the USB cable of this console in, at both ends? No USB serial port is plugged into this machine");
+}
+
+static void look_at_device(const char *path, struct check_finding *finding)
+{
+	struct stat status;
+	char text[200], users[200];
+	if (stat(path, &status) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR)
+			device_missing(path, finding);
+		else
+			check_problem(finding, RIG_CHECK_BAD, "%s: %s", path, strerror(errno));
+		return;
+	}
+	if (!S_ISCHR(status.st_mode)) {
+		check_problem(finding, RIG_CHECK_BAD, "%s is no serial port", path);
+		check_remedy(finding, "correct `console.device`");
+		return;
+	}
+	describe_port(&status, path, text, sizeof(text));
+	check_found(finding, "%s", text);
+	if (access(path, R_OK | W_OK) < 0) {
+		const struct group *group = getgrgid(status.st_gid);
+		check_problem(finding, RIG_CHECK_BAD, "%s: no permission to read and write", path);
+		check_remedy(finding, "add your user to the group %s and log in again", group ? group->gr_name : "that owns it");
+	}
+	if (check_device_users(path, users, sizeof(users))) {
+		check_problem(finding, RIG_CHECK_BAD, "%s: in use by %s", path, users);
+		check_remedy(finding, "end that program: two readers would each get half of what the board says");
+	}
+}
+
+static bool standard_rate(uint32_t baud)
+{
+	static const uint32_t rates[] = {9600,   19200,  38400,  57600,   115200,  230400,  460800,
+	                                 500000, 576000, 921600, 1000000, 1500000, 2000000, 3000000};
+	for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++)
+		if (rates[i] == baud)
+			return true;
+	return false;
+}
+
+/* ---- console ---- */
+
+static void add_console(struct check_list *list, const struct check_kind *kind, const struct value_entry *role)
+{
+	const struct value *console = value_get(role->value, "console");
+	struct check_item *item = console ? check_add(list, kind, role->key, console) : NULL;
+	struct serial_options options;
+	if (!item)
+		return;
+	board_line_options(console, &options);
+	(void)snprintf(item->name, sizeof(item->name), "%s %s", map_text(console, "driver"), options.address ? options.address : "");
+	(void)snprintf(item->group, sizeof(item->group), "console %.60s", role->key);
+}
+
+static void list_consoles(struct check_list *list, const struct check_kind *kind)
+{
+	check_each(list, kind, "roles", add_console);
+}
+
+static void look_at_server(struct check_context *context, const char *address, struct check_finding *finding)
+{
+	int r = check_connect(address, check_deadline_ns(context));
+	if (r == 0) {
+		check_found(finding, "takes connections");
+		return;
+	}
+	check_problem(finding, RIG_CHECK_BAD, "console server %s: %s", address, strerror(-r));
+	check_remedy(finding, "%s",
+	             r == -ECONNREFUSED
+	                     ? "the console server is there, but not this port: correct `console.address`, or end its other client"
+	                     : "is the console server switched on, its network cable in, and `console.address` its address?");
+}
+
+static void look_at_console(struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	struct serial_options options;
+	board_line_options(item->map, &options);
+	if (options.kind == SERIAL_TCP) {
+		look_at_server(context, options.address, finding);
+		return;
+	}
+	look_at_device(options.address, finding);
+	if (options.kind == SERIAL_TTY && options.baud && !standard_rate(options.baud)) {
+		check_problem(finding, RIG_CHECK_WARNING, "%u baud is no usual speed: not every adapter can do it", (unsigned)options.baud);
+		check_remedy(finding, "compare `console.baud` with the board's own setting");
+	}
+}
+
+const struct check_kind check_kind_console = {.name = "console", .instrument = true, .list = list_consoles, .look = look_at_console};
+
+/* ---- reset ---- */
+
+static void add_reset(struct check_list *list, const struct check_kind *kind, const struct value_entry *role)
+{
+	const struct value *reset = value_get(role->value, "reset");
+	struct check_item *item = reset ? check_add(list, kind, role->key, reset) : NULL;
+	if (!item)
+		return;
+	item->role = role->value;
+	(void)snprintf(item->name, sizeof(item->name), "%s", map_text(reset, "driver") ? map_text(reset, "driver") : "");
+	(void)snprintf(item->group, sizeof(item->group), "reset %.60s", role->key);
+}
+
+static void list_resets(struct check_list *list, const struct check_kind *kind)
+{
+	check_each(list, kind, "roles", add_reset);
+}
+
+static void look_at_gpio(const struct check_item *item, struct check_finding *finding)
+{
+	struct gpio_line *line = NULL;
+	struct error error = {0};
+	char text[120] = "";
+	int r = gpio_line_new(&line, item->map, &error);
+	if (r == 0)
+		r = gpio_line_look(line, text, sizeof(text), &error);
+	gpio_line_free(line);
+	check_found(finding, "%s", text);
+	if (r == 0)
+		return;
+	check_problem(finding, RIG_CHECK_BAD, "%s", error.message);
+	check_remedy(finding, "correct `reset.chip` and `reset.line`, or end the program that has the line");
+}
+
+static void look_at_reset(struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	const char *driver = map_text(item->map, "driver"), *line = map_text(item->map, "line");
+	(void)context;
+	if (driver && !strcmp(driver, "gpio")) {
+		look_at_gpio(item, finding);
+		return;
+	}
+	if (driver && !strcmp(driver, "serial")) {
+		check_found(finding, "by %s of the console's port", line ? line : "a line");
+		return;
+	}
+	if (driver && !strcmp(driver, "probe")) {
+		check_found(finding, "by the probe");
+		return;
+	}
+	for (unsigned i = 0; i < item->map->map.count; i++) {
+		struct error error = {0};
+		const struct value *words = item->map->map.entries[i].value;
+		if (words->type == VALUE_LIST && words->list.count && run_command_look(words, &error) < 0) {
+			check_problem(finding, RIG_CHECK_BAD, "%s", error.message);
+			check_remedy(finding, "correct the program's path in `reset`, and make it executable");
+		}
+	}
+	check_found(finding, "by a command");
+}
+
+const struct check_kind check_kind_reset = {.name = "reset", .instrument = true, .list = list_resets, .look = look_at_reset};

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Probes: the program, its configuration files, the adapter on USB, the GDB server's port. No adapter is opened here. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../base/paths.h"
+#include "check_private.h"
+
+extern char **environ;
+
+/* ---- programs ---- */
+
+int check_find_program(const char *name, char *ret, size_t size)
+{
+	const char *path = getenv("PATH");
+	if (strchr(name, '/')) {
+		(void)snprintf(ret, size, "%s", name);
+		return access(ret, X_OK) == 0 ? 0 : -errno;
+	}
+	for (const char *at = path; at && *at; at += *at == ':') {
+		size_t length = strcspn(at, ":");
+		(void)snprintf(ret, size, "%.*s/%s", (int)length, at, name);
+		if (length && access(ret, X_OK) == 0)
+			return 0;
+		at += length;
+	}
+	(void)snprintf(ret, size, "%s", name);
+	return -ENOENT;
+}
+
+static pid_t start_program(const char *path, const char *argument, int output)
+{
+	char *words[] = {(char *)(uintptr_t)path, (char *)(uintptr_t)argument, NULL};
+	posix_spawn_file_actions_t actions;
+	pid_t pid = -1;
+	if (posix_spawn_file_actions_init(&actions) != 0)
+		return -1;
+	if (posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) != 0 ||
+	    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) != 0 ||
+	    posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO) != 0 ||
+	    posix_spawn(&pid, path, &actions, NULL, words, environ) != 0)
+		pid = -1;
+	(void)posix_spawn_file_actions_destroy(&actions);
+	return pid;
+}
+
+static void read_first_line(int fd, int64_t end_ns, char *ret, size_t size)
+{
+	size_t used = 0;
+	while (used + 1 < size && !memchr(ret, '\n', used)) {
+		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+		int64_t left_ns = end_ns - loop_now_ns();
+		if (left_ns <= 0 || poll(&poll_fd, 1, (int)(left_ns / 1000000) + 1) <= 0)
+			break;
+		ssize_t n = read(fd, ret + used, size - 1 - used);
+		if (n <= 0)
+			break;
+		used += (size_t)n;
+	}
+	ret[used] = '\0';
+	ret[strcspn(ret, "\r\n")] = '\0';
+}
+
+void check_program_says(struct check_context *context, const char *path, const char *argument, char *ret, size_t size)
+{
+	int pipes[2];
+	ret[0] = '\0';
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return;
+	pid_t pid = start_program(path, argument, pipes[1]);
+	(void)close(pipes[1]);
+	if (pid > 0) {
+		read_first_line(pipes[0], check_deadline_ns(context), ret, size);
+		(void)kill(pid, SIGKILL); /* it has said what was asked, or never will */
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
+	(void)close(pipes[0]);
+}
+
+/* ---- probe ---- */
+
+static bool is_gdb(const struct value *map)
+{
+	return !strcmp(map_text(map, "driver"), "gdb");
+}
+
+static void add_probe(struct check_list *list, const struct check_kind *kind, const struct value_entry *role)
+{
+	const struct value *probe = value_get(role->value, "probe");
+	struct check_item *item = probe ? check_add(list, kind, role->key, probe) : NULL;
+	if (!item)
+		return;
+	item->role = role->value;
+	const char *address = map_text(probe, "address"), *program = map_text(probe, "program");
+	(void)snprintf(item->name, sizeof(item->name), "%s %s", map_text(probe, "driver"),
+	               is_gdb(probe) ? address
+	               : program     ? program
+	                             : "");
+	/* After the supply, whose answer says whether a server may be asked. */
+	const char *instrument = map_text(value_get(role->value, "power"), "address");
+	if (is_gdb(probe) && instrument)
+		(void)snprintf(item->group, sizeof(item->group), "instrument %.80s", instrument);
+	else
+		(void)snprintf(item->group, sizeof(item->group), "probe %.60s", role->key);
+}
+
+static void list_probes(struct check_list *list, const struct check_kind *kind)
+{
+	check_each(list, kind, "roles", add_probe);
+}
+
+static void look_at_config(const struct check_context *context, const struct value *name, struct check_finding *finding)
+{
+	char path[PATH_MAX], shared[PATH_MAX];
+	(void)snprintf(shared, sizeof(shared), "openocd/%.3000s", name->text);
+	if (rig_file_find(context->file, name, path, sizeof(path), NULL) == 0 || fixture_find(shared, path, sizeof(path), NULL) == 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/usr/share/openocd/scripts/%.3000s", name->text);
+	if (access(path, R_OK) == 0)
+		return;
+	check_problem(finding, RIG_CHECK_WARNING,
+	              "its configuration %s is not beside the rig file, not among the shared ones, not OpenOCD's", name->text);
+	check_remedy(finding, "correct `probe.config`");
+}
+
+static void look_at_openocd(struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	const char *program = map_text(item->map, "program") ? map_text(item->map, "program") : "openocd";
+	const struct value *config = value_get(item->map, "config");
+	char path[PATH_MAX], version[120];
+	int r = check_find_program(program, path, sizeof(path));
+	if (r < 0) {
+		check_problem(finding, RIG_CHECK_BAD, "program %s: %s", path, r == -ENOENT ? "there is none" : strerror(-r));
+		check_remedy(finding, "install OpenOCD (package openocd), or name another one by `probe.program`");
+		return;
+	}
+	check_program_says(context, path, "--version", version, sizeof(version));
+	check_found(finding, "%.100s: %s", path, version);
+	if (!version[0]) {
+		check_problem(finding, RIG_CHECK_BAD, "%s does not tell its version", path);
+		check_remedy(finding, "try `%s --version` by hand", path);
+	} else if (!strstr(version, "Open On-Chip Debugger")) {
+		check_problem(finding, RIG_CHECK_WARNING, "%s does not look like OpenOCD", path);
+		check_remedy(finding, "correct `probe.program`");
+	}
+	for (unsigned i = 0; config && i < config->list.count; i++)
+		look_at_config(context, config->list.items[i], finding);
+}
+
+/* Connecting halts the board: a server on this machine is looked up in the kernel's table, another one is asked only when the board has
+ * no power. */
+static void look_at_server(struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	const char *address = map_text(item->map, "address");
+	int listens = check_listens(address), r = 0;
+	if (listens == 1) {
+		check_found(finding, "somebody listens there");
+		return;
+	}
+	if (listens == -ENOENT && check_power_of(context, item) != CHECK_POWER_OFF) {
+		check_problem(finding, RIG_CHECK_NOT_ASKED, "a GDB server halts the board when somebody connects");
+		return;
+	}
+	if (listens == -ENOENT && (r = check_connect(address, check_deadline_ns(context))) == 0) {
+		check_found(finding, "takes connections");
+		return;
+	}
+	check_problem(finding, RIG_CHECK_BAD, "GDB server %s: %s", address, listens == 0 ? "nobody listens there" : strerror(-r));
+	check_remedy(finding, "start the server, or correct `probe.address`");
+}
+
+static void look_at_probe(struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	if (is_gdb(item->map))
+		look_at_server(context, item, finding);
+	else
+		look_at_openocd(context, item, finding);
+}
+
+const struct check_kind check_kind_probe = {.name = "probe", .instrument = true, .list = list_probes, .look = look_at_probe};
+
+/* ---- adapter ---- */
+
+static bool usb_attribute(const char *device, const char *name, char *ret, size_t size)
+{
+	char path[400];
+	ret[0] = '\0';
+	(void)snprintf(path, sizeof(path), "/sys/bus/usb/devices/%.255s/%s", device, name);
+	FILE *file = fopen(path, "re");
+	if (file && fgets(ret, (int)size, file))
+		ret[strcspn(ret, "\n")] = '\0';
+	if (file)
+		(void)fclose(file);
+	return ret[0] != '\0';
+}
+
+static void add_adapter(struct check_list *list, const struct check_kind *kind, const struct value_entry *role)
+{
+	const struct value *probe = value_get(role->value, "probe"), *serial = probe ? value_get(probe, "adapter_serial") : NULL;
+	const struct board_driver *driver = board_driver_find(map_text(role->value, "driver"));
+	if (!probe || is_gdb(probe) || (!driver->external && !serial))
+		return;
+	struct check_item *item = check_add(list, kind, role->key, probe);
+	char *text = serial ? serial->type == VALUE_TEXT ? strdup(serial->text) : value_describe(serial) : NULL;
+	if (item) {
+		(void)snprintf(item->name, sizeof(item->name), "%s", text ? text : "");
+		(void)snprintf(item->group, sizeof(item->group), "adapter %.60s", role->key);
+	}
+	free(text);
+}
+
+static void list_adapters(struct check_list *list, const struct check_kind *kind)
+{
+	check_each(list, kind, "roles", add_adapter);
+}
+
+static void look_at_usb(const char *device, struct check_finding *finding)
+{
+	char product[80], bus[16], number[16], path[64];
+	(void)usb_attribute(device, "product", product, sizeof(product));
+	(void)usb_attribute(device, "busnum", bus, sizeof(bus));
+	(void)usb_attribute(device, "devnum", number, sizeof(number));
+	(void)snprintf(path, sizeof(path), "/dev/bus/usb/%03d/%03d", atoi(bus), atoi(number));
+	check_found(finding, "%s at USB %s", product, device);
+	if (access(path, R_OK | W_OK) < 0) {
+		check_problem(finding, RIG_CHECK_BAD, "%s: %s", path, strerror(errno));
+		check_remedy(finding, "install OpenOCD's udev rules (60-openocd.rules) and plug the adapter in again");
+	}
+}
+
+static void look_at_adapter(struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	char serial[128], others[200] = "";
+	bool found = false;
+	(void)context;
+	if (!item->name[0]) {
+		check_problem(finding, RIG_CHECK_NOT_ASKED, "the rig file names no `adapter_serial`: any adapter is taken");
+		return;
+	}
+	DIR *folder = opendir("/sys/bus/usb/devices");
+	for (const struct dirent *entry; folder && !found && (entry = readdir(folder));) {
+		if (entry->d_name[0] == '.' || !usb_attribute(entry->d_name, "serial", serial, sizeof(serial)))
+			continue;
+		size_t used = strlen(others);
+		(void)snprintf(others + used, sizeof(others) - used, "%s%.60s", used ? ", " : "", serial);
+		found = !strcmp(serial, item->name);
+		if (found)
+			look_at_usb(entry->d_name, finding);
+	}
+	if (folder)
+		(void)closedir(folder);
+	if (found)
+		return;
+	check_problem(finding, RIG_CHECK_BAD, "no USB device has the serial number %s", item->name);
+	check_remedy(
+	        finding,
+	        "is the adapter's USB cable in? Serial numbers that are there: %s; correct `probe.adapter_serial` if it is one of them",
+	        others[0] ? others : "none");
+}
+
+const struct check_kind check_kind_adapter = {.name = "adapter", .instrument = true, .list = list_adapters, .look = look_at_adapter};
