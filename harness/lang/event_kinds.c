@@ -79,10 +79,14 @@ const char *const event_kinds[] = {"run.begin",
                                    "secoc.tx",
                                    "secoc.rx",
                                    "secoc.sweep",
+                                   "endpoint.injected",
+                                   "message.tx",
+                                   "message.rx",
                                    "measure.sample",
                                    "measure.result",
                                    NULL};
-const char *const boot_stages[] = {"ssw", "bootloader", "application", "rtos", "server", "client", "connected", "tls", "activated", NULL};
+const char *const boot_stages[] = {"ssw",       "bootloader", "application", "rtos",     "server",  "client",
+                                   "connected", "tls",        "activated",   "endpoint", "message", NULL};
 
 static void check_word(struct checker *checker, const char *what, const char *const *words, const char *word, struct place place)
 {

@@ -380,6 +380,12 @@ const char *rig_board_last_stage(const struct rig_board *board)
 	return board->last_stage;
 }
 
+bool rig_board_on_demand(const struct rig_board *board)
+{
+	const struct value *value = value_get(board->map, "on_demand");
+	return value && value->type == VALUE_BOOL && value->boolean;
+}
+
 bool rig_board_dead(const struct rig_board *board)
 {
 	return board->dead;
@@ -405,8 +411,8 @@ bool rig_board_halted(const struct rig_board *board)
 	return board->halted;
 }
 
-const char *const rig_stage_names[] = {"ssw",    "bootloader", "application", "rtos",      "server",
-                                       "client", "connected",  "tls",         "activated", NULL};
+const char *const rig_stage_names[] = {"ssw",       "bootloader", "application", "rtos",     "server",  "client",
+                                       "connected", "tls",        "activated",   "endpoint", "message", NULL};
 
 bool rig_board_knows_stage(const struct rig_board *board, const char *stage)
 {

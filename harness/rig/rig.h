@@ -121,6 +121,7 @@ const char *rig_board_stage(const struct rig_board *);
 /* Whether the stage was seen since the last reset or power on. */
 bool rig_board_reached(const struct rig_board *, const char *stage);
 const char *rig_board_last_stage(const struct rig_board *); /* at which it counts as booted */
+bool rig_board_on_demand(const struct rig_board *);         /* rack.ready needs it to be named */
 bool rig_board_dead(const struct rig_board *);              /* its CPU ended by itself */
 /* The lines that began with `!` since the last reset or power on, quoted; "" when there were none. */
 const char *rig_board_fault(const struct rig_board *);

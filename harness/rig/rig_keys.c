@@ -47,6 +47,7 @@ static const struct rig_key role_keys[] = {
         {"networks", RIG_KEY_SCALARS, .doc = "With `network: netns`: the networks the node is plugged into, NAME: ADDRESS/PREFIX."},
         {"last_stage", RIG_KEY_TEXT,
          .doc = "Boot stage at which the board counts as booted; default `activated` for a client of a link, else `server`."},
+        {"on_demand", RIG_KEY_BOOL, .doc = "Whether rack.ready leaves the board alone unless a case names it."},
         {"power", RIG_KEY_MAP, .keys = rig_power_keys, .doc = "What switches its power (board; docs/reference/power.md)."},
         {"console", RIG_KEY_MAP, .keys = rig_console_keys, .doc = "What its console is connected by (board)."},
         {"reset", RIG_KEY_MAP, .keys = rig_reset_keys, .doc = "What resets it (board); without it a power cycle."},

@@ -6,7 +6,8 @@
 #include "generic.h"
 
 static const struct arg_def ready_args[] = {
-        {"roles", VALUE_TEXT, ARG_LIST | ARG_ROLE, NULL, NULL, 0, 0, "Only these boards (default: all)."},
+        {"roles", VALUE_TEXT, ARG_LIST | ARG_ROLE, NULL, NULL, 0, 0,
+         "Only these boards (default: all but those that the rig file keeps for cases that name them)."},
         {"within", VALUE_DURATION, ARG_POSITIVE, "15s", NULL, 0, 0, "How long it may take altogether."},
         {NULL},
 };
@@ -30,10 +31,11 @@ static int names_check(struct step_context *context, const struct value *names, 
 	return r;
 }
 
-static bool is_named(const struct value *names, const char *role)
+static bool is_meant(const struct value *names, const struct rig_board *board)
 {
+	const char *role = rig_board_role(board);
 	if (!names)
-		return true;
+		return !rig_board_on_demand(board);
 	if (names->type == VALUE_TEXT)
 		return !strcmp(names->text, role);
 	for (unsigned i = 0; i < names->list.count; i++)
@@ -71,7 +73,7 @@ static int boards_ready(struct step_context *context, const struct value *names,
 	for (int phase = REFUSE; r == 0 && phase <= WAIT; phase++)
 		for (unsigned i = 0; r == 0 && i < rig_board_count(context->rig); i++) {
 			struct rig_board *board = rig_board_at(context->rig, i);
-			if (!is_named(names, rig_board_role(board)))
+			if (!is_meant(names, board))
 				continue;
 			r = phase == REFUSE  ? boards_refuse(context, board, err)
 			    : phase == START ? start_board(context, board, err)

@@ -11,6 +11,11 @@ extern const struct step_def step_tester_connect, step_tester_close, step_tester
 extern const struct step_def step_power_set, step_power_measure, step_power_profile, step_power_cycle;
 /* server.c */
 extern const struct step_def step_server_start, step_server_stop, step_server_accept;
+/* endpoint.c */
+extern const struct step_def step_endpoint_inject;
+/* message.c */
+extern const struct step_def step_gateway_start, step_gateway_stop, step_gateway_expect, step_gateway_echo, step_gateway_close,
+        step_gateway_stall, step_gateway_send;
 /* doip.c */
 extern const struct step_def step_doip_send, step_doip_send_raw, step_doip_expect, step_doip_absent, step_doip_activate,
         step_doip_diagnostic;

@@ -40,6 +40,8 @@ PLANTED = [
      ["secoc.power-abrupt", "secoc.replay-after-restart"]),
     ("ecu", "isotp-wrong-sn-accepted", ["isotp.wrong-sequence*", "isotp.lost-frame*", "isotp.longest*"], ["isotp.wrong-sequence"]),
     ("ecu", "isotp-stmin-ignored", ["isotp.gap*", "isotp.no-gap*"], ["isotp.gap"]),
+    ("device", "endpoint-no-bound", ["device.endpoint.*"], ["device.endpoint.wrong-length", "device.endpoint.kept-and-lost"]),
+    ("device", "device-no-verify", ["device.tls.production*", "device.tls.development*"], ["device.tls.production"]),
 ]
 
 
