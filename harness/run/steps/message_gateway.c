@@ -252,3 +252,33 @@ struct gateway_connection *gateway_take(struct gateway *gateway)
 	memmove(gateway->waiting, gateway->waiting + 1, gateway->waiting_count * sizeof(*gateway->waiting));
 	return gateway->current;
 }
+
+/* ---- what a step names ------------------------------------------------------------------------------------- */
+
+int gateway_of_call(struct step_context *context, const struct step_call *call, struct gateway **ret, struct error *err)
+{
+	const char *name;
+	int r = step_arg_text(context, call, "gateway", &name, err);
+	if (r < 0)
+		return r;
+	*ret = step_object_find(context, GATEWAY_KIND, name);
+	return *ret ? 0
+	            : error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "there is no gateway \"%s\": start it with gateway.start",
+	                              name);
+}
+
+int gateway_connection_of_call(struct step_context *context, const struct step_call *call, struct gateway_connection **ret,
+                               struct error *err)
+{
+	struct gateway *gateway;
+	int r = gateway_of_call(context, call, &gateway, err);
+	if (r < 0)
+		return r;
+	if (!gateway->current && !gateway_take(gateway))
+		return step_check_failed(context, err, "a connection", "none", "no device has connected to %s", gateway->address);
+	*ret = gateway->current;
+	if (!(*ret)->opened || (*ret)->ended)
+		return step_check_failed(context, err, "an open connection", gateway_connection_end(*ret),
+		                         "the device's connection has ended (%s)", gateway_connection_end(*ret));
+	return 0;
+}

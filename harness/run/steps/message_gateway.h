@@ -64,4 +64,12 @@ int gateway_send_raw(struct gateway_connection *, const void *data, size_t lengt
 /* "fin", "reset", "malformed: …": how a connection ended. */
 const char *gateway_connection_end(const struct gateway_connection *);
 
+/* The gateway that a call's `gateway` argument names. ERROR_TESTCASE when there is none. */
+int gateway_of_call(struct step_context *, const struct step_call *, struct gateway **ret, struct error *err) WARN_UNUSED;
+/* Its connection that steps speak on; one that waits is taken when there is none yet. A failed check unless it is open. */
+int gateway_connection_of_call(struct step_context *, const struct step_call *, struct gateway_connection **ret,
+                               struct error *err) WARN_UNUSED;
+
+#define GATEWAY_ARG(flags) {"gateway", VALUE_TEXT, ARG_NAME | (flags), GATEWAY_DEFAULT_NAME, NULL, 0, 0, "Name of the gateway."}
+
 #endif

@@ -13,7 +13,7 @@ extern const struct step_def step_power_set, step_power_measure, step_power_prof
 extern const struct step_def step_server_start, step_server_stop, step_server_accept;
 /* endpoint.c */
 extern const struct step_def step_endpoint_inject;
-/* message.c */
+/* message.c, message_echo.c */
 extern const struct step_def step_gateway_start, step_gateway_stop, step_gateway_expect, step_gateway_echo, step_gateway_close,
         step_gateway_stall, step_gateway_send;
 /* doip.c */
