@@ -2,6 +2,7 @@
 #include "shell_input.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <histedit.h>
 #include <langinfo.h>
 #include <locale.h>
@@ -22,7 +23,8 @@ struct shell_input {
 	struct shell_completer completer;
 	EditLine *editor; /* NULL: plain lines */
 	History *history;
-	sd_event_source *source; /* of standard input; NULL: it is always ready (a file) */
+	int fd;                  /* standard input; a terminal is opened once more, so that a read never blocks */
+	sd_event_source *source; /* of it; NULL: it is always ready (a file) */
 	const char *prompt;
 	char *line;
 	size_t length, capacity;
@@ -62,11 +64,13 @@ static bool wait_ready(struct shell_input *input)
 /* 1: a byte; 0: the end; -1: interrupted. */
 static int next_byte(struct shell_input *input, char *ret)
 {
-	if (input->chunk_begin == input->chunk_end) {
+	while (input->chunk_begin == input->chunk_end) {
 		if (input->ended || !wait_ready(input))
 			return input->ended ? 0 : -1;
 		/* A terminal gives a line's characters one by one: what is typed ahead belongs to whoever reads it next. */
-		ssize_t n = read(STDIN_FILENO, input->chunk, input->editor ? 1 : sizeof(input->chunk));
+		ssize_t n = read(input->fd, input->chunk, input->editor ? 1 : sizeof(input->chunk));
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
 		if (n <= 0) {
 			input->ended = true;
 			return 0;
@@ -222,10 +226,21 @@ static int editor_open(struct shell_input *input, struct error *err)
 	(void)el_set(input->editor, EL_SIGNAL, 0);
 	(void)el_set(input->editor, EL_HIST, history, input->history);
 	(void)el_set(input->editor, EL_GETCFN, get_character);
-	(void)el_set(input->editor, EL_ADDFN, "hilbench-complete", "completes steps, arguments and names", on_tab);
+	/* Narrow names would be copied, and never freed. */
+	(void)el_wset(input->editor, EL_ADDFN, L"hilbench-complete", L"completes steps, arguments and names", on_tab);
 	(void)el_set(input->editor, EL_BIND, "^I", "hilbench-complete", NULL);
 	(void)el_set(input->editor, EL_BIND, "^R", "em-inc-search-prev", NULL);
 	return 0;
+}
+
+/* Ctrl-C throws away what was typed before it: what was readable a moment ago need not be there any more. O_NONBLOCK on
+ * standard input itself would stay with the terminal after the end. */
+static void reopen_terminal(struct shell_input *input)
+{
+	const char *name = ttyname(STDIN_FILENO);
+	int fd = name ? open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC) : -1;
+	if (fd >= 0)
+		input->fd = fd;
 }
 
 int shell_input_new(struct shell_input **ret, struct loop *loop, bool terminal, struct shell_completer completer, struct error *err)
@@ -233,8 +248,10 @@ int shell_input_new(struct shell_input **ret, struct loop *loop, bool terminal, 
 	struct shell_input *input = calloc(1, sizeof(*input));
 	if (!input)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	*input = (struct shell_input){.loop = loop, .completer = completer, .prompt = ""};
-	int r = sd_event_add_io(loop_event(loop), &input->source, STDIN_FILENO, POLLIN, on_readable, input);
+	*input = (struct shell_input){.loop = loop, .completer = completer, .prompt = "", .fd = STDIN_FILENO};
+	if (terminal)
+		reopen_terminal(input);
+	int r = sd_event_add_io(loop_event(loop), &input->source, input->fd, POLLIN, on_readable, input);
 	if (r < 0 && r != -EPERM) {
 		shell_input_free(input);
 		return error_set(err, ERROR_BENCH, -r, "cannot read standard input: %s", strerror(-r));
@@ -258,6 +275,8 @@ void shell_input_free(struct shell_input *input)
 		el_end(input->editor);
 	shell_history_close(input->history);
 	sd_event_source_disable_unref(input->source);
+	if (input->fd != STDIN_FILENO)
+		close(input->fd);
 	free(input->line);
 	free(input);
 }
@@ -301,6 +320,8 @@ static enum shell_line read_plain(struct shell_input *input, const char **ret)
 static enum shell_line read_edited(struct shell_input *input, const char **ret)
 {
 	int count = 0;
+	/* Before the prompt is seen: Ctrl-D that comes between it and the editor's mode would be lost. */
+	(void)el_set(input->editor, EL_PREP_TERM, 1);
 	const char *typed = el_gets(input->editor, &count);
 	if (!typed || count <= 0) {
 		(void)fputs(input->interrupted ? "^C\n" : "\n", stdout);

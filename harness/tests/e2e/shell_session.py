@@ -53,8 +53,11 @@ class Terminal:
     def __init__(self, *arguments):
         self.process, self.fd = pty.fork()
         if self.process == 0:
-            os.chdir(ROOT)
-            os.execve(HILBENCH, [HILBENCH, *arguments], ENVIRONMENT)
+            try:
+                os.chdir(ROOT)
+                os.execve(HILBENCH, [HILBENCH, *arguments], ENVIRONMENT)
+            finally:
+                os._exit(127)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
         self.raw = ""
         self.seen = 0
