@@ -37,6 +37,7 @@ struct board_shared {
 	uint8_t end;                 /* enum cpu_end, what the process says itself */
 	uint8_t goal;                /* enum goal: what the tester says */
 	uint8_t attempts;            /* of the campaign, that failed */
+	unsigned cuts;               /* so far */
 	struct knowledge know;
 	unsigned finding_count;
 	struct finding findings[BOARD_MAX_FINDINGS];

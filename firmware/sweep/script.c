@@ -61,6 +61,7 @@ static enum script_result look_again(struct board *board, const struct flash *be
 enum script_result script_run(struct board *board, enum board_release release, const struct flash *before, unsigned cuts,
                               script_known known, void *context)
 {
+	board->shared->cuts = cuts;
 	for (unsigned round = 0; round < MAX_ROUNDS; round++) {
 		enum cpu_end end;
 

@@ -382,6 +382,12 @@ static void wait_for_rollback(const struct report *report, bool new_runs)
 	board->shared->goal = GOAL_REACHED;
 }
 
+/* Every boot on trial counts, also one that a cut ended: as many cuts as boots are allowed may use the trial up. */
+static bool trial_used_up(const struct report *report)
+{
+	return board->shared->know.activation && report->state[0] == STATE_ROLLED_BACK && board->shared->cuts >= SETUP_TRIALS;
+}
+
 void tester_run(struct board *of)
 {
 	struct report report;
@@ -400,6 +406,8 @@ void tester_run(struct board *of)
 		wait_for_rollback(&report, new_runs);
 	else if (new_runs)
 		confirm(&report);
+	else if (trial_used_up(&report))
+		wait_for_rollback(&report, false);
 	else
 		update(&report);
 }
