@@ -314,6 +314,24 @@ static void case_end(struct builder *b, const json_t *event, const json_t *data)
 	b->current = NULL;
 }
 
+/* Steps say the same again and again when they are repeated: once is enough to read. */
+static void note_take(struct builder *b, const json_t *event, const json_t *data)
+{
+	const char *channel = json_string_value(json_object_get(event, "ch"));
+	struct report_attempt *attempt = b->current ? current_attempt(b) : NULL;
+	if (!attempt || !channel || strcmp(channel, "case") != 0 || attempt->note_count == MODEL_NOTES_KEPT)
+		return;
+	char *text = event_text(data, "text", &b->failed);
+	for (size_t i = 0; text && i < attempt->note_count; i++) {
+		if (strcmp(attempt->notes[i], text) != 0)
+			continue;
+		free(text);
+		text = NULL;
+	}
+	if (text)
+		attempt->notes[attempt->note_count++] = text;
+}
+
 /* step.* */
 
 static void step_begin(struct builder *b, json_t *data)
@@ -475,6 +493,8 @@ static void event_take(struct builder *b, json_t *event)
 		step_begin(b, data);
 	else if (strcmp(kind, "step.end") == 0)
 		step_end(b, data);
+	else if (strcmp(kind, "note") == 0)
+		note_take(b, event, data);
 	else if (strcmp(kind, "board.given_up") == 0)
 		board_lost(b, event, data);
 	else if (strcmp(kind, "secoc.sweep") == 0)
@@ -613,6 +633,8 @@ static void attempt_clear(struct report_attempt *attempt)
 	free(attempt->message);
 	free(attempt->expected);
 	free(attempt->actual);
+	for (size_t i = 0; i < attempt->note_count; i++)
+		free(attempt->notes[i]);
 	step_clear(&attempt->step);
 }
 

@@ -11,6 +11,8 @@
 
 #define MODEL_EVENTS_KEPT 40 /* before a failure */
 
+#define MODEL_NOTES_KEPT 16 /* an attempt */
+
 /* The step at which an attempt failed. */
 struct report_step {
 	char *id, *name, *phase, *text, *message, *expected, *actual;
@@ -29,6 +31,8 @@ struct report_attempt {
 	struct report_step step;
 	struct report_event *events; /* the last ones before the failure; none when passed */
 	size_t event_count;
+	char *notes[MODEL_NOTES_KEPT]; /* what steps noted about the case, each text once; the first ones */
+	size_t note_count;
 };
 struct report_case {
 	char *id, *title;

@@ -514,6 +514,11 @@ static void put_case_row(struct text *out, const struct report_case *c, size_t i
 		text_put_html(out, a->message);
 		text_put(out, "</span>");
 	}
+	for (size_t i = 0; i < a->note_count; i++) {
+		text_put(out, "<span class=\"sub\">");
+		text_put_html(out, a->notes[i]);
+		text_put(out, "</span>");
+	}
 	text_put(out, "</td><td class=\"hide-narrow\"><code>");
 	put_place(out, c->place);
 	text_printf(out, "</code></td><td class=\"number hide-narrow\">%zu</td><td class=\"number\">", c->attempt_count);

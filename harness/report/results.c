@@ -145,12 +145,23 @@ static void put_outcome(struct writer *w, json_t *o, const struct report_attempt
 	put_integer(w, o, "duration_ns", a->duration_ns);
 }
 
+static json_t *notes_json(struct writer *w, const struct report_attempt *a)
+{
+	json_t *notes = json_array();
+	for (size_t i = 0; i < a->note_count; i++)
+		if (json_array_append_new(notes, json_string(a->notes[i])) < 0)
+			w->failed = true;
+	return notes;
+}
+
 static json_t *attempt_json(struct writer *w, const struct report_attempt *a)
 {
 	json_t *o = json_object();
 	put_integer(w, o, "attempt", a->number);
 	put(w, o, "complete", json_boolean(a->ended));
 	put_outcome(w, o, a);
+	if (a->note_count > 0)
+		put(w, o, "notes", notes_json(w, a));
 	if (!a->has_step)
 		return o;
 	json_t *step = json_object();
