@@ -128,15 +128,21 @@ static void emit(const struct probe *probe, const char *kind, json_t *stolen)
 	timeline_emit_now(probe->board->rig->timeline, probe->board->channel, kind, stolen);
 }
 
+/* Once for every connection that stood. */
+static void lose(struct probe *probe, const char *reason)
+{
+	if (probe->identified)
+		emit(probe, "probe.lost", json_pack("{s:s}", "reason", reason));
+	probe->identified = false;
+}
+
 /* Says whose probe it is, and why a board cannot answer. */
 static int finish(struct probe *probe, int r, struct error *err)
 {
 	if (r >= 0)
 		return r;
-	if (!probe->driver->connected(probe) && probe->identified) {
-		probe->identified = false;
-		emit(probe, "probe.lost", json_pack("{s:s}", "reason", err ? err->message : "?"));
-	}
+	if (!probe->driver->connected(probe))
+		lose(probe, err ? err->message : "?");
 	error_prefix(err, r == -EFAULT && !probe->board->powered ? "probe of %s, which has no power" : "probe of %s", probe->board->role);
 	return r;
 }
@@ -146,7 +152,7 @@ static int connect_now(struct probe *probe, int64_t deadline_ns, struct error *e
 	int64_t begin_ns = loop_now_ns();
 	if (probe->driver->connected(probe))
 		return 0;
-	probe->identified = false;
+	lose(probe, "it ended while nobody used it");
 	int r = probe->driver->connect(probe, deadline_ns, err);
 	if (r == 0)
 		emit(probe, "probe.connect",
@@ -212,6 +218,14 @@ static int identify_now(struct probe *probe, int64_t deadline_ns, struct error *
 	char id[24];
 	int r = read_identity(probe, &identity, deadline_ns, err);
 	make_printable(identity.slot);
+	if (r == -EFAULT && probe->board->powered) { /* the right board would answer there */
+		if (err)
+			err->domain = ERROR_BENCH;
+		error_prefix(
+		        err,
+		        "the board cannot be identified: is the probe plugged into another one, or is an address of the rig file wrong?");
+		return -EXDEV;
+	}
 	if (r < 0) {
 		error_prefix(err, "the board cannot be identified");
 		return r;

@@ -18,6 +18,7 @@
 
 #define ELEMENTS   1024u /* of one read_memory or write_memory */
 #define BURST      256u
+#define END_NS     200000000
 #define ERASE_STEP 0x80000u /* bytes an erase command takes at most: 32 sectors of 16 KiB */
 
 struct openocd {
@@ -232,10 +233,20 @@ static int build_words(struct words *words, const struct probe *probe, struct er
 
 /* ---- scripts ---- */
 
-/* The connection failed: says why, and ends the program, so that the next call starts it anew. */
-static int broken(struct openocd *openocd, int r, uint64_t mark, const char *doing, struct error *err)
+static bool ended(void *context)
 {
+	return !openocd_process_alive(context);
+}
+
+/* The connection failed: says why, and ends the program, so that the next call starts it anew. */
+static int broken(struct probe *probe, int r, uint64_t mark, const char *doing, struct error *err)
+{
+	struct openocd *openocd = probe->state;
 	char errors[600];
+	/* A program that ends closes its connections first. */
+	if (r == -EPIPE && openocd->rpc && !openocd_rpc_alive(openocd->rpc) &&
+	    loop_until(probe->board->rig->loop, ended, openocd->process, loop_now_ns() + END_NS) == -ECANCELED)
+		r = -ECANCELED;
 	openocd_process_errors(openocd->process, mark, errors, sizeof(errors));
 	const char *reason = openocd_process_reason(openocd->process), *colon = errors[0] ? ": " : "";
 	if (r == -ECANCELED)
@@ -294,7 +305,7 @@ static int run(struct probe *probe, const char *doing, const char *script, const
 	int r = openocd_rpc_run(openocd->rpc, script, deadline_ns, &good, &answer);
 	if (r < 0 || (!good && adapter_lost(openocd, mark))) {
 		free(answer);
-		return broken(openocd, r < 0 ? r : -EPIPE, mark, doing, err);
+		return broken(probe, r < 0 ? r : -EPIPE, mark, doing, err);
 	}
 	if (good) {
 		*ret_answer = answer;
@@ -351,7 +362,7 @@ static int start(struct probe *probe, int64_t deadline_ns, struct error *err)
 	r = loop_until(probe->board->rig->loop, told_port, openocd, deadline_ns);
 	if (r == 0 && !openocd_process_port(openocd->process))
 		r = -EPIPE;
-	return r < 0 ? broken(openocd, r, 0, "start", err) : 0;
+	return r < 0 ? broken(probe, r, 0, "start", err) : 0;
 }
 
 /* The server listens before the adapter is up: ready is who has examined the target. */

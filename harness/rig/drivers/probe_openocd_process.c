@@ -148,11 +148,13 @@ void openocd_process_errors(struct openocd_process *process, uint64_t mark, char
 	openocd_process_mark(process);
 	ret[0] = '\0';
 	for (uint64_t i = first_kept(process, mark); i < process->count && told < 3 && used < size; i++) {
-		const char *line = process->lines[i % LINES];
-		if (strncmp(line, "Error: ", 7))
-			continue;
-		used += (size_t)snprintf(ret + used, size - used, "%s%s", told++ ? "; " : "", line + 7);
+		const char *error = strstr(process->lines[i % LINES], "Error: "); /* a script's place may stand before it */
+		if (error)
+			used += (size_t)snprintf(ret + used, size - used, "%s%s", told++ ? "; " : "", error + 7);
 	}
+	/* What stops it at the begin is not always called an error: it is the last that it says. */
+	if (told == 0 && process->port == 0 && process->count > 0)
+		snprintf(ret, size, "%s", process->lines[(process->count - 1) % LINES]);
 }
 
 /* ---- begin and end ---- */

@@ -24,7 +24,7 @@ unsigned openocd_process_port(const struct openocd_process *);
 uint64_t openocd_process_mark(struct openocd_process *);
 /* The first line since the mark that holds the words, without its end; NULL: none. Valid until it says more. */
 const char *openocd_process_said(struct openocd_process *, uint64_t mark, const char *words);
-/* Its lines of errors since the mark, at most three, joined by "; ". */
+/* Its lines of errors since the mark, at most three, joined by "; "; of a program that never listened, its last line. */
 void openocd_process_errors(struct openocd_process *, uint64_t mark, char *ret, size_t size);
 
 #endif
