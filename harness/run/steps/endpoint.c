@@ -177,7 +177,7 @@ const struct step_def step_endpoint_inject = {
         .doc = "Holds a board in reset, has the debug probe write the endpoint of its gateway into RAM (length, then the characters of "
                "HOST:PORT), reads it back and releases the board. Does not wait for its boot. After a power-off the RAM is empty: inject "
                "again after every such restart. The board's event `reset` is the moment of the release.",
-        .example = "- endpoint.inject: {role: device, endpoint: \"${where}\"}",
+        .example = "- endpoint.inject: {role: device, endpoint: 10.42.0.12:8081}",
         .flags = STEP_ACTION,
         .args = inject_args,
         .results = inject_results,

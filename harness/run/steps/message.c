@@ -145,7 +145,8 @@ static const char *const what_choices[] = {"connection", "hello", "heartbeat", "
 static const struct arg_def expect_args[] = {
         GATEWAY_ARG(0),
         {"what", VALUE_TEXT, ARG_SCALAR, "hello", what_choices, 0, 0,
-         "connection: the next one that no step has seen, open or failed; hello: the next one that greets, whatever failed before it; "
+         "connection: the next one that no step has seen, open or failed; hello: the next one that greets, whatever failed before it, "
+         "which may be the one just seen; "
          "heartbeat, closed: of the connection that was seen last."},
         {"role", VALUE_TEXT, ARG_ROLE, NULL, NULL, 0, 0,
          "hello: the device, whose boot marker then tells which verification is in force (result `verify`, and a note in the journal)."},
@@ -176,11 +177,19 @@ static bool oldest_settled(void *context)
 	return gateway->waiting_count > 0 && gateway->waiting[0]->settled;
 }
 
+/* The connection that was taken before it greeted, and has by now. */
+static bool current_greeted(const struct gateway *gateway)
+{
+	return gateway->current && gateway->current->greeted && !gateway->current->told;
+}
+
 /* Whoever ended without a greeting is passed over: a device that tries again makes many of them. */
 static bool someone_greeted(void *context)
 {
 	struct gateway *gateway = ((struct expectation *)context)->gateway;
 	for (;;) {
+		if (current_greeted(gateway))
+			return true;
 		if (gateway->waiting_count == 0)
 			return false;
 		if (gateway->waiting[0]->greeted)
@@ -254,26 +263,33 @@ static int put_verify(struct step_context *context, const struct gateway_connect
 	return r;
 }
 
+static int wait_until(struct step_context *context, struct expectation *expectation, bool (*done)(void *), const char *what,
+                      int64_t within_ns, struct error *err)
+{
+	int r = step_wait(context, done, expectation, within_ns, err);
+	if (r == -ETIMEDOUT)
+		return step_check_failed(context, err, what, "none", "no %s at %s within %.3f s", what, expectation->gateway->address,
+		                         (double)within_ns / 1e9);
+	return r;
+}
+
 static int wait_for(struct step_context *context, struct gateway *gateway, const char *what, int64_t within_ns, struct error *err)
 {
 	struct expectation expectation = {.gateway = gateway};
-	bool (*done)(void *) = oldest_settled;
-	if (!strcmp(what, "hello"))
-		done = someone_greeted;
-	if (!strcmp(what, "heartbeat") || !strcmp(what, "closed")) {
-		if (!gateway->current && !gateway_take(gateway))
-			return step_check_failed(context, err, "a connection", "none", "no device has connected to %s", gateway->address);
-		expectation.heartbeats = gateway->current->heartbeats;
-		done = !strcmp(what, "closed") ? has_ended : heartbeat_came;
+	bool heartbeat = !strcmp(what, "heartbeat"), closed = !strcmp(what, "closed"), hello = !strcmp(what, "hello");
+	int r = 0;
+	if (!gateway->current || (!heartbeat && !closed)) {
+		r = wait_until(context, &expectation, hello ? someone_greeted : oldest_settled, hello ? what : "connection", within_ns,
+		               err);
+		if (r == 0 && !(hello && current_greeted(gateway)))
+			(void)gateway_take(gateway);
+		if (r == 0)
+			gateway->current->told = hello;
 	}
-	/* A greeting on the connection that was taken before it greeted counts as well. */
-	int r = step_wait(context, done, &expectation, within_ns, err);
-	if (r == -ETIMEDOUT)
-		return step_check_failed(context, err, what, "none", "no %s at %s within %.3f s", what, gateway->address,
-		                         (double)within_ns / 1e9);
-	if (r == 0 && (done == oldest_settled || done == someone_greeted))
-		(void)gateway_take(gateway);
-	return r;
+	if (r < 0 || (!heartbeat && !closed))
+		return r;
+	expectation.heartbeats = gateway->current->heartbeats;
+	return wait_until(context, &expectation, closed ? has_ended : heartbeat_came, what, within_ns, err);
 }
 
 static int judge(struct step_context *context, const struct step_call *call, const struct gateway_connection *connection, const char *what,

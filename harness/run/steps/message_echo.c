@@ -159,7 +159,7 @@ const struct step_def step_gateway_echo = {
         .name = "gateway.echo",
         .doc = "Sends echo requests to the device, each when the one before was answered with the same bytes, and takes the time from a "
                "request to its answer.",
-        .example = "- gateway.echo: {count: 100, size: 64B, measure: tls-round-trip, save: {tls: p50}}",
+        .example = "- gateway.echo: {count: 100, size: 64B, save: {tls: p50}}",
         .args = echo_args,
         .results = echo_results,
         .run = echo_run,

@@ -21,6 +21,7 @@ struct gateway_connection {
 	struct bytes inbound;
 	bool settled; /* opened, or ended before it ever opened */
 	bool opened, ended, greeted, malformed;
+	bool told; /* a step has waited for its hello */
 	enum stream_end end;
 	struct instant opened_at, hello_at, ended_at;
 	char serial[40];
