@@ -372,7 +372,7 @@ static const struct arg_def stall_args[] = {
         GATEWAY_ARG(0),
         {"what", VALUE_TEXT, ARG_SCALAR, "acknowledgements", (const char *const[]){"acknowledgements", "reading", NULL}, 0, 0,
          "acknowledgements: takes everything and acknowledges nothing; reading: takes nothing from the connection."},
-        {"on", VALUE_BOOL, 0, "true", NULL, 0, 0, "false: goes on."},
+        {"resume", VALUE_BOOL, 0, "false", NULL, 0, 0, "true: the gateway serves again."},
         {NULL},
 };
 
@@ -381,21 +381,21 @@ static int stall_run(struct step_context *context, const struct step_call *call,
 	struct gateway_connection *connection;
 	struct gateway *gateway;
 	const char *what;
-	bool on;
+	bool resume;
 	int r = gateway_of_call(context, call, &gateway, err);
 	if (r == 0)
 		r = step_arg_text(context, call, "what", &what, err);
 	if (r == 0)
-		r = step_arg_bool(context, call, "on", true, &on, err);
+		r = step_arg_bool(context, call, "resume", false, &resume, err);
 	if (r < 0)
 		return r;
 	if (!strcmp(what, "acknowledgements")) {
-		gateway->mute = on;
+		gateway->mute = !resume;
 		return 0;
 	}
 	r = gateway_connection_of_call(context, call, &connection, err);
 	if (r == 0)
-		stream_pause_reading(connection->stream, on);
+		stream_pause_reading(connection->stream, !resume);
 	return r;
 }
 
