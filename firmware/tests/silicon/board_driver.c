@@ -51,8 +51,15 @@ static void run_vboard(int fd, const char *nvm, const char *const *extra)
 	                             "--nvm",
 	                             nvm};
 	size_t count = 11;
-	for (; extra && *extra; extra++)
+	bool verified = false;
+	for (; extra && *extra; extra++) {
 		arguments[count++] = *extra;
+		verified = verified || strncmp(*extra, "ota.key.", 8) == 0;
+	}
+	if (!verified) {
+		arguments[count++] = "--param";
+		arguments[count++] = "test.unverified=1";
+	}
 	execv(getenv("TEST_VBOARD"), (char *const *)arguments);
 	_exit(99);
 }

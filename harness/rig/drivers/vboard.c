@@ -107,12 +107,25 @@ static int vboard_input(struct rig_board *board, const void *data, size_t length
 
 /* ---- start and end ---- */
 
+static bool has_package_key(const struct value *role)
+{
+	const struct value *objects = value_get(role, "objects");
+	for (unsigned i = 0; objects && i < objects->map.count; i++)
+		if (!strncmp(objects->map.entries[i].key, "ota.key.", strlen("ota.key.")))
+			return true;
+	return false;
+}
+
 static int vboard_check(const struct value *role, struct error *err)
 {
 	static const char *const needed[] = {"bootloader", "application", NULL};
 	for (unsigned i = 0; needed[i]; i++)
 		if (!value_get(role, needed[i]))
 			return error_set_place(err, ERROR_USAGE, EINVAL, role->place, "a role with driver vboard lacks `%s`", needed[i]);
+	const struct value *signing = value_get(role, "signing_key");
+	if (signing && !has_package_key(role))
+		return error_set_place(err, ERROR_USAGE, EINVAL, signing->place,
+		                       "`signing_key` without its public key: the board needs an object `ota.key.1`");
 	return 0;
 }
 
@@ -149,6 +162,17 @@ static int word_flash(struct words *words, const struct rig_board *board, struct
 	return 0;
 }
 
+static int word_standard_key(struct words *words, struct error *err)
+{
+	char path[PATH_MAX];
+	int r = vboard_standard_key(path, sizeof(path), err);
+	if (r < 0)
+		return r;
+	words_add(words, "--object");
+	words_add(words, "ota.key.1=%s", path);
+	return 0;
+}
+
 static int word_objects(struct words *words, const struct rig_board *board, struct error *err)
 {
 	const struct value *objects = value_get(board->map, "objects");
@@ -163,7 +187,7 @@ static int word_objects(struct words *words, const struct rig_board *board, stru
 		words_add(words, "--object");
 		words_add(words, "%s=%s", entry->key, path);
 	}
-	return 0;
+	return has_package_key(board->map) ? 0 : word_standard_key(words, err);
 }
 
 static void word_params(struct words *words, const struct rig_board *board)

@@ -15,6 +15,7 @@
 #include "../../proto/swpg.h"
 
 #define SIGNING_KEY "keys/ota-1.key"
+#define PUBLIC_KEY  "keys/ota-1.pub"
 #define KEY_ID      1
 
 static const char *base_name(const char *path)
@@ -106,6 +107,11 @@ static int load_key(const struct rig_board *board, struct swpg_key **ret, struct
 	int r = named ? rig_file_find(board->rig->file, named, path, sizeof(path), err)
 	              : fixture_find(SIGNING_KEY, path, sizeof(path), err);
 	return r < 0 ? r : swpg_key_load(ret, path, KEY_ID, err);
+}
+
+int vboard_standard_key(char *ret, size_t size, struct error *err)
+{
+	return fixture_find(PUBLIC_KEY, ret, size, err);
 }
 
 static int pack(const struct rig_board *board, const char *program, struct bytes *ret_package, struct error *err)
