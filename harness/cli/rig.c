@@ -9,6 +9,8 @@
 
 #include "../base/suggest.h"
 
+#define EXIT_DUT 1 /* the board refuses, or does not boot */
+
 static const struct rig_verb *const verbs[] = {
         &rig_verb_list, &rig_verb_check, &rig_verb_power, &rig_verb_reset, &rig_verb_console, &rig_verb_probe, &rig_verb_can, &rig_verb_net,
         NULL,
@@ -16,7 +18,10 @@ static const struct rig_verb *const verbs[] = {
 
 int rig_fail(const struct error *error)
 {
-	return run_failure("rig", error);
+	int status = run_failure("rig", error);
+	if (error->domain == ERROR_DUT)
+		return EXIT_DUT;
+	return error->domain == ERROR_TESTCASE ? EXIT_USAGE : status;
 }
 
 int rig_word(const char *what, const char *word, const char *const *words)

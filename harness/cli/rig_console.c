@@ -14,6 +14,7 @@
 
 #define END_BYTE 0x1d          /* Ctrl-], as telnet has it */
 #define QUIET_NS RIG_SECOND_NS /* after the end of a pipe: the board has said what it had to say */
+#define BOOT_NS  (3 * RIG_SECOND_NS)
 #define LOOK_NS  (RIG_SECOND_NS / 5)
 
 struct session {
@@ -90,7 +91,10 @@ static void send_to_board(struct session *session, const char *data, size_t leng
 	int r = session->live.rig ? rig_board_input(session->live.board, data, length, &session->error)
 	                          : rig_attached_input(session->live.attached, data, length, &session->error);
 	session->heard_ns = loop_now_ns();
-	if (r < 0)
+	/* A board that is being reset, or has ended, hears nothing: its console goes on. */
+	if (r == -EREMOTEIO)
+		(void)fprintf(stderr, "%s: not taken: %s\n", session->role, session->error.message);
+	else if (r < 0)
 		session->failed = r;
 }
 
@@ -203,8 +207,23 @@ static bool something(void *context)
 	return input_waits(session) || session->failed || session->output_failed;
 }
 
+static bool hears(void *context)
+{
+	struct rig_board *board = context;
+	return rig_board_ready(board) || rig_board_dead(board) || rig_board_halted(board);
+}
+
+/* Nobody hears what comes before the boot; a board that does not boot is worth a look all the same. */
+static void wait_boot(struct session *session, int64_t end_ns)
+{
+	int64_t boot_ns = loop_now_ns() + BOOT_NS;
+	if (session->live.rig && loop_until(session->live.loop, hears, session->live.board, boot_ns < end_ns ? boot_ns : end_ns) < 0)
+		return; /* talk() sees why */
+}
+
 static void talk(struct session *session, int64_t end_ns)
 {
+	wait_boot(session, end_ns);
 	if (!session->input)
 		take_file(session);
 	while (!session->failed && !session->asked_to_end && !session->output_failed) {

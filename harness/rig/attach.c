@@ -44,9 +44,12 @@ int rig_attach(struct rig_attached **ret, const struct rig_file *file, struct lo
 	                                     .map = map,
 	                                     .driver = driver,
 	                                     .powered = true}; /* as far as anybody knows */
-	if (!attached->board.role) {
+	int r = attached->board.role
+	                ? console_new(&attached->board.console, timeline, NULL, attached->board.role, attached->channel, NULL, NULL, err)
+	                : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	if (r < 0) {
 		rig_detach(attached);
-		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+		return r;
 	}
 	*ret = attached;
 	return 0;
@@ -88,13 +91,7 @@ int rig_attached_probe(struct rig_attached *attached, struct probe **ret, struct
 
 static int open_line(struct rig_attached *attached, struct error *err)
 {
-	struct rig_board *board = &attached->board;
-	int r = 0;
-	if (!board->console)
-		r = console_new(&board->console, attached->rig.timeline, NULL, board->role, attached->channel, NULL, NULL, err);
-	if (r == 0 && !attached->line)
-		r = board_line_open(&attached->line, board, err);
-	return r;
+	return attached->line ? 0 : board_line_open(&attached->line, &attached->board, err);
 }
 
 int rig_attached_console(struct rig_attached *attached, struct console **ret, struct error *err)

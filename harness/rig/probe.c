@@ -13,8 +13,8 @@
 #define ANSWER_TEXT 400
 
 /* One line a driver: harness/rig/drivers/probe_NAME.c. */
-static const struct probe_driver *const drivers[] = {&probe_driver_openocd, NULL};
-const char *const probe_driver_names[] = {"openocd", NULL};
+static const struct probe_driver *const drivers[] = {&probe_driver_openocd, &probe_driver_gdb, NULL};
+const char *const probe_driver_names[] = {"openocd", "gdb", NULL};
 
 static const struct probe_driver *driver_find(const char *name)
 {
