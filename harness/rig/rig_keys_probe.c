@@ -23,7 +23,7 @@ const struct rig_key rig_probe_keys[] = {
         {"idcode", RIG_KEY_INTEGER, .minimum = 0, .maximum = 0xFFFFFFFF, .doc = "What the chip's test access port has to answer."},
         {"unique_id", RIG_KEY_MAP, .keys = unique_id_keys, .doc = "The chip that has to be there."},
         {"slot", RIG_KEY_MAP, .keys = slot_keys, .doc = "The slot of the rig that the board has to be in."},
-        {"deadline", RIG_KEY_TEXT, .doc = "How long a single verb may take, standard 5s."},
+        {"deadline", RIG_KEY_NAME, .doc = "How long a single verb may take, standard 5s."},
         {"program", RIG_KEY_TEXT, .doc = "openocd: the program, standard openocd."},
         {"variables", RIG_KEY_VARIABLES,
          .doc = "openocd: NAME: VALUE, set before the configuration is read; ${jtag} is the debug connector of a virtual board."},

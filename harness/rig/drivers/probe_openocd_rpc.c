@@ -192,15 +192,17 @@ int openocd_rpc_run(struct openocd_rpc *rpc, const char *script, int64_t deadlin
 	int r = loop_until(rpc->loop, over, rpc, deadline_ns);
 	if (r == -ETIMEDOUT || r == -ECANCELED)
 		return r;
-	const uint8_t *answer = rpc->input.data;
-	if (r < 0 || !rpc->answered || answer[0] < '0' || answer[0] > '9' || rpc->input.length < 3)
+	if (r < 0 || !rpc->answered)
+		return -EPIPE;
+	char *answer = (char *)rpc->input.data, *end;
+	answer[rpc->input.length - 1] = '\0';
+	const long status = strtol(answer, &end, 10);
+	if (end == answer || (*end && *end != ' '))
 		return -EPIPE; /* "" is what it answers when its adapter is gone */
-	rpc->input.data[rpc->input.length - 1] = '\0';
-	const char *text = strchr((const char *)answer, ' ');
-	char *copy = strdup(text ? text + 1 : "");
+	char *copy = strdup(*end ? end + 1 : "");
 	if (!copy)
 		return -ENOMEM;
-	*ret_good = answer[0] == '0' && answer[1] == ' ';
+	*ret_good = status == 0;
 	*ret_answer = copy;
 	return 0;
 }

@@ -150,7 +150,7 @@ const struct step_def step_probe_halted = {
 
 static const char *const reset_kinds[] = {"system", "application", "halt", NULL};
 static const struct arg_def reset_args[] = {
-        PROBE_ROLE,
+        PROBE_ROLE_ONLY,
         {"kind", VALUE_TEXT, 0, "system", reset_kinds, 0, 0, "halt: a system reset, halted before the first instruction."},
         PROBE_WITHIN,
         {NULL}};
