@@ -33,7 +33,7 @@ const char *rig_check_state_name(enum rig_check_state state)
 
 /* ---- findings ---- */
 
-static void put_text(char *text, size_t size, const char *format, va_list arguments)
+static void __attribute__((format(printf, 3, 0))) put_text(char *text, size_t size, const char *format, va_list arguments)
 {
 	(void)vsnprintf(text, size, format, arguments);
 	for (char *c = text; *c; c++)
