@@ -16,10 +16,11 @@
 #include "../words.h"
 #include "probe_openocd_rpc.h"
 
-#define ELEMENTS   1024u /* of one read_memory or write_memory */
-#define BURST      256u
-#define END_NS     200000000
-#define ERASE_STEP 0x80000u /* bytes an erase command takes at most: 32 sectors of 16 KiB */
+#define ELEMENTS      1024u /* of one read_memory or write_memory */
+#define BURST         256u
+#define START_STEP_NS 1000000
+#define END_NS        200000000
+#define ERASE_STEP    0x80000u /* bytes an erase command takes at most: 32 sectors of 16 KiB */
 
 struct openocd {
 	struct openocd_process *process; /* NULL: not started, or ended */
@@ -343,10 +344,22 @@ static int run_format(struct probe *probe, const char *doing, const uint32_t *ad
 
 /* ---- connecting ---- */
 
-static bool told_port(void *context)
+/* Its port stands in its log, which wakes nobody: it is looked for every millisecond of the few that a start takes. */
+static int wait_port(struct probe *probe, int64_t deadline_ns)
 {
-	const struct openocd *openocd = context;
-	return openocd_process_port(openocd->process) || !openocd_process_alive(openocd->process);
+	struct openocd *openocd = probe->state;
+	for (;;) {
+		const bool alive = openocd_process_alive(openocd->process);
+		if (openocd_process_port(openocd->process))
+			return 0;
+		if (!alive)
+			return -EPIPE;
+		const int64_t now_ns = loop_now_ns();
+		if (now_ns >= deadline_ns)
+			return -ETIMEDOUT;
+		if (loop_until(probe->board->rig->loop, ended, openocd->process, now_ns + START_STEP_NS) == -ECANCELED)
+			return -ECANCELED;
+	}
 }
 
 static int start(struct probe *probe, int64_t deadline_ns, struct error *err)
@@ -359,10 +372,9 @@ static int start(struct probe *probe, int64_t deadline_ns, struct error *err)
 	words_free(&words);
 	if (r < 0)
 		return r;
-	r = loop_until(probe->board->rig->loop, told_port, openocd, deadline_ns);
-	if (r == 0 && !openocd_process_port(openocd->process))
-		r = -EPIPE;
-	return r < 0 ? broken(probe, r, 0, "start", err) : 0;
+	const uint64_t begin = openocd_process_begin(openocd->process);
+	r = wait_port(probe, deadline_ns);
+	return r < 0 ? broken(probe, r, begin, "start", err) : 0;
 }
 
 /* The server listens before the adapter is up: ready is who has examined the target. */
@@ -382,7 +394,7 @@ static int check_target(struct probe *probe, int64_t deadline_ns, struct error *
 		                    "the configuration has no target \"%s\", but: %s", name, answer);
 	else if (strcmp(answer, "=1")) {
 		char errors[600];
-		openocd_process_errors(openocd->process, 0, errors, sizeof(errors));
+		openocd_process_errors(openocd->process, openocd_process_begin(openocd->process), errors, sizeof(errors));
 		r = error_set(err, ERROR_BENCH, ENODEV,
 		              "the target %s does not answer: is the adapter plugged in, and does the board have power? %s", name, errors);
 	}

@@ -13,74 +13,44 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define LINES       64
-#define LINE_MAX    400
+#define TAIL        65536 /* bytes of the log that are looked at */
 #define PATIENCE_MS 500
 
 struct openocd_process {
 	pid_t pid; /* 0: ended and waited for */
-	int pidfd, output, log;
-	sd_event_source *pid_source, *output_source;
+	int pidfd, log;
+	off_t begin; /* of this process in the log */
+	sd_event_source *pid_source;
 	unsigned port;
 	char reason[64];
-	char lines[LINES][LINE_MAX]; /* the newest, by number modulo LINES */
-	uint64_t count;
-	char line[LINE_MAX]; /* not yet ended */
+	char tail[TAIL + 1]; /* of the log, lines ended by NUL */
 	size_t length;
 };
 
-/* ---- what it says ---- */
+/* ---- what it says: straight into its log, which costs this process nothing while all is well ---- */
 
-/* Every answer of the TCL server is said too: only messages are kept, and what comes before there is a server. */
-static bool worth_keeping(const struct openocd_process *process)
+/* Reads the lines since the mark, or the newest when there are too many. */
+static void read_tail(struct openocd_process *process, uint64_t mark)
 {
-	static const char *const levels[] = {"Info :", "Warn :", "Error:", "Debug:"};
-	for (size_t i = 0; i < sizeof(levels) / sizeof(*levels); i++)
-		if (!strncmp(process->line, levels[i], strlen(levels[i])))
-			return true;
-	return process->port == 0;
+	off_t end = lseek(process->log, 0, SEEK_END);
+	off_t from = end - (off_t)mark > TAIL ? end - TAIL : (off_t)mark;
+	ssize_t n = end < 0 ? -1 : pread(process->log, process->tail, TAIL, from);
+	process->length = n > 0 ? (size_t)n : 0;
+	process->tail[process->length] = '\0';
+	for (size_t i = 0; i < process->length; i++)
+		if (process->tail[i] == '\n')
+			process->tail[i] = '\0';
 }
 
-static void end_line(struct openocd_process *process)
+static const char *next_line(const struct openocd_process *process, const char *line)
 {
-	process->line[process->length] = '\0';
-	if (worth_keeping(process) && process->length > 0) {
-		const char *port = strstr(process->line, "Listening on port ");
-		memcpy(process->lines[process->count++ % LINES], process->line, process->length + 1);
-		if (process->log >= 0)
-			dprintf(process->log, "%s\n", process->line);
-		if (port && strstr(port, " for tcl connections"))
-			process->port = (unsigned)strtoul(port + strlen("Listening on port "), NULL, 10);
-	}
-	process->length = 0;
+	const char *next = line + strlen(line) + 1;
+	return next < process->tail + process->length ? next : NULL;
 }
 
-static void take(struct openocd_process *process, const char *text, size_t length)
+static const char *first_line(const struct openocd_process *process)
 {
-	for (size_t i = 0; i < length; i++) {
-		if (text[i] == '\n')
-			end_line(process);
-		else if (process->length < LINE_MAX - 1)
-			process->line[process->length++] = text[i];
-	}
-}
-
-/* false: nothing waits. */
-static bool read_some(struct openocd_process *process)
-{
-	char text[16384];
-	ssize_t n = process->output < 0 ? -1 : read(process->output, text, sizeof(text));
-	if (n > 0)
-		take(process, text, (size_t)n);
-	else if (process->output_source && (n == 0 || errno != EAGAIN))
-		sd_event_source_set_enabled(process->output_source, SD_EVENT_OFF);
-	return n > 0;
-}
-
-static int on_output(sd_event_source *source, int fd, uint32_t events, void *context)
-{
-	read_some(context);
-	return 0;
+	return process->length ? process->tail : NULL;
 }
 
 static void reap(struct openocd_process *process, int options)
@@ -115,29 +85,36 @@ const char *openocd_process_reason(const struct openocd_process *process)
 	return process->reason;
 }
 
-unsigned openocd_process_port(const struct openocd_process *process)
+unsigned openocd_process_port(struct openocd_process *process)
 {
+	if (process->port)
+		return process->port;
+	const char *line = openocd_process_said(process, (uint64_t)process->begin, "Listening on port ");
+	for (; line; line = next_line(process, line)) {
+		const char *port = strstr(line, "Listening on port ");
+		if (port && strstr(port, " for tcl connections"))
+			process->port = (unsigned)strtoul(port + strlen("Listening on port "), NULL, 10);
+	}
 	return process->port;
 }
 
-uint64_t openocd_process_mark(struct openocd_process *process)
+uint64_t openocd_process_begin(const struct openocd_process *process)
 {
-	for (int i = 0; i < 100 && read_some(process); i++)
-		;
-	return process->count;
+	return (uint64_t)process->begin;
 }
 
-static uint64_t first_kept(const struct openocd_process *process, uint64_t mark)
+uint64_t openocd_process_mark(const struct openocd_process *process)
 {
-	return process->count > mark + LINES ? process->count - LINES : mark;
+	off_t end = lseek(process->log, 0, SEEK_END);
+	return end < 0 ? 0 : (uint64_t)end;
 }
 
 const char *openocd_process_said(struct openocd_process *process, uint64_t mark, const char *words)
 {
-	openocd_process_mark(process);
-	for (uint64_t i = first_kept(process, mark); i < process->count; i++)
-		if (strstr(process->lines[i % LINES], words))
-			return process->lines[i % LINES];
+	read_tail(process, mark);
+	for (const char *line = first_line(process); line; line = next_line(process, line))
+		if (strstr(line, words))
+			return line;
 	return NULL;
 }
 
@@ -145,22 +122,25 @@ void openocd_process_errors(struct openocd_process *process, uint64_t mark, char
 {
 	unsigned told = 0;
 	size_t used = 0;
-	openocd_process_mark(process);
+	const char *last = NULL;
+	read_tail(process, mark);
 	ret[0] = '\0';
-	for (uint64_t i = first_kept(process, mark); i < process->count && told < 3 && used < size; i++) {
-		const char *error = strstr(process->lines[i % LINES], "Error: "); /* a script's place may stand before it */
+	for (const char *line = first_line(process); line && told < 3 && used < size; line = next_line(process, line)) {
+		const char *error = strstr(line, "Error: "); /* a script's place may stand before it */
 		if (error)
 			used += (size_t)snprintf(ret + used, size - used, "%s%s", told++ ? "; " : "", error + 7);
+		if (*line)
+			last = line;
 	}
 	/* What stops it at the begin is not always called an error: it is the last that it says. */
-	if (told == 0 && process->port == 0 && process->count > 0)
-		snprintf(ret, size, "%s", process->lines[(process->count - 1) % LINES]);
+	if (told == 0 && process->port == 0 && last)
+		snprintf(ret, size, "%s", last);
 }
 
 /* ---- begin and end ---- */
 
 /* Runs in the child: only async-signal-safe calls. */
-static _Noreturn void become(char *const *words, int output, pid_t parent)
+static _Noreturn void become(char *const *words, int log, pid_t parent)
 {
 	sigset_t none;
 	sigemptyset(&none);
@@ -172,29 +152,24 @@ static _Noreturn void become(char *const *words, int output, pid_t parent)
 		_exit(126);
 	int null = open("/dev/null", O_RDONLY);
 	dup2(null, 0);
-	dup2(output, 1);
-	dup2(output, 2);
+	dup2(log, 1);
+	dup2(log, 2);
 	execv(words[0], words);
 	_exit(127);
 }
 
 static int spawn(struct openocd_process *process, char *const *words, const char *log, struct error *err)
 {
-	int pipes[2];
-	process->log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	process->log = open(log, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (process->log < 0)
 		return error_set(err, ERROR_BENCH, errno, "cannot write %s: %s", log, strerror(errno));
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return error_set(err, ERROR_BENCH, errno, "cannot make a pipe: %s", strerror(errno));
-	process->output = pipes[0];
-	(void)fcntl(pipes[0], F_SETFL, O_NONBLOCK); /* our end only: a pipe's ends are files of their own */
+	process->begin = lseek(process->log, 0, SEEK_END);
 	pid_t parent = getpid();
 	process->pid = fork();
 	if (process->pid == 0)
-		become(words, pipes[1], parent);
-	const int code = errno;
-	close(pipes[1]);
+		become(words, process->log, parent);
 	if (process->pid < 0) {
+		const int code = errno;
 		process->pid = 0;
 		return error_set(err, ERROR_BENCH, code, "cannot start %s: %s", words[0], strerror(code));
 	}
@@ -204,13 +179,7 @@ static int spawn(struct openocd_process *process, char *const *words, const char
 
 static int watch(struct openocd_process *process, struct loop *loop, struct error *err)
 {
-	sd_event *event = loop_event(loop);
-	int r = sd_event_add_io(event, &process->output_source, process->output, EPOLLIN, on_output, process);
-	if (r >= 0)
-		r = sd_event_add_io(event, &process->pid_source, process->pidfd, EPOLLIN, on_exit_of_child, process);
-	/* What it still said comes before the news of its end. */
-	if (r >= 0)
-		r = sd_event_source_set_priority(process->pid_source, SD_EVENT_PRIORITY_NORMAL + 1);
+	int r = sd_event_add_io(loop_event(loop), &process->pid_source, process->pidfd, EPOLLIN, on_exit_of_child, process);
 	return r < 0 ? error_set(err, ERROR_BENCH, -r, "cannot watch OpenOCD: %s", strerror(-r)) : 0;
 }
 
@@ -219,7 +188,7 @@ int openocd_process_start(struct openocd_process **ret, struct loop *loop, char 
 	struct openocd_process *process = calloc(1, sizeof(*process));
 	if (!process)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	process->pidfd = process->output = process->log = -1;
+	process->pidfd = process->log = -1;
 	int r = spawn(process, words, log, err);
 	if (r == 0)
 		r = watch(process, loop, err);
@@ -247,15 +216,12 @@ void openocd_process_end(struct openocd_process *process, bool well)
 {
 	if (!process)
 		return;
-	sd_event_source_disable_unref(process->output_source);
 	sd_event_source_disable_unref(process->pid_source);
-	process->output_source = process->pid_source = NULL;
 	if (process->pid > 0)
 		end_now(process, well);
-	openocd_process_mark(process); /* into the log */
-	const int fds[] = {process->pidfd, process->output, process->log};
-	for (size_t i = 0; i < sizeof(fds) / sizeof(*fds); i++)
-		if (fds[i] >= 0)
-			close(fds[i]);
+	if (process->pidfd >= 0)
+		close(process->pidfd);
+	if (process->log >= 0)
+		close(process->log);
 	free(process);
 }

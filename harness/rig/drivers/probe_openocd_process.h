@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program OpenOCD: a child that never outlives this process. What it says goes to a log file, and the newest of it is kept to tell
- * why something failed. */
+/* The program OpenOCD: a child that never outlives this process. What it says goes to a log file, which tells why something
+ * failed. */
 #ifndef HARNESS_RIG_DRIVERS_PROBE_OPENOCD_PROCESS_H
 #define HARNESS_RIG_DRIVERS_PROBE_OPENOCD_PROCESS_H
 
@@ -18,11 +18,12 @@ int openocd_process_id(const struct openocd_process *); /* 0: it ended */
 /* "ended with status 1", "" while it lives. */
 const char *openocd_process_reason(const struct openocd_process *);
 /* Of the TCL server, 0: not told yet. */
-unsigned openocd_process_port(const struct openocd_process *);
+unsigned openocd_process_port(struct openocd_process *);
 
-/* A mark in what it says; reads first what waits in the pipe. */
-uint64_t openocd_process_mark(struct openocd_process *);
-/* The first line since the mark that holds the words, without its end; NULL: none. Valid until it says more. */
+/* Marks in what it says: where this process began, and now. */
+uint64_t openocd_process_begin(const struct openocd_process *);
+uint64_t openocd_process_mark(const struct openocd_process *);
+/* The first line since the mark that holds the words, without its end; NULL: none. Valid until the next question. */
 const char *openocd_process_said(struct openocd_process *, uint64_t mark, const char *words);
 /* Its lines of errors since the mark, at most three, joined by "; "; of a program that never listened, its last line. */
 void openocd_process_errors(struct openocd_process *, uint64_t mark, char *ret, size_t size);
