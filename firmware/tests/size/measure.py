@@ -19,7 +19,7 @@ X86 = ["gcc", "-m32", "-fno-pic", "-fno-pie"]
 FLAGS = ["-std=c17", "-D_GNU_SOURCE", "-ffreestanding", "-Os", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", "-fno-common",
          "-fno-strict-aliasing", "-ffunction-sections", "-fdata-sections", "-fno-asynchronous-unwind-tables", "-fstack-usage",
          "-fcallgraph-info=su"]
-SIDES = {"zgw": ["zgw.c", "client_side.c", "server_side.c"], "ecu": ["ecu.c", "client_side.c"], "vmg": ["vmg.c", "server_side.c"]}
+SIDES = {"zgw": ["zgw.c", "client_side.c", "server_side.c"], "ecu": ["ecu.c", "client_side.c"], "vmg": ["vmg.c", "server_side.c"], "device": ["device.c", "device_client.c"]}
 MAINS = {name for sources in SIDES.values() for name in sources}
 CALLS = ("CALL", "JUMP", "PC24", "PC32", "PLT32", "PREL31", "V4BX")
 

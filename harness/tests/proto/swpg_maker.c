@@ -106,7 +106,10 @@ char *maker_findings(const struct bytes *package, const struct swpg_key *key, ui
 		return text;
 	}
 	ck_assert_int_eq(swpg_verify(&view, key, counter, &findings, &err), 0);
-	text = strndup(findings.data ? (const char *)findings.data : "", findings.length);
+	text = calloc(1, findings.length + 1);
+	ck_assert_ptr_nonnull(text);
+	if (findings.length > 0)
+		memcpy(text, findings.data, findings.length);
 	bytes_free(&findings);
 	return text;
 }

@@ -154,8 +154,8 @@ static const char *const taken[] = {
         "secoc.send: {id: 1, pdu: \"01\", length: 12, remote: false, verdict: refused}",
         "secoc.sync: {trip: 1, reset: 1, flip_bit: 3}",
         "secoc.pdu: {id: 1, layout: profile1, data_id: 1, authentic_bytes: 3}\n  - secoc.send: {id: 1, data: \"11 22 33\"}",
-        "secoc.pdu: {id: 1, layout: profile1, data_id: 1, authentic_bytes: 1}\n  - secoc.pdu: {id: \"${p}\", layout: demo}\n"
-        "  - secoc.send: {id: 1, data: \"11 22 33\"}",
+        ("secoc.pdu: {id: 1, layout: profile1, data_id: 1, authentic_bytes: 1}\n  - secoc.pdu: {id: \"${p}\", layout: demo}\n"
+         "  - secoc.send: {id: 1, data: \"11 22 33\"}"),
         "note: {text: x}\n  - secoc.read: {id: 1, save: {n: freshness}}\n  - can.send: {id: \"${n}\", extended: false, length: \"${n}\"}",
 };
 
