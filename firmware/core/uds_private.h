@@ -39,6 +39,8 @@ enum uds_session { UDS_DEFAULT = 1, UDS_PROGRAMMING = 2, UDS_EXTENDED = 3 };
 #define UDS_IN_EXTENDED    0x04u
 #define UDS_IN_NON_DEFAULT (UDS_IN_PROGRAMMING | UDS_IN_EXTENDED)
 #define UDS_IN_ALL         (UDS_IN_DEFAULT | UDS_IN_NON_DEFAULT)
+/* With the above, of a service: while a tester owns the session, the others are answered 22. */
+#define UDS_OF_OWNER 0x80u
 
 #define UDS_ANY_LENGTH 0u /* "total": the handler checks the length itself */
 
@@ -60,7 +62,7 @@ struct uds_call {
 };
 
 /* Checks run in the order of ISO 14229-1:2020 figures 5 and 6: 11, 7F, 13 (minimum), 12, 7E, 33, 24, 13 (total),
- * then run() with 22, 31 and what is special to the service. */
+ * then run() with 22, 31 and what is special to the service. The 22 of UDS_OF_OWNER stands in the place of 7F and 7E: after 12. */
 struct uds_sub_function {
 	uint8_t id;
 	uint8_t sessions;
@@ -72,7 +74,7 @@ struct uds_sub_function {
 
 struct uds_service {
 	uint8_t id;
-	uint8_t sessions;
+	uint8_t sessions; /* and UDS_OF_OWNER */
 	uint8_t security;
 	uint16_t minimum;                             /* request length with SID */
 	const struct uds_sub_function *sub_functions; /* NULL: a service without sub-function, run() is used */
@@ -92,9 +94,14 @@ extern const uint8_t uds_service_count;
 /* ---- the engine's state (uds_server.c) ---- */
 extern struct uds_server_config uds_config;
 extern struct uds_application uds_application;
+/* As the tester of the call under way is to see it: the default session while another tester owns a session. */
 enum uds_session uds_session_active(void);
 bool uds_session_in(uint8_t sessions);
-/* A transition, also from a session to itself: tells every service. */
+/* True of everybody in the default session, else of the tester that entered the session. */
+bool uds_session_owned_by(uint16_t tester);
+/* The call under way is of a tester that does not own the session. */
+bool uds_session_foreign(void);
+/* A transition, also from a session to itself: tells every service. The tester of the call under way owns it. */
 void uds_session_enter(enum uds_session session);
 /* Asks for the application's reset handler once the answer of this call went out; until the reset all is busy. */
 void uds_server_reset_after_answer(uint8_t type);
@@ -113,7 +120,7 @@ static inline uint32_t uds_get_u24(const uint8_t *data)
 }
 
 /* ---- security access (uds_security.c) ---- */
-bool uds_security_unlocked(uint8_t level); /* level 0: always */
+bool uds_security_unlocked(uint8_t level); /* level 0: always; others: for the session's owner only */
 
 #define UDS_ARRAY_SIZE(array) (sizeof(array) / sizeof(*(array)))
 

@@ -17,12 +17,10 @@
 #define ERASED            0x00u
 #define INSTALLED_LENGTH  6u
 #define LIMIT_US          180000000u /* no answer may be pending for ever; the flash's own limits are far below */
-#define NOBODY            0u
 
-/* The blocks as the tester counts them. */
+/* The blocks as the tester counts them: the session's owner, as the transfer ends with the session. */
 static struct {
 	bool active;
-	uint16_t owner;     /* the tester whose transfer it is: no other one may add to it */
 	uint16_t max_block; /* with SID and counter */
 	uint8_t counter;    /* of the last block that was taken */
 	bool any;           /* one was */
@@ -150,7 +148,6 @@ uint8_t uds_programming_download_run(struct uds_call *call)
 	if (nrc != UDS_POSITIVE && nrc != UDS_RESPONSE_PENDING)
 		return nrc;
 	blocks.active = true;
-	blocks.owner = call->tester;
 	blocks.any = false;
 	blocks.counter = 0;
 	/* What the tester sends in one message comes over the channel that takes our longest answer. */
@@ -181,7 +178,7 @@ uint8_t uds_programming_transfer_run(struct uds_call *call)
 		return UDS_ACCESS_DENIED;
 	if (call->length <= TRANSFER_OVERHEAD)
 		return UDS_INCORRECT_LENGTH;
-	if (!blocks.active || blocks.owner != call->tester)
+	if (!blocks.active)
 		return UDS_SEQUENCE_ERROR;
 	if (call->length > blocks.max_block)
 		return UDS_INCORRECT_LENGTH;
@@ -204,7 +201,7 @@ uint8_t uds_programming_exit_run(struct uds_call *call)
 		return UDS_ACCESS_DENIED;
 	if (call->length != 1 && !has_crc)
 		return UDS_INCORRECT_LENGTH;
-	if (!blocks.active || blocks.owner != call->tester)
+	if (!blocks.active)
 		return UDS_SEQUENCE_ERROR;
 	pending.kind = ANSWER_EXIT;
 	return begin(call, ota_update_end(has_crc, has_crc ? get_u32(call->data + 1) : 0));
@@ -290,7 +287,6 @@ void uds_programming_start(uint64_t now_us)
 {
 	(void)now_us;
 	blocks.active = false;
-	blocks.owner = NOBODY;
 }
 
 void uds_programming_session_changed(enum uds_session from, enum uds_session to)

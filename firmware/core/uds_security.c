@@ -28,7 +28,7 @@ static struct {
 
 bool uds_security_unlocked(uint8_t level)
 {
-	return level == 0 || security.unlocked == level;
+	return level == 0 || (security.unlocked == level && !uds_session_foreign());
 }
 
 static void store(void)

@@ -17,7 +17,10 @@ struct uds_application uds_application;
 
 static struct {
 	enum uds_session session;
+	uint16_t owner;          /* of a session that is not the default one: the tester that entered it */
+	bool foreign;            /* the call under way is of another tester */
 	uint64_t s3_deadline_us; /* NEVER: not running */
+	uint64_t s3_left_us;     /* of the owner's S3, which stands still during a foreign call */
 	struct uds_call call;    /* the call under way while busy */
 	const struct uds_service *service;
 	bool busy;
@@ -32,12 +35,22 @@ static struct {
 
 enum uds_session uds_session_active(void)
 {
-	return server.session;
+	return server.foreign ? UDS_DEFAULT : server.session;
 }
 
 bool uds_session_in(uint8_t sessions)
 {
-	return (sessions >> (server.session - 1) & 1u) != 0;
+	return (sessions >> (uds_session_active() - 1) & 1u) != 0;
+}
+
+bool uds_session_owned_by(uint16_t tester)
+{
+	return server.session == UDS_DEFAULT || server.owner == tester;
+}
+
+bool uds_session_foreign(void)
+{
+	return server.foreign;
 }
 
 void uds_session_enter(enum uds_session session)
@@ -45,6 +58,7 @@ void uds_session_enter(enum uds_session session)
 	enum uds_session from = server.session;
 
 	server.session = session;
+	server.owner = server.call.tester;
 	for (uint8_t i = 0; i < uds_service_count; i++) {
 		if (uds_services[i].session_changed != NULL)
 			uds_services[i].session_changed(from, session);
@@ -111,11 +125,26 @@ static void answer(const struct uds_call *call, uint8_t nrc)
 	send(call->tester, call->out, call->out_length);
 }
 
+/* It is the owner's to keep the session: a foreign call neither restarts S3 nor, however long it takes, uses it up. */
+static void stop_s3(uint64_t now_us)
+{
+	server.s3_left_us = server.s3_deadline_us == NEVER ? 0 : server.s3_deadline_us - now_us;
+	server.s3_deadline_us = NEVER;
+}
+
+static void start_s3(uint64_t now_us)
+{
+	uint64_t left_us = server.foreign ? server.s3_left_us : (uint64_t)uds_config.s3_ms * US_PER_MS;
+
+	server.s3_deadline_us = server.session == UDS_DEFAULT ? NEVER : now_us + left_us;
+}
+
 static void finish(const struct uds_call *call, uint8_t nrc, uint64_t now_us)
 {
 	server.busy = false;
 	answer(call, nrc);
-	server.s3_deadline_us = server.session == UDS_DEFAULT ? NEVER : now_us + (uint64_t)uds_config.s3_ms * US_PER_MS;
+	start_s3(now_us);
+	server.foreign = false;
 	if (server.reset_wanted && !server.resetting) {
 		server.resetting = true;
 		uds_application.reset(uds_application.context, server.reset_type);
@@ -142,6 +171,12 @@ static const struct uds_sub_function *find_sub_function(const struct uds_service
 	return NULL;
 }
 
+/* The session and the access are another tester's. */
+static bool taken(const struct uds_service *service)
+{
+	return server.foreign && (service->sessions & UDS_OF_OWNER) != 0;
+}
+
 static uint8_t run_sub_function(const struct uds_service *service, struct uds_call *call)
 {
 	const struct uds_sub_function *sub = find_sub_function(service, call->sub_function);
@@ -149,6 +184,8 @@ static uint8_t run_sub_function(const struct uds_service *service, struct uds_ca
 
 	if (sub == NULL)
 		return UDS_SUB_FUNCTION_NOT_SUPPORTED;
+	if (taken(service))
+		return UDS_CONDITIONS_NOT_CORRECT;
 	if (!uds_session_in(sub->sessions))
 		return UDS_SUB_FUNCTION_NOT_IN_SESSION;
 	if (!uds_security_unlocked(sub->security))
@@ -166,7 +203,7 @@ static uint8_t run_service(const struct uds_service *service, struct uds_call *c
 {
 	if (service == NULL)
 		return UDS_SERVICE_NOT_SUPPORTED;
-	if (!uds_session_in(service->sessions))
+	if (!taken(service) && !uds_session_in(service->sessions))
 		return UDS_SERVICE_NOT_IN_SESSION;
 	if (!uds_security_unlocked(service->security))
 		return UDS_ACCESS_DENIED;
@@ -249,7 +286,8 @@ void uds_server_request(uint16_t tester, bool functional, const uint8_t *data, s
 		request_while_busy(tester, functional, data, length);
 		return;
 	}
-	server.s3_deadline_us = NEVER;
+	stop_s3(now_us);
+	server.foreign = !uds_session_owned_by(tester);
 	server.service = find_service(data[0]);
 	server.call = (struct uds_call){
 	        .tester = tester,

@@ -3,6 +3,13 @@
  * UDS server (ISO 14229-1:2020): sessions, S3, P2/P2*, security access, the NRC precedence of clause 8.7, and the
  * services of a reference ECU. Transport-independent: the application hands in requests and is handed responses.
  * Several services live in files of their own; a new service is one file plus one line in uds_services.c.
+ *
+ * Several testers: ISO 14229-1 leaves it to the implementation. Here a session other than the default one belongs to the
+ * tester that entered it, and the security access with it, until it ends: by its owner's 10, by S3 or by a reset. To other
+ * testers the server answers meanwhile as in the default session and locked (F186 reads 01); their 10, 11 and 27 get
+ * 0x22, and their requests, TesterPresent of any kind included, do not restart S3 (it stands still while one of them is
+ * under way). The default session belongs to nobody. A tester is what the transport calls so: the `tester` of
+ * uds_server_request(); several that share one source address are one.
  */
 #ifndef FIRMWARE_CORE_UDS_SERVER_H
 #define FIRMWARE_CORE_UDS_SERVER_H
@@ -59,8 +66,8 @@ struct uds_application {
 };
 
 void uds_server_start(const struct uds_server_config *, const struct uds_application *);
-/* A request. functional: the request came to a functional address. A request while one is under way is answered
- * 0x21 (functional TesterPresent excepted). */
+/* A request of the tester with this source address. functional: the request came to a functional address. A request while one is under way
+ * is answered 0x21 (functional TesterPresent excepted). */
 void uds_server_request(uint16_t tester, bool functional, const uint8_t *data, size_t length, uint64_t now_us);
 /* Timers, long routines, delayed answers. */
 void uds_server_poll(uint64_t now_us, uint64_t *ret_deadline_us);

@@ -4,12 +4,13 @@
 
 const struct uds_service uds_services[] = {
         /* SID, sessions, security, minimum length, then what the service's file gives */
-        {0x10, UDS_IN_ALL, 0, 2, uds_session_sub_functions, 3, NULL, NULL, NULL, NULL, NULL},
-        {0x11, UDS_IN_ALL, 0, 2, uds_reset_sub_functions, 3, NULL, NULL, NULL, NULL, NULL},
+        {0x10, UDS_IN_ALL | UDS_OF_OWNER, 0, 2, uds_session_sub_functions, 3, NULL, NULL, NULL, NULL, NULL},
+        {0x11, UDS_IN_ALL | UDS_OF_OWNER, 0, 2, uds_reset_sub_functions, 3, NULL, NULL, NULL, NULL, NULL},
         {0x14, UDS_IN_ALL, 0, 4, NULL, 0, uds_dtc_clear_run, NULL, uds_dtc_start, NULL, NULL},
         {0x19, UDS_IN_ALL, 0, 2, uds_dtc_read_sub_functions, 3, NULL, NULL, NULL, NULL, NULL},
         {0x22, UDS_IN_ALL, 0, 3, NULL, 0, uds_data_read_run, NULL, uds_did_start, NULL, NULL},
-        {0x27, UDS_IN_NON_DEFAULT, 0, 2, uds_security_sub_functions, 4, NULL, NULL, uds_security_start, uds_security_session_changed, NULL},
+        {0x27, UDS_IN_NON_DEFAULT | UDS_OF_OWNER, 0, 2, uds_security_sub_functions, 4, NULL, NULL, uds_security_start,
+         uds_security_session_changed, NULL},
         {0x28, UDS_IN_EXTENDED, 0, 3, uds_communication_sub_functions, 6, NULL, NULL, uds_communication_start,
          uds_communication_session_changed, NULL},
         {0x2E, UDS_IN_NON_DEFAULT, 0, 4, NULL, 0, uds_data_write_run, NULL, NULL, NULL, NULL},

@@ -22,7 +22,7 @@ static uint8_t reset_run(struct uds_call *call)
 
 static uint8_t tester_present_run(struct uds_call *call)
 {
-	(void)call; /* that a request came is all there is to it: the engine restarts S3 */
+	(void)call; /* that a request came is all there is to it: the engine restarts S3, if it is the owner's */
 	return UDS_POSITIVE;
 }
 

@@ -600,12 +600,32 @@ END_TEST
 
 START_TEST(two_testers)
 {
+	static const struct {
+		uint8_t request[4];
+		size_t length;
+		const char *answer;
+	} taken[] = {
+	        {{0x31, 0x01, 0xFF, 0x01}, 4, "7F 31 31"},
+	        {{0x31, 0x01, 0xF0, 0x11}, 4, "7F 31 31"},
+	        {{0x31, 0x01, 0xF0, 0x12}, 4, "7F 31 31"},
+	        {{0x31, 0x01, 0xF0, 0x13}, 4, "7F 31 31"},
+	        {{0x10, 0x01}, 2, "7F 10 22"},
+	        {{0x10, 0x02}, 2, "7F 10 22"},
+	        {{0x27, 0x03}, 2, "7F 27 22"},
+	        {{0x11, 0x01}, 2, "7F 11 22"},
+	};
+
 	loading();
 	ck_assert_str_eq(update_block(package.bytes, 1000), "76 01");
 	bench.tester++;
-	ck_assert_str_eq(update_block(package.bytes, 1000), "7F 36 24");
-	ck_assert_str_eq(update_download(&package, 0), "7F 34 24");
-	ck_assert_str_eq(update_exit(), "7F 37 24");
+	ck_assert_str_eq(update_block(package.bytes, 1000), "7F 36 7F");
+	ck_assert_str_eq(update_download(&package, 0), "7F 34 7F");
+	ck_assert_str_eq(update_exit(), "7F 37 7F");
+	ck_assert_str_eq(update_offer(&package), "7F 31 31");
+	ck_assert_str_eq(update_erase(&package), "7F 31 31");
+	for (size_t i = 0; i < sizeof(taken) / sizeof(*taken); i++)
+		ck_assert_str_eq(update_send(taken[i].request, taken[i].length), taken[i].answer);
+	ck_assert(!bench.reset_wanted);
 	bench.tester--;
 	bench.counter = 2;
 	ck_assert_int_eq(strncmp(update_blocks(&package, 1000, (uint32_t)package.length), "76", 2), 0);

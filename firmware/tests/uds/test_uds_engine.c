@@ -191,6 +191,129 @@ START_TEST(u014_busy)
 }
 END_TEST
 
+/* ---- several testers --------------------------------------------------------------------------------------- */
+
+#define OTHER (BENCH_TESTER + 1)
+
+static void as_other(const char *request, const char *answer)
+{
+	bench.tester = OTHER;
+	ASK(request, answer);
+	bench.tester = BENCH_TESTER;
+}
+
+static const struct {
+	const char *request, *answer;
+} foreign[] = {
+        {"10 01", "7F 10 22"},       {"10 02", "7F 10 22"},
+        {"10 03", "7F 10 22"},       {"10 83", "7F 10 22"},
+        {"10 00", "7F 10 12"},       {"10", "7F 10 13"},
+        {"11 01", "7F 11 22"},       {"11 03", "7F 11 22"},
+        {"27 01", "7F 27 22"},       {"27 02 00 00 00 00", "7F 27 22"},
+        {"27 03", "7F 27 22"},       {"27 04 00 00 00 00", "7F 27 22"},
+        {"28 03 03", "7F 28 7F"},    {"85 02", "7F 85 7F"},
+        {"2E FD 10 00", "7F 2E 7F"}, {"31 01 02 03", "7F 31 31"},
+        {"31 03 02 03", "7F 31 31"}, {"31 01 02 04 12 34 56 01", "7F 31 31"},
+        {"22 FD 30", "7F 22 33"},    {"34", "7F 34 11"},
+        {"22 F1 86", "62 F1 86 01"}, {"22 FD 01", "62 FD 01 00 11"},
+        {"3E 00", "7E 00"},          {"3E 80", ""},
+};
+
+START_TEST(foreign_tester)
+{
+	EXTENDED_SESSION;
+	UNLOCK_1;
+	ASK("31 01 02 03", "71 01 02 03");
+	ASK("28 03 03", "68 03");
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(*foreign); i++)
+		as_other(foreign[i].request, foreign[i].answer);
+	ck_assert_int_eq(strncmp((bench.tester = OTHER, bench_ask(false, "19 0A")), "59 0A", 5), 0);
+	ASK_ALL("10 01", "7F 10 22");
+	bench.tester = BENCH_TESTER;
+	/* It changed nothing for the owner. */
+	ck_assert_uint_eq(bench.resets, 0);
+	ASK("22 F1 86", "62 F1 86 03");
+	ck_assert_int_eq(strncmp(bench_ask(false, "22 FD 30"), "62 FD 30", 8), 0);
+	ASK("27 01", "67 01 00 00 00 00");
+	ASK("31 02 02 03", "71 02 02 03");
+	ASK("22 FD 20", "62 FD 20 03 03 00 01");
+}
+END_TEST
+
+/* A seed of the owner's is not there for another tester's key, and a foreign key spoils it not. */
+START_TEST(foreign_key)
+{
+	EXTENDED_SESSION;
+	ck_assert_int_eq(strncmp(bench_ask(false, "27 01"), "67 01", 5), 0);
+	for (unsigned i = 0; i < 4; i++)
+		as_other("27 02 00 00 00 00", "7F 27 22");
+	UNLOCK_1;
+}
+END_TEST
+
+START_TEST(foreign_requests_do_not_keep_the_session)
+{
+	EXTENDED_SESSION;
+	bench_run_ms(4000);
+	as_other("3E 80", "");
+	as_other("3E 00", "7E 00");
+	bench.tester = OTHER;
+	ASK_ALL("3E 80", "");
+	ASK_ALL("3E 00", "7E 00");
+	ASK("BB", "7F BB 11");
+	ASK("10 03", "7F 10 22");
+	bench_run_ms(999);
+	ASK("10 03", "7F 10 22");
+	bench_run_ms(1);
+	ASK("10 03", "50 03 00 32 01 F4");
+	bench.tester = BENCH_TESTER;
+	ASK("10 01", "7F 10 22");
+	ASK("22 F1 86", "62 F1 86 01");
+	/* The owner's requests do. */
+	bench.tester = OTHER;
+	bench_run_ms(4000);
+	ASK_ALL("3E 80", "");
+	bench_run_ms(4999);
+	ASK("22 F1 86", "62 F1 86 03");
+}
+END_TEST
+
+START_TEST(ownership_ends)
+{
+	EXTENDED_SESSION;
+	UNLOCK_1;
+	as_other("10 03", "7F 10 22");
+	ASK("10 01", "50 01 00 32 01 F4");
+	as_other("10 03", "50 03 00 32 01 F4");
+	as_other("22 FD 30", "7F 22 33"); /* the access was not handed on */
+	bench_restart();
+	EXTENDED_SESSION;
+	as_other("10 01", "7F 10 22");
+	/* From session to session it stays the owner's. */
+	ASK("10 02", "50 02 00 32 01 F4");
+	as_other("10 02", "7F 10 22");
+	ASK("11 01", "51 01");
+	bench_restart();
+	as_other("10 02", "50 02 00 32 01 F4");
+}
+END_TEST
+
+/* A foreign routine must not use up the owner's S3, nor give it more. */
+START_TEST(foreign_routine)
+{
+	EXTENDED_SESSION;
+	bench_run_ms(4000);
+	as_other("31 01 02 02 1F 40", ""); /* 8,000 ms */
+	bench_run_ms(8000);
+	ck_assert_uint_gt(bench.answer_count, 1);
+	ck_assert_uint_eq(bench.answers[bench.answer_count - 1].tester, OTHER);
+	bench_run_ms(999);
+	as_other("10 01", "7F 10 22");
+	bench_run_ms(1);
+	as_other("10 01", "50 01 00 32 01 F4");
+}
+END_TEST
+
 static void check_answers(const uint8_t *request)
 {
 	for (unsigned i = 0; i < bench.answer_count; i++) {
@@ -252,6 +375,11 @@ static Suite *suite(void)
 	        u012_s3_while_busy,
 	        u013_s3_effects,
 	        u014_busy,
+	        foreign_tester,
+	        foreign_key,
+	        foreign_requests_do_not_keep_the_session,
+	        ownership_ends,
+	        foreign_routine,
 	        u017_random,
 	};
 	Suite *s = suite_create("uds engine");

@@ -358,23 +358,45 @@ START_TEST(lost_access_ends_the_transfer)
 }
 END_TEST
 
-static void other_tester(const uint8_t *request, size_t length, const char *answer)
-{
-	bench.answer_count = 0;
-	uds_server_request(BENCH_TESTER + 1, false, request, length, bench.now_us);
-	ck_assert_str_eq(bench_answers(), answer);
-}
-
 START_TEST(a_second_tester)
 {
 	download();
 	block(0x01, 4, 1, "76 01");
 	(void)calls();
-	other_tester((const uint8_t[]){0x36, 0x02, 0xAA}, 3, "7F 36 24");
-	other_tester((const uint8_t[]){0x36, 0x01, 0x01, 0x01, 0x01, 0x01}, 6, "7F 36 24");
-	other_tester((const uint8_t[]){0x37}, 1, "7F 37 24");
-	CALLS("");
+	bench.tester = BENCH_TESTER + 1;
+	ASK("36 02 AA", "7F 36 7F");
+	ASK("36 01 01 01 01 01", "7F 36 7F");
+	ASK("37", "7F 37 7F");
+	ASK(DOWNLOAD, "7F 34 7F");
+	ASK("31 01 FF 00 44 A0 38 00 00 00 00 40 00", "7F 31 31");
+	ASK("31 01 FF 01", "7F 31 31");
+	ASK("31 01 F0 10 00", "7F 31 31");
+	ASK("31 01 F0 11", "7F 31 31");
+	ASK("31 01 F0 12", "7F 31 31");
+	ASK("31 01 F0 13", "7F 31 31");
+	ASK("10 01", "7F 10 22");
+	ASK("10 02", "7F 10 22");
+	ASK("11 01", "7F 11 22");
+	ck_assert_str_eq(bench_unlock(3, true), "7F 27 22");
+	ck_assert_str_eq(fake_update.calls, ""); /* not even the end of a session */
+	ck_assert_uint_eq(bench.resets, 0);
+	bench.tester = BENCH_TESTER;
 	block(0x02, 4, 1, "76 02");
+	CALLS("d");
+}
+END_TEST
+
+START_TEST(a_second_tester_does_not_confirm)
+{
+	ASK("10 03", "50 03 00 32 01 F4");
+	ck_assert_str_eq(bench_unlock(1, true), "67 02");
+	(void)calls();
+	bench.tester = BENCH_TESTER + 1;
+	ASK("31 01 F0 12", "7F 31 31");
+	CALLS("");
+	bench.tester = BENCH_TESTER;
+	ASK("31 01 F0 12", "71 01 F0 12");
+	CALLS("f");
 }
 END_TEST
 
@@ -447,6 +469,7 @@ int main(void)
 	tcase_add_test(tcase, u113_session_ends_the_transfer);
 	tcase_add_test(tcase, lost_access_ends_the_transfer);
 	tcase_add_test(tcase, a_second_tester);
+	tcase_add_test(tcase, a_second_tester_does_not_confirm);
 	tcase_add_test(tcase, routines);
 	tcase_add_test(tcase, identifiers);
 	suite_add_tcase(suite, tcase);

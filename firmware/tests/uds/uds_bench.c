@@ -130,6 +130,7 @@ void bench_setup(void)
 	memset(&bench, 0, sizeof(bench));
 	bench.fault = FAULT_COUNT;
 	bench.random = 4711;
+	bench.tester = BENCH_TESTER;
 	start();
 }
 
@@ -176,7 +177,7 @@ size_t bench_bytes(const char *hex, uint8_t *buffer, size_t size)
 void bench_request(bool functional, const uint8_t *data, size_t length)
 {
 	bench.answer_count = 0;
-	uds_server_request(BENCH_TESTER, functional, data, length, bench.now_us);
+	uds_server_request(bench.tester, functional, data, length, bench.now_us);
 }
 
 const char *bench_answers(void)

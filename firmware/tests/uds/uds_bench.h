@@ -11,6 +11,7 @@
 
 struct bench {
 	uint64_t now_us;
+	uint16_t tester; /* who asks; BENCH_TESTER unless set */
 	uint8_t nvm[PORT_NVM_SIZE];
 	bool nvm_broken;    /* writes fail */
 	uint32_t random;    /* state of the generator */
