@@ -31,6 +31,8 @@ struct explorer {
 	struct point point; /* that is being played */
 	unsigned group;     /* of its first cut */
 	unsigned remaining; /* further cuts that will be tried: states are only the same with as many */
+	uint32_t struck;    /* operations that are cut: in all, and before the one at hand */
+	uint32_t ordinal;
 };
 
 /* ---- the selection -------------------------------------------------------------------------------------------------- */
@@ -90,6 +92,11 @@ unsigned selection_cuts(const struct selection *selection, const struct operatio
 	for (bool more = cut_first(selection, operation, &cut); more; more = cut_next(selection, &cut))
 		count++;
 	return count;
+}
+
+bool selection_strikes(const struct selection *selection, const struct oplog *log, uint32_t operation)
+{
+	return selection_has(selection, operation) && selection_cuts(selection, &log->operations[operation]) > 0;
 }
 
 /* ---- what was seen before -------------------------------------------------------------------------------------------- */
@@ -194,14 +201,17 @@ static void judge(struct explorer *e, enum script_result result)
 		measure_wear(e);
 }
 
-static bool over(const struct explorer *e)
+static uint64_t clock_ns(void)
 {
 	struct timespec now;
 
-	if (e->selection->deadline_ns == 0)
-		return false;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec >= e->selection->deadline_ns;
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static bool over(const struct explorer *e)
+{
+	return e->selection->deadline_ns != 0 && clock_ns() >= e->selection->deadline_ns;
 }
 
 /* A block that loses its entry by a program; a full one is on its way to be erased. */
@@ -307,7 +317,7 @@ static void random_triple(struct explorer *e, struct walk *walk, uint64_t *state
 	enum script_result result = SCRIPT_REACHED;
 	struct cut cut;
 
-	while (e->point.count < SWEEP_MAX_CUTS && result == SCRIPT_REACHED) {
+	while (e->point.count < SWEEP_MAX_CUTS && result == SCRIPT_REACHED && selection_cuts(e->selection, walk_operation(walk)) > 0) {
 		random_cut(e, walk_operation(walk), state, &cut);
 		cut.operation = walk->at;
 		count_cut(e, &cut);
@@ -326,13 +336,20 @@ static void random_triple(struct explorer *e, struct walk *walk, uint64_t *state
 	e->point.count = 0;
 }
 
-static void random_operation(struct explorer *e, struct walk *walk)
+/* True: a triple began here. */
+static bool random_operation(struct explorer *e, struct walk *walk)
 {
+	bool struck = false;
+
 	for (uint32_t i = 0; i < e->selection->random && !over(e); i++) {
 		uint64_t state = e->setup->seed * 0x5851F42D4C957F2Du + i;
-		if (draw(&state) % e->base->log->count == walk->at)
-			random_triple(e, walk, &state);
+		if (draw(&state) % e->struck != e->ordinal)
+			continue;
+		struck = true;
+		atomic_fetch_add(&e->totals->triples, 1);
+		random_triple(e, walk, &state);
 	}
+	return struck;
 }
 
 /* ---- a worker -------------------------------------------------------------------------------------------------------------- */
@@ -386,27 +403,53 @@ void explorer_free(struct explorer *e)
 	free(e);
 }
 
+static void run_operation(struct explorer *e, struct walk *walk)
+{
+	struct group *group = &e->totals->groups[e->group];
+	uint64_t begin_ns = clock_ns();
+	bool struck = true;
+
+	if (e->selection->random > 0)
+		struck = random_operation(e, walk);
+	else
+		explore_operation(e, walk);
+	atomic_fetch_add(&group->time_ns, clock_ns() - begin_ns);
+	if (over(e))
+		return;
+	if (struck) {
+		atomic_fetch_add(&group->operations, 1);
+		atomic_fetch_add(&e->totals->struck, 1);
+	}
+	atomic_fetch_add(&group->done, 1);
+	atomic_fetch_add(&e->totals->done, 1);
+}
+
 void explorer_run(struct explorer *e)
 {
 	struct level *level = &e->levels[0];
-	uint32_t at;
+	const struct oplog *log = e->base->log;
+	uint32_t at, seen = 0;
 
+	for (uint32_t i = 0; i < log->count; i++)
+		e->struck += selection_strikes(e->selection, log, i);
 	flash_copy(level->base, e->base->start);
-	walk_begin(&level->walk, e->setup, e->base->log, level->base);
-	while ((at = atomic_fetch_add(&e->totals->next, 1)) < e->base->log->count && !over(e)) {
-		if (!selection_has(e->selection, at))
+	walk_begin(&level->walk, e->setup, log, level->base);
+	while ((at = atomic_fetch_add(&e->totals->next, 1)) < log->count && !over(e)) {
+		for (; seen < at; seen++)
+			e->ordinal += selection_strikes(e->selection, log, seen);
+		if (!selection_strikes(e->selection, log, at))
 			continue;
 		walk_to(&level->walk, at);
 		e->group = group_of(walk_operation(&level->walk));
-		if (e->selection->random > 0)
-			random_operation(e, &level->walk);
-		else
-			explore_operation(e, &level->walk);
-		if (over(e))
-			return;
-		atomic_fetch_add(&e->totals->groups[e->group].operations, 1);
-		atomic_fetch_add(&e->totals->done, 1);
+		run_operation(e, &level->walk);
 	}
+}
+
+bool explorer_fits(const struct cut *cut, const struct oplog *log)
+{
+	if (cut->operation >= log->count)
+		return false;
+	return (log->operations[cut->operation].kind == FLASH_ERASE) == cut->erase || cut->phase != FLASH_DURING || cut->reset;
 }
 
 bool explorer_replay(struct explorer *e, const struct point *point)
@@ -417,11 +460,9 @@ bool explorer_replay(struct explorer *e, const struct point *point)
 	walk_begin(walk, e->setup, e->base->log, e->levels[0].base);
 	for (unsigned i = 0; i < point->count; i++) {
 		const struct cut *cut = &point->cuts[i];
-		if (cut->operation >= walk->log->count)
+		if (!explorer_fits(cut, walk->log))
 			return false;
 		walk_to(walk, cut->operation);
-		if ((walk_operation(walk)->kind == FLASH_ERASE) != cut->erase && cut->phase == FLASH_DURING && !cut->reset)
-			return false;
 		check_swap_entries(e, walk);
 		(void)make_cut(e, walk, cut);
 		e->point.cuts[e->point.count++] = *cut;

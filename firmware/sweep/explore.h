@@ -24,8 +24,10 @@ struct selection {
 	uint64_t deadline_ns; /* CLOCK_MONOTONIC, 0 none */
 };
 bool selection_has(const struct selection *selection, uint32_t operation);
-/* How many cuts an operation is worth. */
+/* How many cuts an operation is worth: 0 where no phase and class of the selection fits it. */
 unsigned selection_cuts(const struct selection *selection, const struct operation *operation);
+/* It is selected, and worth a cut. */
+bool selection_strikes(const struct selection *selection, const struct oplog *log, uint32_t operation);
 
 /* The run that is cut: recorded once, without a cut. */
 struct base {
@@ -44,6 +46,8 @@ struct explorer *explorer_new(const struct setup *setup, const struct selection 
 void explorer_free(struct explorer *explorer);
 /* Takes operations from totals->next until there are none. */
 void explorer_run(struct explorer *explorer);
+/* The cut can be made in what was recorded: there is such an operation, of that kind. */
+bool explorer_fits(const struct cut *cut, const struct oplog *log);
 /* One point alone, with a timeline on stdout. False: the base has no such operation. */
 bool explorer_replay(struct explorer *explorer, const struct point *point);
 

@@ -91,71 +91,114 @@ static int word(const char *text, const char *const *words)
 	return -1;
 }
 
+/* What stands between two commas, for a message. */
+static bool refuse_part(const char *option, const char *value, const char *at, const char *what)
+{
+	size_t length = strcspn(at, ",");
+
+	fprintf(stderr, "otasweep: --%s \"%s\": \"%.*s\" %s\n", option, value, (int)length, at, what);
+	return false;
+}
+
+#define OPERATION_DIGITS 9 /* more operations than can be */
+
+static bool read_operation(const char **at, uint32_t *ret_operation)
+{
+	size_t length = strspn(*at, "0123456789");
+
+	if (length == 0 || length > OPERATION_DIGITS)
+		return false;
+	*ret_operation = (uint32_t)strtoul(*at, NULL, 10);
+	*at += length;
+	return true;
+}
+
 static bool read_ranges(struct selection *selection, const char *text)
 {
+	const char *at = text, *begin;
+	uint32_t first, last;
+
 	if (strcmp(text, "all") == 0)
 		return true;
-	for (const char *at = text; selection->range_count < SELECTION_RANGES; at++) {
-		char *end;
-		uint32_t first = (uint32_t)strtoul(at, &end, 10), last = first;
-		if (end == at)
-			return false;
-		if (*end == '-') {
-			at = end + 1;
-			last = (uint32_t)strtoul(at, &end, 10);
-			if (end == at)
-				return false;
+	for (;; at++) {
+		begin = at;
+		bool right = read_operation(&at, &first);
+		last = first;
+		if (right && *at == '-') {
+			at++;
+			right = read_operation(&at, &last);
 		}
+		if (!right || (*at != ',' && *at != '\0'))
+			return refuse_part("ops", text, begin,
+			                   "is no operation and no range; they are like 7 and 0-99, with commas between");
+		if (first > last)
+			return refuse_part("ops", text, begin, "ends before it begins; ranges are like 0-99");
+		if (selection->range_count == SELECTION_RANGES)
+			return refuse_part("ops", text, begin, "is one too many: at most 32");
 		selection->ranges[selection->range_count].first = first;
 		selection->ranges[selection->range_count++].last = last;
-		at = end;
 		if (*at == '\0')
-			return first <= last;
-		if (*at != ',' || first > last)
-			return false;
+			return true;
 	}
-	return false;
 }
 
 static bool read_classes(struct selection *selection, const char *text)
 {
+	const char *at = text;
+
 	if (strcmp(text, "all") == 0)
 		return true;
 	selection->programs = selection->erases = 0;
-	for (;; text++) {
-		unsigned number = (unsigned)(text[0] ? text[1] : 0) - '0';
-		if (text[0] == 'T' && number <= FLASH_T4)
+	for (;; at++) {
+		size_t length = strcspn(at, ",");
+		unsigned number = (unsigned)(length == 2 ? at[1] : 0) - '0';
+		if (length == 2 && at[0] == 'T' && number <= FLASH_T4)
 			selection->programs |= 1u << number;
-		else if (text[0] == 'E' && number <= FLASH_E3)
+		else if (length == 2 && at[0] == 'E' && number <= FLASH_E3)
 			selection->erases |= 1u << number;
 		else
-			return false;
-		text += 2;
-		if (*text == '\0')
+			return refuse_part(
+			        "classes", text, at,
+			        "is no class; there are T0 to T4 (a torn program) and E0 to E3 (a torn erase), with commas between");
+		at += length;
+		if (*at == '\0')
 			return true;
-		if (*text != ',')
-			return false;
 	}
 }
 
 static bool read_phases(struct selection *selection, const char *text)
 {
 	static const char *const words[] = {"before", "during", "after"};
+	const char *at = text;
 
 	if (strcmp(text, "all") == 0)
 		return true;
 	selection->phases = 0;
-	while (*text) {
-		size_t length = strcspn(text, ",");
+	for (;; at++) {
+		size_t length = strcspn(at, ",");
 		unsigned i = 0;
-		while (i < 3 && (strlen(words[i]) != length || strncmp(words[i], text, length) != 0))
+		while (i < 3 && (strlen(words[i]) != length || strncmp(words[i], at, length) != 0))
 			i++;
 		if (i == 3)
-			return false;
+			return refuse_part("phases", text, at, "is no phase; there are before, during, after, with commas between");
 		selection->phases |= 1u << i;
-		text += length + (text[length] == ',');
+		at += length;
+		if (*at == '\0')
+			return true;
 	}
-	return selection->phases != 0;
+}
+
+static bool read_cuts(struct options *options, const char *text)
+{
+	options->replay = true;
+	if (point_parse(text, &options->point))
+		return true;
+	fprintf(stderr,
+	        "otasweep: cuts \"%s\": a cut is the number of an operation and b, a (before, after) or d (during) with class and sample, "
+	        "as "
+	        "12b, 12a, 12dT3x1, 12dE0x1 (T0 to T4, E0 to E3), r12d for a watchdog reset; at most %u with + between; or base\n",
+	        text, SWEEP_MAX_CUTS);
+	return false;
 }
 
 static bool take_setup(struct setup *setup, int option, const char *value)
@@ -240,8 +283,7 @@ static bool take_selection(struct options *options, int option, const char *valu
 	case OPTION_LIMIT:
 		return take_limit(selection, value);
 	case OPTION_CUTS:
-		options->replay = true;
-		return point_parse(value, &options->point);
+		return read_cuts(options, value);
 	case OPTION_SAMPLES:
 		right = read_number(value, 1000, &number) && number > 0;
 		selection->samples = (unsigned)number;
@@ -267,6 +309,8 @@ static bool take(struct options *options, int option, const char *name, const ch
 		options->selection.reset = true;
 	else if (option >= OPTION_OLDER && option <= OPTION_KEY)
 		return take_file(&options->setup, option, value);
+	else if (option == OPTION_OPS || option == OPTION_CLASSES || option == OPTION_PHASES || option == OPTION_CUTS)
+		return take_selection(options, option, value); /* they have said what is wrong */
 	else if (option >= OPTION_OPS)
 		right = take_selection(options, option, value);
 	else

@@ -26,6 +26,14 @@
 #define VISITED_BITS  21u
 #define VISITED_LARGE 25u
 
+struct sweep {
+	struct options options;
+	struct base base;
+	struct totals *totals;
+	struct visited *cuts, *settled;
+	pid_t workers[256];
+};
+
 static uint64_t now_ns(void)
 {
 	struct timespec now;
@@ -64,20 +72,34 @@ static void put_progress(const struct totals *totals)
 	              (json_int_t)atomic_load(&totals->violations)));
 }
 
-static void put_groups(struct totals *totals)
+static unsigned selected_of_group(const struct sweep *sweep, unsigned group)
 {
+	const struct oplog *log = sweep->base.log;
+	unsigned count = 0;
+
+	for (uint32_t i = 0; i < log->count; i++)
+		count += group_of(&log->operations[i]) == group && selection_strikes(&sweep->options.selection, log, i);
+	return count;
+}
+
+/* selected, done: a group is finished when they are the same. nothing: there was nothing to cut. */
+static void put_groups(struct sweep *sweep, bool nothing)
+{
+	struct totals *totals = sweep->totals;
 	char name[64];
 
 	for (unsigned i = 0; i < TOTALS_GROUPS; i++) {
 		struct group *group = &totals->groups[i];
 		unsigned first = atomic_load(&group->first);
-		if (atomic_load(&group->operations) == 0 && atomic_load(&group->violations) == 0)
+		unsigned selected = nothing ? 0 : selected_of_group(sweep, i), done = atomic_load(&group->done);
+		if (done == selected && atomic_load(&group->points) == 0 && atomic_load(&group->violations) == 0)
 			continue;
 		group_name(i, name, sizeof(name));
-		put(json_pack("{ss, ss, sI, sI, sI, ss, ss}", "kind", "group", "name", name, "operations",
-		              (json_int_t)atomic_load(&group->operations), "points", (json_int_t)atomic_load(&group->points), "violations",
-		              (json_int_t)atomic_load(&group->violations), "first", first ? totals->list[first - 1].id : "", "text",
-		              first ? totals->list[first - 1].text : ""));
+		put(json_pack("{ss, ss, sI, sI, sI, sI, sI, sI, ss, ss}", "kind", "group", "name", name, "operations",
+		              (json_int_t)atomic_load(&group->operations), "selected", (json_int_t)selected, "done", (json_int_t)done,
+		              "time_ns", (json_int_t)atomic_load(&group->time_ns), "points", (json_int_t)atomic_load(&group->points),
+		              "violations", (json_int_t)atomic_load(&group->violations), "first", first ? totals->list[first - 1].id : "",
+		              "text", first ? totals->list[first - 1].text : ""));
 	}
 }
 
@@ -114,8 +136,9 @@ static void put_end(const struct totals *totals, const struct visited *cuts, uin
 	json_t *wear = json_pack("{si, si, si}", "bank", atomic_load(&totals->wear[0]), "dflash", atomic_load(&totals->wear[1]), "ucb",
 	                         atomic_load(&totals->wear[2]));
 
-	put(json_pack("{ss, sI, sb, sI, sI, sI, sI, sI, sI, sI, sf, so, so, so, so}", "kind", "end", "operations",
-	              (json_int_t)atomic_load(&totals->done), "complete", atomic_load(&totals->done) == selected, "points",
+	put(json_pack("{ss, sI, sI, sI, sb, sI, sI, sI, sI, sI, sI, sI, sf, so, so, so, so}", "kind", "end", "operations",
+	              (json_int_t)atomic_load(&totals->struck), "done", (json_int_t)atomic_load(&totals->done), "triples",
+	              (json_int_t)atomic_load(&totals->triples), "complete", atomic_load(&totals->done) == selected, "points",
 	              (json_int_t)atomic_load(&totals->points), "played", (json_int_t)atomic_load(&totals->played), "settled",
 	              (json_int_t)atomic_load(&totals->settled), "same", (json_int_t)atomic_load(&totals->same), "states",
 	              (json_int_t)visited_count(cuts), "boots", (json_int_t)atomic_load(&totals->boots), "violations",
@@ -124,14 +147,6 @@ static void put_end(const struct totals *totals, const struct visited *cuts, uin
 }
 
 /* ---- workers --------------------------------------------------------------------------------------------------------------- */
-
-struct sweep {
-	struct options options;
-	struct base base;
-	struct totals *totals;
-	struct visited *cuts, *settled;
-	pid_t workers[256];
-};
 
 static _Noreturn void work(struct sweep *sweep, pid_t parent)
 {
@@ -211,21 +226,53 @@ static uint32_t put_begin(const struct sweep *sweep)
 	uint64_t points = 0;
 
 	for (uint32_t i = 0; i < log->count; i++) {
-		if (!selection_has(&sweep->options.selection, i))
-			continue;
-		selected++;
-		points += selection_cuts(&sweep->options.selection, &log->operations[i]);
+		unsigned cuts =
+		        selection_has(&sweep->options.selection, i) ? selection_cuts(&sweep->options.selection, &log->operations[i]) : 0;
+		selected += cuts > 0;
+		points += cuts;
 	}
 	put(json_pack("{ss, sI, sI, sI}", "kind", "begin", "total", (json_int_t)log->count, "selected", (json_int_t)selected, "points",
 	              (json_int_t)points));
 	return selected;
 }
 
+/* A sweep that cuts nothing shows nothing: it is refused. */
+static bool strikes_something(const struct sweep *sweep)
+{
+	const struct selection *selection = &sweep->options.selection;
+	const struct oplog *log = sweep->base.log;
+	uint32_t kinds[2] = {0}, all[2] = {0};
+
+	for (unsigned i = 0; i < selection->range_count; i++) {
+		if (selection->ranges[i].last < log->count)
+			continue;
+		fprintf(stderr, "otasweep: --ops: there is no operation %u; there are operations 0 to %u\n", selection->ranges[i].last,
+		        log->count - 1u);
+		return false;
+	}
+	for (uint32_t i = 0; i < log->count; i++) {
+		bool erase = log->operations[i].kind == FLASH_ERASE;
+		if (selection_strikes(selection, log, i))
+			return true;
+		all[erase]++;
+		kinds[erase] += selection_has(selection, i);
+	}
+	fprintf(stderr,
+	        "otasweep: nothing would be cut: %u programs (T0 to T4) and %u erases (E0 to E3) are selected, and no phase and class fits "
+	        "them; there are operations 0 to %u, %u programs and %u erases\n",
+	        kinds[FLASH_PROGRAM], kinds[FLASH_ERASE], log->count - 1u, all[FLASH_PROGRAM], all[FLASH_ERASE]);
+	return false;
+}
+
 static int run(struct sweep *sweep, struct board *board)
 {
 	uint64_t begin_ns = now_ns();
-	uint32_t selected = put_begin(sweep);
+	uint32_t selected;
 	int status = STATUS_CLEAN;
+
+	if (!board_found(board) && !strikes_something(sweep))
+		return STATUS_USAGE;
+	selected = put_begin(sweep);
 
 	if (board_found(board)) { /* nothing to cut: the update does not work at all */
 		unsigned told = 0;
@@ -236,11 +283,22 @@ static int run(struct sweep *sweep, struct board *board)
 		if (status == STATUS_CLEAN)
 			status = watch_workers(sweep);
 	}
-	put_groups(sweep->totals);
+	put_groups(sweep, board_found(board));
 	put_end(sweep->totals, sweep->cuts, board_found(board) ? 0 : selected, begin_ns);
 	if (status != STATUS_CLEAN)
 		return status;
 	return atomic_load(&sweep->totals->violations) > 0 ? STATUS_VIOLATIONS : STATUS_CLEAN;
+}
+
+static void tell_missing(const struct sweep *sweep)
+{
+	char cuts[64];
+
+	point_format(&sweep->options.point, cuts, sizeof(cuts));
+	fprintf(stderr,
+	        "otasweep: there is no such operation in %s; the scenario has operations 0 to %u; T classes are of programs, E classes of "
+	        "erases\n",
+	        cuts, sweep->base.log->count - 1u);
 }
 
 static int replay(struct sweep *sweep, struct board *board)
@@ -252,6 +310,10 @@ static int replay(struct sweep *sweep, struct board *board)
 		return STATUS_VIOLATIONS;
 	if (sweep->options.point.count == 0)
 		return STATUS_CLEAN;
+	if (!explorer_fits(&sweep->options.point.cuts[0], sweep->base.log)) {
+		tell_missing(sweep);
+		return STATUS_USAGE;
+	}
 	printf("\n");
 	sweep->options.selection.depth = sweep->options.point.count;
 	explorer = explorer_new(&sweep->options.setup, &sweep->options.selection, &sweep->base, sweep->totals, sweep->cuts, sweep->settled);
@@ -260,7 +322,7 @@ static int replay(struct sweep *sweep, struct board *board)
 	there = explorer_replay(explorer, &sweep->options.point);
 	explorer_free(explorer);
 	if (!there) {
-		fprintf(stderr, "otasweep: there is no such operation\n");
+		tell_missing(sweep);
 		return STATUS_USAGE;
 	}
 	for (unsigned i = 0; i < TOTALS_VIOLATIONS && atomic_load(&sweep->totals->list[i].ready); i++)

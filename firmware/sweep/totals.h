@@ -18,12 +18,15 @@ struct violation {
 };
 /* Operations of one kind in one stage: what a report calls a test case. */
 struct group {
-	atomic_uint operations;
-	atomic_ulong points, violations;
-	atomic_uint first; /* number of its first violation, from 1; 0 none */
+	atomic_uint operations;                   /* with a cut at least */
+	atomic_uint done;                         /* gone through: with --random one may have none */
+	atomic_ulong points, violations, time_ns; /* time_ns: of all workers */
+	atomic_uint first;                        /* number of its first violation, from 1; 0 none */
 };
 struct totals {
 	atomic_uint next, done;             /* operations: handed out, finished */
+	atomic_uint struck;                 /* operations with a cut */
+	atomic_ulong triples;               /* begun, of --random */
 	atomic_ulong points;                /* cuts that were made */
 	atomic_ulong same, settled, played; /* the flash was seen before; after the boot it was; told to the end */
 	atomic_ulong boots;

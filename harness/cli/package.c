@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hilbench package: makes, signs, joins, opens and judges software packages. */
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,6 +70,16 @@ static int parse_type(const char *text, uint8_t *ret, struct error *err)
 	return error_set(err, ERROR_USAGE, 0, "--type %s: there are app, boot, cal", text);
 }
 
+/* 0 would be the present time to those who build. */
+static int parse_timestamp(const char *text, uint32_t *ret, struct error *err)
+{
+	int r = package_number("timestamp", text, UINT32_MAX, ret, err);
+
+	if (r == 0 && *ret < SWPG_OLDEST_TIME)
+		return error_set(err, ERROR_USAGE, ERANGE, "--timestamp %s: not before %u (2020-01-01)", text, SWPG_OLDEST_TIME);
+	return r;
+}
+
 /* Options of the package itself. */
 static int take_field(struct arguments *a, int option, struct error *err)
 {
@@ -85,7 +96,7 @@ static int take_field(struct arguments *a, int option, struct error *err)
 		a->has_sequence = true;
 		return package_number("sequence", optarg, UINT32_MAX, &package->sequence, err);
 	case TIMESTAMP:
-		return package_number("timestamp", optarg, UINT32_MAX, &package->timestamp, err);
+		return parse_timestamp(optarg, &package->timestamp, err);
 	case SOURCE:
 		return package_target_parse(optarg, &package->source, err);
 	case TYPE:

@@ -67,11 +67,12 @@ int package_file_write(const char *path, const struct bytes *data, struct error 
 	if (!*name || strlen(name) > 200 || strlen(path) >= sizeof(directory))
 		return error_set(err, ERROR_USAGE, EINVAL, "\"%s\" does not name a file", path);
 	if (slash) {
-		memcpy(directory, path, (size_t)(name - path));
-		directory[name - path] = '\0';
+		size_t length = slash == path ? 1 : (size_t)(slash - path);
+		memcpy(directory, path, length);
+		directory[length] = '\0';
 	}
 	if (stat(directory, &status) < 0)
-		return error_set(err, ERROR_USAGE, errno, "cannot write %s: %s", path, strerror(errno));
+		return error_set(err, ERROR_BENCH, errno, "cannot write %s: %s", path, strerror(errno));
 	return store_file(directory, name, data->data, data->length, err);
 }
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "../base/suggest.h"
 #include "../rig/board_params.h"
@@ -20,6 +21,7 @@
 #define SIZE_SMALL   (64u * KIB) /* of sweeps that cut more than once */
 #define SIZE_LEAST   (4u * KIB)
 #define SIZE_MOST    (2048u * KIB)
+#define MAX_FAULTS   64
 
 enum {
 	TARGET = 256,
@@ -46,9 +48,20 @@ enum {
 static const char *const targets[] = {"zgw", "ecu", NULL}, *const scenarios[] = {"update", "rollback", "confirm", "resume", NULL},
                          *const policies[] = {"orig", "copy", "stop", NULL}, *const banks[] = {"a", "b", NULL};
 
+/* "zgw, ecu" */
+static const char *list_words(const char *const *words, char *buffer, size_t size)
+{
+	size_t used = 0;
+
+	buffer[0] = '\0';
+	for (unsigned i = 0; words[i] && used < size; i++)
+		used += (size_t)snprintf(buffer + used, size - used, "%s%s", i ? ", " : "", words[i]);
+	return buffer;
+}
+
 static int one_of(const char *option, const char *value, const char *const *words, const char **ret)
 {
-	char near[80];
+	char near[80], list[640];
 
 	for (unsigned i = 0; words[i]; i++) {
 		if (!strcmp(words[i], value)) {
@@ -56,7 +69,8 @@ static int one_of(const char *option, const char *value, const char *const *word
 			return 0;
 		}
 	}
-	return command_usage_error("sweep", "%s: there is no \"%s\"%s", option, value, suggest_text(value, words, near, sizeof(near)));
+	return command_usage_error("sweep", "%s: there is no \"%s\"%s; there are %s", option, value,
+	                           suggest_text(value, words, near, sizeof(near)), list_words(words, list, sizeof(list)));
 }
 
 /* "12", with a unit out of "NAME=FACTOR" pairs behind it. */
@@ -116,9 +130,31 @@ static int take_limit(struct sweep_request *request, const char *text)
 	return status;
 }
 
+/* A sweep installs nothing but right packages: what boards should have refused it does not see. */
+static bool is_refusal_fault(const char *name)
+{
+	static const char *const names[] = {"ota-signature-ignored", "ota-counter-ignored", "ota-target-ignored"};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strcmp(names[i], name))
+			return true;
+	return false;
+}
+
 static int take_fault(struct sweep_request *request, const char *name)
 {
-	return one_of("--fault", name, vboard_faults, &request->fault);
+	const char *seen[MAX_FAULTS + 1] = {0};
+	unsigned count = 0;
+
+	if (is_refusal_fault(name))
+		return command_usage_error("sweep",
+		                           "--fault: a sweep cannot see %s, all its packages are right; cases on the rack show it "
+		                           "(a board with the parameter fault, docs/reference/faults.md)",
+		                           name);
+	for (unsigned i = 0; vboard_faults[i] && count < MAX_FAULTS; i++)
+		if (!strncmp(vboard_faults[i], "ota-", 4) && !is_refusal_fault(vboard_faults[i]))
+			seen[count++] = vboard_faults[i];
+	return one_of("--fault", name, seen, &request->fault);
 }
 
 static int take_number(struct sweep_request *request, int option, const char *text)
@@ -291,6 +327,17 @@ static int read_arguments(struct sweep_request *request, int argc, char **argv)
 
 /* ---- where results go ------------------------------------------------------------------------------------------------- */
 
+static int check_writable(const char *path, struct error *err)
+{
+	struct stat status;
+
+	if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode))
+		errno = ENOTDIR;
+	else if (access(path, W_OK | X_OK) == 0)
+		return 0;
+	return error_set(err, ERROR_BENCH, errno, "cannot write to %s: %s", path, strerror(errno));
+}
+
 static int make_directories(char *path, struct error *err)
 {
 	for (char *slash = path + 1;; slash++) {
@@ -302,35 +349,60 @@ static int make_directories(char *path, struct error *err)
 			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
 		*slash = kept;
 		if (!kept)
-			return 0;
+			return check_writable(path, err);
 	}
 }
 
-static int open_directory(const struct sweep_request *request, char *path, size_t size, struct error *err)
+/* Nothing that a sweep writes may be there: it would be lost. */
+static int check_unused(const char *directory, struct error *err)
 {
-	char utc[32], journal[PATH_MAX + 32];
-	time_t now = time(NULL);
-	struct tm parts;
+	static const char *const names[] = {"events.jsonl", "results.json", "junit.xml", "report.html", "sweep.json"};
+	char path[PATH_MAX];
 	struct stat status;
 
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
+		if (lstat(path, &status) == 0)
+			return error_set(err, ERROR_USAGE, EEXIST, "%s holds the results of another run: there is a %s", directory,
+			                 names[i]);
+	}
+	return 0;
+}
+
+/* The first that is not there yet. */
+static int new_directory(char *path, size_t size, struct error *err)
+{
+	char parent[] = "reports/out", utc[32];
+	time_t now = time(NULL);
+	struct tm parts;
+	int r = make_directories(parent, err);
+
+	if (r < 0)
+		return r;
 	gmtime_r(&now, &parts);
 	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &parts);
 	for (unsigned n = 1;; n++) {
-		if (request->out)
-			snprintf(path, size, "%s", request->out);
-		else
-			snprintf(path, size, "reports/out/%s-sweep-%u", utc, n);
-		if (!*path)
-			return error_set(err, ERROR_USAGE, EINVAL, "--out: a name is missing");
-		int r = make_directories(path, err);
-		if (r < 0)
-			return r;
-		snprintf(journal, sizeof(journal), "%s/events.jsonl", path);
-		if (stat(journal, &status) < 0)
+		snprintf(path, size, "%s/%s-sweep-%u", parent, utc, n);
+		if (mkdir(path, 0777) == 0)
 			return 0;
-		if (request->out)
-			return error_set(err, ERROR_USAGE, EEXIST, "%s holds the results of another run", path);
+		if (errno != EEXIST)
+			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
 	}
+}
+
+/* *ret_made: it was not there before. */
+static int open_directory(const char *out, char *path, size_t size, bool *ret_made, struct error *err)
+{
+	struct stat status;
+
+	*ret_made = true;
+	if (!out)
+		return new_directory(path, size, err);
+	if (!*out || (size_t)snprintf(path, size, "%s", out) >= size)
+		return error_set(err, ERROR_USAGE, EINVAL, "--out: \"%s\" is no name for a directory", out);
+	*ret_made = stat(path, &status) < 0;
+	int r = check_unused(path, err);
+	return r < 0 ? r : make_directories(path, err);
 }
 
 /* ---- running ------------------------------------------------------------------------------------------------------------ */
@@ -345,26 +417,36 @@ static int fail(const struct error *err)
 	return err->domain == ERROR_USAGE ? EXIT_USAGE : EXIT_BENCH;
 }
 
+/* What the sweep as a whole ends with; r and status: of the engine. */
+static int conclude(const struct sweep_result *result, int r, int status, const struct error *err)
+{
+	if (r < 0)
+		return fail(err);
+	if (status > EXIT_BENCH || (!result->end && status != EXIT_USAGE))
+		return EXIT_BENCH;
+	return status == 0 && !json_is_true(json_object_get(result->end, "complete")) ? SWEEP_INCONCLUSIVE : status;
+}
+
 static int sweep(const struct sweep_request *request, const struct sweep_images *images)
 {
 	struct sweep_result result;
 	struct error err = {0};
 	char directory[PATH_MAX - 64];
-	int status = 0, r = open_directory(request, directory, sizeof(directory), &err);
+	bool made;
+	int status = 0, r = open_directory(request->out, directory, sizeof(directory), &made, &err);
 
 	if (r < 0)
 		return fail(&err);
 	sweep_result_init(&result, request);
 	r = sweep_engine_run(request, images, sweep_result_line, &result, &status, &err);
-	if (result.end)
-		sweep_result_print(&result);
-	if (r < 0)
+	status = conclude(&result, r, status, &err);
+	if (result.end && status != EXIT_USAGE)
+		sweep_result_print(&result, status);
+	if (status == EXIT_USAGE && made)
+		(void)rmdir(directory);
+	else if (status != EXIT_USAGE && sweep_report_write(&result, directory, status, &err) < 0)
 		status = fail(&err);
-	else if (status > EXIT_BENCH || (!result.end && status != EXIT_USAGE))
-		status = EXIT_BENCH;
-	if (status != EXIT_USAGE && sweep_report_write(&result, directory, r == -ECANCELED, &err) < 0)
-		status = fail(&err);
-	if (status != EXIT_USAGE)
+	else if (status != EXIT_USAGE)
 		printf("results     %s\n", directory);
 	sweep_result_free(&result);
 	return status;

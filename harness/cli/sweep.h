@@ -9,6 +9,9 @@
 
 #include "sweep_images.h"
 
+#define SWEEP_INCONCLUSIVE 4   /* exit status: not finished, and nothing found so far */
+#define SWEEP_INTERRUPTED  130 /* exit status */
+
 struct sweep_request {
 	const char *target, *scenario, *policy, *fault; /* fault NULL: none */
 	const char *operations, *classes, *phases;      /* NULL: all */
@@ -41,10 +44,11 @@ void sweep_result_init(struct sweep_result *, const struct sweep_request *);
 void sweep_result_free(struct sweep_result *);
 /* A line of the engine: kept, and shown. context: the result. */
 void sweep_result_line(const json_t *line, void *context);
-void sweep_result_print(const struct sweep_result *);
+/* status: of the sweep. */
+void sweep_result_print(const struct sweep_result *, int status);
 
 /* ---- sweep_report.c ---- */
-/* sweep.json, and by way of a journal junit.xml, results.json and report.html. */
-int sweep_report_write(const struct sweep_result *, const char *directory, bool interrupted, struct error *err) WARN_UNUSED;
+/* sweep.json, and by way of a journal junit.xml, results.json and report.html. status: of the sweep. */
+int sweep_report_write(const struct sweep_result *, const char *directory, int status, struct error *err) WARN_UNUSED;
 
 #endif

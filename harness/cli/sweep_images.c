@@ -95,7 +95,7 @@ static int make_key(const struct sweep_images *images, uint64_t seed, struct swp
 	EVP_PKEY *key = key_of_seed(seed);
 	int r = key ? 0 : error_set(err, ERROR_BENCH, EIO, "cannot make a key");
 
-	snprintf(path, sizeof(path), "%s/private.pem", images->directory);
+	snprintf(path, sizeof(path), "%s/private.pem", bus_folder_path(images->folder));
 	if (r == 0)
 		r = write_pem(path, key, 1, err);
 	if (r == 0)
@@ -159,16 +159,13 @@ int sweep_images_make(struct sweep_images *ret, uint16_t target, uint32_t size, 
 	const char *base = getenv("TMPDIR");
 	int r;
 
-	snprintf(ret->directory, sizeof(ret->directory), "%s/hilbench-sweep-XXXXXX", base && *base ? base : "/tmp");
-	if (!mkdtemp(ret->directory)) {
-		r = error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", ret->directory, strerror(errno));
-		ret->directory[0] = '\0';
+	r = bus_folder_new(&ret->folder, base && *base ? base : "/tmp", "hilbench-sweep", err);
+	if (r < 0)
 		return r;
-	}
-	snprintf(ret->older, sizeof(ret->older), "%s/older.swpg", ret->directory);
-	snprintf(ret->old, sizeof(ret->old), "%s/old.swpg", ret->directory);
-	snprintf(ret->new, sizeof(ret->new), "%s/new.swpg", ret->directory);
-	snprintf(ret->key, sizeof(ret->key), "%s/key.pem", ret->directory);
+	snprintf(ret->older, sizeof(ret->older), "%s/older.swpg", bus_folder_path(ret->folder));
+	snprintf(ret->old, sizeof(ret->old), "%s/old.swpg", bus_folder_path(ret->folder));
+	snprintf(ret->new, sizeof(ret->new), "%s/new.swpg", bus_folder_path(ret->folder));
+	snprintf(ret->key, sizeof(ret->key), "%s/key.pem", bus_folder_path(ret->folder));
 	r = make_key(ret, seed, &key, err);
 	plan.key = key;
 	if (r == 0)
@@ -183,12 +180,6 @@ int sweep_images_make(struct sweep_images *ret, uint16_t target, uint32_t size, 
 
 void sweep_images_remove(struct sweep_images *images)
 {
-	if (!images->directory[0])
-		return;
-	unlink(images->older);
-	unlink(images->old);
-	unlink(images->new);
-	unlink(images->key);
-	rmdir(images->directory);
-	images->directory[0] = '\0';
+	bus_folder_free(images->folder);
+	images->folder = NULL;
 }

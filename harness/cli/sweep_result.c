@@ -108,7 +108,33 @@ static void print_counts(const char *title, const json_t *counts)
 	putchar('\n');
 }
 
-void sweep_result_print(const struct sweep_result *result)
+static void print_operations(const struct sweep_result *result)
+{
+	const json_t *end = result->end;
+
+	printf("operations  %" PRId64 " of %" PRId64 " cut", number(end, "operations"), number(result->begin, "total"));
+	if (result->request->random)
+		printf(" first, in %" PRId64 " of %u triples", number(end, "triples"), result->request->random);
+	else if (!json_is_true(json_object_get(end, "complete")))
+		printf(", %" PRId64 " were asked for", number(result->begin, "selected"));
+	if (!number(end, "points") && number(end, "violations"))
+		printf(": the scenario is wrong without a cut");
+	puts(json_is_true(json_object_get(end, "complete")) ? "" : ": NOT FINISHED");
+}
+
+static void print_verdict(const struct sweep_result *result, int status)
+{
+	if (status == SWEEP_INCONCLUSIVE)
+		printf("verdict     inconclusive: --limit-time ended the sweep before it was finished\n");
+	else if (status == 1 && !json_is_true(json_object_get(result->end, "complete")))
+		printf("verdict     fail; --limit-time ended the sweep before it was finished\n");
+	else if (status > 1)
+		printf("verdict     error: the sweep did not come to its end\n");
+	else
+		printf("verdict     %s\n", status ? "fail" : "pass");
+}
+
+void sweep_result_print(const struct sweep_result *result, int status)
 {
 	const struct sweep_request *request = result->request;
 	const json_t *end = result->end, *wear = json_object_get(end, "wear");
@@ -118,8 +144,7 @@ void sweep_result_print(const struct sweep_result *result)
 	printf("sweep       ota, %s, %s, %u KiB, seed %" PRIu64 ", bank %c, UCB_SWAP entry %u, policy %s%s%s\n", request->target,
 	       request->scenario, request->size / 1024u, request->seed, request->bank, request->entry, request->policy,
 	       request->fault ? ", fault " : "", request->fault ? request->fault : "");
-	printf("operations  %" PRId64 " of %" PRId64 " reached%s\n", number(end, "operations"), number(result->begin, "total"),
-	       json_is_true(json_object_get(end, "complete")) ? "" : ", NOT ALL that were asked for");
+	print_operations(result);
 	print_counts("phases      ", json_object_get(end, "phases"));
 	print_counts("classes     ", json_object_get(end, "classes"));
 	printf("cuts        %" PRId64 ": %" PRId64 " distinct flash states, %" PRId64 " seen before\n", number(end, "points"),
@@ -132,4 +157,5 @@ void sweep_result_print(const struct sweep_result *result)
 	printf("violations  %" PRId64 "%s", number(end, "violations"), number(end, "violations") ? ": " : "\n");
 	if (number(end, "violations"))
 		print_counts("", json_object_get(end, "invariants"));
+	print_verdict(result, status);
 }

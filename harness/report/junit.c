@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "junit.h"
 
+#include "ota_sweep.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -349,7 +351,10 @@ static void put_output(struct writer *w, const struct report_case *c)
 {
 	const struct report_attempt *a = report_case_attempt(c);
 	struct text output = {0};
-	text_printf(&output, "%s: %s%s\n", c->id, verdict_name(a->verdict), w->run->virtual_rack ? " (virtual rack)" : "");
+	text_printf(&output, "%s: %s%s\n", c->id, verdict_name(a->verdict),
+	            w->run->ota_sweep      ? " (a sweep in virtual time)"
+	            : w->run->virtual_rack ? " (virtual rack)"
+	                                   : "");
 	compose_events(&output, a);
 	disarm(&output);
 	bool attach = a->verdict != VERDICT_PASS && a->verdict != VERDICT_SKIPPED;
@@ -394,6 +399,11 @@ static void put_seed(struct writer *w)
 	free(seed);
 }
 
+static void put_figure_property(void *context, const char *name, const char *value)
+{
+	put_property(context, name, value);
+}
+
 static void put_suite_properties(struct writer *w)
 {
 	const struct report_run *run = w->run;
@@ -404,6 +414,8 @@ static void put_suite_properties(struct writer *w)
 	put_seed(w);
 	put_property(w, "hilbench", run->version);
 	put_property(w, "complete", run->complete ? "true" : "false");
+	if (run->ota_sweep && ota_sweep_each(run->ota_sweep, put_figure_property, w) < 0)
+		w->failed = true;
 	close_element(w);
 }
 

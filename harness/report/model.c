@@ -497,6 +497,8 @@ static void event_take(struct builder *b, json_t *event)
 		note_take(b, event, data);
 	else if (strcmp(kind, "board.given_up") == 0)
 		board_lost(b, event, data);
+	else if (strcmp(kind, "ota.sweep") == 0 && !b->run->ota_sweep && json_is_object(data))
+		b->run->ota_sweep = json_incref(data);
 	else if (strcmp(kind, "secoc.sweep") == 0)
 		sweep_take(b, event);
 }
@@ -679,6 +681,7 @@ void report_run_free(struct report_run *run)
 	free(run->lost_boards);
 	json_decref(run->seed);
 	json_decref(run->arguments);
+	json_decref(run->ota_sweep);
 	free(run);
 }
 

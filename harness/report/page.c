@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "chart.h"
+#include "ota_sweep.h"
 #include "templates.h" /* made of reports/templates/ */
 
 #define EVENTS_SHOWN   12
@@ -151,7 +152,9 @@ static void put_lost_boards(struct text *out, const struct report_run *run)
 
 static void put_notices(struct text *out, const struct report_run *run)
 {
-	if (run->virtual_rack)
+	if (run->ota_sweep)
+		text_put(out, OTA_SWEEP_NOTICE);
+	else if (run->virtual_rack)
 		text_put(out, "<p class=\"notice\"><b>Virtual rack.</b> The boards' stage delays are modelled; the protocol stacks and TLS "
 		              "are real. "
 		              "Every figure below is marked <span class=\"tag virtual\">virtual</span> and says nothing about a board's "
@@ -635,6 +638,8 @@ int page_compose(struct report_run *run, struct text *out, struct error *err)
 	put_head(out, run);
 	put_top(out, run);
 	put_problems(out, run);
+	if (run->ota_sweep)
+		ota_sweep_put_section(out, run->ota_sweep);
 	put_measurements(out, run);
 	put_sweeps(out, run);
 	put_cases(out, run);

@@ -115,6 +115,7 @@ static json_t *run_json(struct writer *w)
 	put_integer(w, o, "planned_cases", run->planned);
 	put_integer(w, o, "begun_cases", run->begun);
 	put_status_reason(w, o);
+	put_copy(w, o, "ota_sweep", run->ota_sweep);
 	if (run->failure.message)
 		put(w, o, "error", failure_json(w));
 	if (run->lost_board_count > 0)

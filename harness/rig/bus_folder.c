@@ -16,7 +16,7 @@
 #define START_FIELD 22 /* of /proc/PID/stat */
 
 struct bus_folder {
-	char path[96];
+	char path[PATH_MAX];
 	int fd; /* locked as long as the process lives */
 };
 

@@ -273,6 +273,7 @@ def mistakes(software):
         "version part": ["build", "--target", "zgw", "--version", "1.0.256", "--counter", "1", "--sequence", "1", "-o", path("x"), software],
         "counter 0": ["build", "--target", "zgw", "--version", "1.0.0", "--counter", "0", "--sequence", "1", "-o", path("x"), software],
         "time": ["build", "--target", "zgw", "--version", "1.0.0", "--counter", "1", "--sequence", "1", "--timestamp", "5", "-o", path("x"), software],
+        "time 0": ["build", "--target", "zgw", "--version", "1.0.0", "--counter", "1", "--sequence", "1", "--timestamp", "0", "-o", path("x"), software],
         "mutation": ["build", "--target", "zgw", "--version", "1.0.0", "--counter", "1", "--sequence", "1", "--mutate", "x", "-o", path("x"), software],
         "public key": ["sign", "--key", os.path.join(KEYS, "ota-1.pub"), "--key-id", "1", "-o", path("x"), zgw],
         "no key": ["sign", "--key", zgw, "--key-id", "1", "-o", path("x"), zgw],
@@ -303,7 +304,7 @@ def sizes():
     os.unlink(path("big"))
 
 
-def whole_or_not_at_all():
+def whole_or_not_at_all(software):
     """A disk that is full leaves the old file, and nothing beside it."""
     folder = path("small-disk")
     os.makedirs(folder, exist_ok=True)
@@ -320,6 +321,17 @@ def whole_or_not_at_all():
         kept = file.read()
     check("package: a full disk leaves the file as it was", done.returncode == BENCH and kept == "before" and os.listdir(folder) == ["out"],
           f"{done.returncode} {done.stderr} {os.listdir(folder)}")
+    zgw = path("zgw-0.swpg")
+    key = ["--key", os.path.join(KEYS, "ota-1.key"), "--key-id", "1"]
+    field = ["--target", "zgw", "--version", "1.0.0", "--counter", "1", "--sequence", "1"]
+    for line in (["build", *field, software], ["sign", *key, zgw], ["campaign", zgw], ["extract", zgw]):
+        new = os.path.join(folder, "new")
+        done = package(*line, "-o", new, preexec_fn=limit)
+        check(f"package: {line[0]}: a file that may not grow: status 3, its name, nothing left", done.returncode == BENCH and new in done.stderr
+              and os.listdir(folder) == ["out"], f"{done.returncode} {done.stderr} {os.listdir(folder)}")
+        away = os.path.join(folder, "nodir", "x")
+        done = package(*line, "-o", away)
+        check(f"package: {line[0]}: no folder for the output: status 3", done.returncode == BENCH and away in done.stderr, f"{done.returncode} {done.stderr}")
 
 
 def keys_stay_private(software):
@@ -364,7 +376,7 @@ def main():
     wrong_on_purpose("/bin/sh")
     mistakes(software)
     sizes()
-    whole_or_not_at_all()
+    whole_or_not_at_all(software)
     keys_stay_private(software)
     fixtures()
     finish()
