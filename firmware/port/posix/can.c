@@ -19,6 +19,7 @@
 static struct controller {
 	bool open, unserved, gone;
 	bool told; /* what the FIFO holds has ended a sleep already */
+	bool news; /* an outcome or a state was read, and no sleep has ended for it yet */
 	int fd;
 	struct port_can_frame fifo[FIFO];
 	unsigned fifo_head, fifo_count, waiting;
@@ -84,6 +85,7 @@ static void take_outcome(struct controller *c, uint32_t ticket, enum port_status
 		return;
 	c->outcome[ticket % TICKETS] = outcome;
 	c->waiting--;
+	c->news = true;
 }
 
 static void take_message(struct controller *c, const uint8_t *m, size_t length)
@@ -101,6 +103,7 @@ static void take_message(struct controller *c, const uint8_t *m, size_t length)
 	c->state = (enum port_can_state)m[11];
 	c->transmit_errors = get16(m + 12);
 	c->receive_errors = get16(m + 14);
+	c->news = true;
 }
 
 /* The bus is gone: nothing that waits will ever be sent. */
@@ -306,6 +309,10 @@ bool port_posix_can_ready(int node, short events)
 	return true;
 }
 
+/*
+ * Whoever asked last may have read what somebody else waits for (the state after the outcomes were looked at): its
+ * descriptor is quiet then, so each of these ends one sleep more.
+ */
 bool port_posix_can_waiting(void)
 {
 	bool waiting = false;
@@ -313,6 +320,9 @@ bool port_posix_can_waiting(void)
 		struct controller *c = &controllers[i];
 		if (c->open && c->fifo_count > 0 && !c->told)
 			waiting = c->told = true;
+		if (c->open && c->news)
+			waiting = true;
+		c->news = false;
 	}
 	return waiting;
 }

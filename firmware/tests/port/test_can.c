@@ -136,6 +136,27 @@ START_TEST(tickets)
 }
 END_TEST
 
+/* Whoever looks at the state reads the confirmation that a transmission waits for: nobody sleeps over it. */
+START_TEST(outcome_read_by_another_wakes)
+{
+	struct port_can_frame frame = {.id = 0x7FF, .length = 8};
+	uint8_t confirmed[13] = {'C'};
+	uint32_t ticket;
+	ck_assert_int_eq(port_can_send(0, &frame, &ticket), PORT_OK);
+	ck_assert_int_eq(port_can_sent(0, ticket), PORT_WOULD_BLOCK);
+	put(confirmed + 1, ticket, 4);
+	ck_assert_int_eq(send(bus, confirmed, sizeof confirmed, 0), (int)sizeof confirmed);
+	port_can_state(0, NULL, NULL);
+	const uint64_t from_us = port_time_us();
+	port_wait(from_us + 2000000);
+	ck_assert_uint_lt(port_time_us(), from_us + 1000000);
+	ck_assert_int_eq(port_can_sent(0, ticket), PORT_OK);
+	const uint64_t again_us = port_time_us(); /* once */
+	port_wait(again_us + 5000);
+	ck_assert_uint_ge(port_time_us(), again_us + 5000);
+}
+END_TEST
+
 START_TEST(cancels_one_frame)
 {
 	struct port_can_frame frame = {.id = 0x7E8, .length = 8};
@@ -237,6 +258,7 @@ int main(void)
 	tcase_add_test(tests, absent_and_idempotent);
 	tcase_add_test(tests, receives_with_the_board_s_time);
 	tcase_add_test(tests, tickets);
+	tcase_add_test(tests, outcome_read_by_another_wakes);
 	tcase_add_test(tests, cancels_one_frame);
 	tcase_add_test(tests, state_and_bus_off);
 	tcase_add_test(tests, lost_frames_are_counted);
