@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The real back ends of the commands: every step of the runner, rigs of rig/. */
 #include "../rig/rig.h"
+#include "../run/steps/ota_package.h"
 #include "../run/steps/registry.h"
 #include "command.h"
 
@@ -35,6 +36,11 @@ static int check_param(void *context, const char *role, const char *name, struct
 	return rig_file_check_param(context, role, name, name_place, value, value_place, err);
 }
 
+static int check_file(void *context, const char *name, bool key, struct error *err)
+{
+	return ota_package_exists(name, key, err);
+}
+
 static int rig_open(const char *path, struct program_rig *ret, struct error *err)
 {
 	struct rig_file *file = NULL;
@@ -52,6 +58,7 @@ static int rig_open(const char *path, struct program_rig *ret, struct error *err
 	                            .has_identity = has_identity,
 	                            .has_bus = has_bus,
 	                            .check_param = check_param,
+	                            .check_file = check_file,
 	                            .context = file};
 	return 0;
 }

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "commands.h"
 
@@ -38,6 +39,15 @@ static void print_json(const struct program *program, const struct case_filter *
 	json_decref(array);
 }
 
+/* A case's own tag may be one of the defaults too. */
+static bool listed_before(char **tags, char **tag)
+{
+	for (; tags < tag; tags++)
+		if (strcmp(*tags, *tag) == 0)
+			return true;
+	return false;
+}
+
 static void print_lines(const struct program *program, const struct case_filter *filter)
 {
 	for (unsigned i = 0; i < program->count; i++) {
@@ -47,7 +57,8 @@ static void print_lines(const struct program *program, const struct case_filter 
 			continue;
 		(void)printf("%-44s %s  (%s:%u)", definition->id, definition->title, definition->place.file, definition->place.line);
 		for (char **tag = definition->tags; *tag; tag++)
-			(void)printf(" #%s", *tag);
+			if (!listed_before(definition->tags, tag))
+				(void)printf(" #%s", *tag);
 		(void)putchar('\n');
 	}
 }

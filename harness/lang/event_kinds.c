@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Kinds of events and boot stages that test cases may name: those of docs/reference/journal.md. A driver that brings a
  * kind or a stage of its own adds it here and there. */
+#include <stdio.h>
 #include <string.h>
 
 #include "../base/suggest.h"
@@ -85,8 +86,8 @@ const char *const event_kinds[] = {"run.begin",
                                    "measure.sample",
                                    "measure.result",
                                    NULL};
-const char *const boot_stages[] = {"ssw",       "bootloader", "application", "rtos",     "server",  "client",
-                                   "connected", "tls",        "activated",   "endpoint", "message", NULL};
+const char *const boot_stages[] = {"ssw", "bootloader", "application", "rtos",    "server",   "client", "connected",
+                                   "tls", "activated",  "endpoint",    "message", "recovery", NULL};
 
 static void check_word(struct checker *checker, const char *what, const char *const *words, const char *word, struct place place)
 {
@@ -96,6 +97,22 @@ static void check_word(struct checker *checker, const char *what, const char *co
 		if (strcmp(*known, word) == 0)
 			return;
 	checker_error(checker, place, "unknown %s \"%s\"%s", what, word, suggest_text(word, words, hint, sizeof(hint)));
+}
+
+/* The stages are few: all of them help more than the nearest one. */
+static void check_boot_stage(struct checker *checker, const char *word, struct place place)
+{
+	char hint[160], list[300] = "";
+	size_t length = 0;
+
+	for (const char *const *known = boot_stages; *known; known++) {
+		if (strcmp(*known, word) == 0)
+			return;
+		if (length < sizeof(list))
+			length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s", length ? ", " : "", *known);
+	}
+	checker_error(checker, place, "unknown boot stage \"%s\"%s: it is one of %s", word,
+	              suggest_text(word, boot_stages, hint, sizeof(hint)), list);
 }
 
 void check_event_kind(struct checker *checker, const char *kind, struct place place)
@@ -112,7 +129,7 @@ void check_stage(struct checker *checker, const char *kind, const struct value *
 		return;
 	checker_resolve(checker, stage, &resolved);
 	if (resolved && resolved->type == VALUE_TEXT)
-		check_word(checker, "boot stage", boot_stages, resolved->text, stage->place);
+		check_boot_stage(checker, resolved->text, stage->place);
 	value_free(resolved);
 }
 
@@ -125,7 +142,7 @@ static void check_event_arg(struct checker *checker, const struct step_call *cal
 		check_event_kind(checker, resolved->text, written->place);
 		check_stage(checker, resolved->text, value_get(call->args, "where"));
 	} else if (resolved && resolved->type == VALUE_TEXT) {
-		check_word(checker, "boot stage", boot_stages, resolved->text, written->place);
+		check_boot_stage(checker, resolved->text, written->place);
 	}
 	value_free(resolved);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Maps of expectations: field -> matcher. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,38 @@ static const struct result_def *field_find(const struct result_def *fields, cons
 	return NULL;
 }
 
-static void check_operand(struct checker *checker, enum matcher_op op, const struct value *operand, const enum value_type *type)
+/* A word that the result never is would make "ne" hold and "eq" fail whatever the device does. */
+static int check_choice(const struct result_def *field, const struct value *word, struct error *err)
+{
+	char hint[160], list[400] = "";
+	size_t length = 0;
+
+	if (word->type != VALUE_TEXT)
+		return 0;
+	for (const char *const *choice = field->choices; *choice; choice++) {
+		if (strcmp(*choice, word->text) == 0)
+			return 0;
+		if (length < sizeof(list))
+			length += (size_t)snprintf(list + length, sizeof(list) - length, "%s%s", length ? ", " : "", *choice);
+	}
+	return error_set_place(err, ERROR_USAGE, EINVAL, word->place, "the result \"%s\" is never \"%s\"%s: it is one of %s", field->name,
+	                       word->text, suggest_text(word->text, field->choices, hint, sizeof(hint)), list);
+}
+
+static int check_choices(enum matcher_op op, const struct value *operand, const struct result_def *field, struct error *err)
+{
+	int r = 0;
+
+	if (!field || !field->choices)
+		return 0;
+	if (op == MATCHER_EQ || op == MATCHER_NE)
+		return check_choice(field, operand, err);
+	for (unsigned i = 0; r == 0 && op == MATCHER_ONE_OF && i < operand->list.count; i++)
+		r = check_choice(field, operand->list.items[i], err);
+	return r;
+}
+
+static void check_operand(struct checker *checker, enum matcher_op op, const struct value *operand, const struct result_def *field)
 {
 	struct value *resolved;
 	struct error err;
@@ -24,12 +56,12 @@ static void check_operand(struct checker *checker, enum matcher_op op, const str
 	checker_resolve(checker, operand, &resolved);
 	if (!resolved)
 		return;
-	if (matcher_check(op, resolved, type, &err) < 0)
+	if (matcher_check(op, resolved, field ? &field->type : NULL, &err) < 0 || check_choices(op, resolved, field, &err) < 0)
 		checker_add(checker, &err);
 	value_free(resolved);
 }
 
-static void check_matcher_map(struct checker *checker, const struct value *map, const enum value_type *type)
+static void check_matcher_map(struct checker *checker, const struct value *map, const struct result_def *field)
 {
 	const struct value_entry *entry;
 	enum matcher_op op;
@@ -45,7 +77,7 @@ static void check_matcher_map(struct checker *checker, const struct value *map, 
 			checker_error(checker, entry->key_place, "unknown matcher \"%s\"%s", entry->key,
 			              suggest_text(entry->key, matcher_names, hint, sizeof(hint)));
 		else
-			check_operand(checker, op, entry->value, type);
+			check_operand(checker, op, entry->value, field);
 	}
 }
 
@@ -64,9 +96,9 @@ static void check_field(struct checker *checker, const struct value_entry *entry
 		return;
 	}
 	if (entry->value->type == VALUE_MAP && !(field && field->type == VALUE_MAP))
-		check_matcher_map(checker, entry->value, field ? &field->type : NULL);
+		check_matcher_map(checker, entry->value, field);
 	else
-		check_operand(checker, MATCHER_EQ, entry->value, field ? &field->type : NULL);
+		check_operand(checker, MATCHER_EQ, entry->value, field);
 }
 
 void check_expectations(struct checker *checker, const struct value *map, const struct step_def *def, const struct result_def *fields)

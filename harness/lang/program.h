@@ -93,6 +93,8 @@ struct program_rig {
 	/* A parameter of the role's board and, unless it is NULL, its value: 0, or -EINVAL with ERROR_USAGE at one of the places. */
 	int (*check_param)(void *context, const char *role, const char *name, struct place name_place, const char *value,
 	                   struct place value_place, struct error *err);
+	/* A package (`key` false) or a key by the name that a step gives it: 0, or -errno with err filled when it is not there. */
+	int (*check_file)(void *context, const char *name, bool key, struct error *err);
 };
 /* What the case's requires: asks for and the rig lacks (borrowed), or NULL: such a case is skipped on that rig. */
 const char *case_missing(const struct case_def *, const struct program_rig *);

@@ -43,6 +43,15 @@ static void check_bus(struct rig_checker *state, const char *bus, struct place p
 		checker_error(&state->checker, place, "the rig has no bus \"%s\"", bus);
 }
 
+static void check_file(struct rig_checker *state, const char *name, bool key, struct place place)
+{
+	struct error err;
+
+	if (!state->rig->check_file || state->rig->check_file(state->rig->context, name, key, &err) == 0)
+		return;
+	checker_error(&state->checker, place, "%s", err.message);
+}
+
 /* A name of something of the rig in an argument; one that only the run will know is left to the run. */
 static void check_name(struct rig_checker *state, const struct arg_def *arg, const struct value *written)
 {
@@ -65,6 +74,8 @@ static void check_name(struct rig_checker *state, const struct arg_def *arg, con
 		check_identity(state, resolved->text, written->place);
 	if (text && (arg->flags & ARG_CAN))
 		check_bus(state, resolved->text, written->place);
+	if (text && (arg->flags & (ARG_PACKAGE | ARG_KEY)))
+		check_file(state, resolved->text, arg->flags & ARG_KEY, written->place);
 	value_free(resolved);
 }
 
@@ -124,7 +135,7 @@ static void check_call(struct rig_checker *state, const struct step_call *call)
 
 	for (const struct arg_def *arg = call->def->args; arg && arg->name; arg++) {
 		written = value_get(call->args, arg->name);
-		if (written && (arg->flags & (ARG_ROLE | ARG_LINK | ARG_IDENTITY | ARG_CAN)))
+		if (written && (arg->flags & (ARG_ROLE | ARG_LINK | ARG_IDENTITY | ARG_CAN | ARG_PACKAGE | ARG_KEY)))
 			check_name(state, arg, written);
 		else if (arg->default_text && (arg->flags & ARG_CAN))
 			check_bus(state, arg->default_text, call->place);

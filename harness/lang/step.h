@@ -33,6 +33,8 @@ enum arg_flags {
 	ARG_CAN = 65536,        /* text: a bus of the rig; its default is looked for too */
 	ARG_PARAMETER = 131072, /* text: a parameter of the board that the argument "role" names, for the argument "value" */
 	ARG_STAGE = 262144,     /* text: a boot stage */
+	ARG_PACKAGE = 524288,   /* text: a package, a file or one of the fixtures */
+	ARG_KEY = 1048576,      /* text: a key, a file or one of the fixtures */
 };
 struct arg_def {
 	const char *name; /* NULL ends the table */
@@ -48,6 +50,7 @@ struct result_def {
 	const char *name;
 	enum value_type type;
 	const char *doc;
+	const char *const *choices; /* VALUE_TEXT: NULL-terminated, every word it can be, or NULL */
 };
 
 enum step_flags {

@@ -91,6 +91,9 @@ void swpg_digest(const uint8_t header[SWPG_HEADER_BYTES], const void *software, 
  *   concatenated      the package twice
  * ERROR_USAGE for words that are not there or cannot be done; the package is untouched then. */
 int swpg_mutate(struct bytes *package, const char *mutations, const struct swpg_key *key_or_null, struct error *err) WARN_UNUSED;
+/* Only reads the words: ERROR_USAGE for one that no package can take. What hangs on the package (its sizes, its software) is
+ * left to swpg_mutate(). */
+int swpg_mutation_check(const char *mutations, struct error *err) WARN_UNUSED;
 
 /* Several packages behind a table; each has to decode, no target twice. Replaces what ret_campaign held. */
 int swpg_campaign_build(const struct bytes *packages, size_t count, struct bytes *ret_campaign, struct error *err) WARN_UNUSED;

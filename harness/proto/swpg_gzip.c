@@ -309,7 +309,7 @@ int swpg_gzip_variant(const char *name, const struct bytes *software, struct byt
 
 	for (size_t i = 0; i < sizeof(variants) / sizeof(*variants) && r == 1; i++)
 		if (!strcmp(variants[i].name, name))
-			r = variants[i].make(software, &stream, err);
+			r = software ? variants[i].make(software, &stream, err) : 0;
 	if (r == 1)
 		r = error_set(
 		        err, ERROR_USAGE, EINVAL,
@@ -320,7 +320,9 @@ int swpg_gzip_variant(const char *name, const struct bytes *software, struct byt
 		bytes_free(&stream);
 		return r;
 	}
-	bytes_free(ret_stream);
-	*ret_stream = stream;
+	if (software) {
+		bytes_free(ret_stream);
+		*ret_stream = stream;
+	}
 	return 0;
 }

@@ -341,6 +341,8 @@ static int gzip_output(struct mutation *m, const struct swpg_word *word, struct 
 
 /* ---- signatures -------------------------------------------------------------------------------------------------------- */
 
+static int signature_check(const char *how, struct error *err);
+
 static int signature_reform(struct mutation *m, enum form form, struct error *err)
 {
 	uint8_t trailer[SWPG_DIGEST_BYTES + 80] = {0};
@@ -394,7 +396,7 @@ static int signature(struct mutation *m, const struct swpg_word *word, struct er
 	else if (!strcmp(how, "long"))
 		return signature_reform(m, FORM_LONG, err);
 	else
-		return error_set(err, ERROR_USAGE, EINVAL, "there are zero, r-zero, s-zero, r-n, s-n, der, short, long, absent");
+		return signature_check(how, err);
 	return 0;
 }
 
@@ -434,44 +436,121 @@ static int concatenated(struct mutation *m, const struct swpg_word *word, struct
 
 /* ---- the words --------------------------------------------------------------------------------------------------------- */
 
-static const struct {
+static const char *const signature_words[] = {"zero", "r-zero", "s-zero", "r-n", "s-n", "der", "short", "long", "absent", NULL};
+
+enum word_kind { WORD_NONE, WORD_NUMBER, WORD_STREAM, WORD_SIGNATURE };
+
+static const struct change {
 	const char *name;
-	bool has_value;
+	enum word_kind value;
 	int (*change)(struct mutation *, const struct swpg_word *, struct error *);
 } changes[] = {
-        {"+crc", false, crc_anew},
-        {"+digest", false, digest_anew},
-        {"+sign", false, sign_anew},
-        {"+crc-of-payload", false, crc_of_payload},
-        {"+digest-of-payload", false, digest_of_payload},
-        {"flip", true, flip},
-        {"header-flip", true, flip_header},
-        {"payload-flip", true, flip_payload},
-        {"trailer-flip", true, flip_trailer},
-        {"cut", true, cut},
-        {"pad", true, pad},
-        {"truncate-payload", true, truncate_payload},
-        {"gzip", true, gzip},
-        {"gzip-output", true, gzip_output},
-        {"signature", true, signature},
-        {"nested", false, nested},
-        {"concatenated", false, concatenated},
+        {"+crc", WORD_NONE, crc_anew},
+        {"+digest", WORD_NONE, digest_anew},
+        {"+sign", WORD_NONE, sign_anew},
+        {"+crc-of-payload", WORD_NONE, crc_of_payload},
+        {"+digest-of-payload", WORD_NONE, digest_of_payload},
+        {"flip", WORD_NUMBER, flip},
+        {"header-flip", WORD_NUMBER, flip_header},
+        {"payload-flip", WORD_NUMBER, flip_payload},
+        {"trailer-flip", WORD_NUMBER, flip_trailer},
+        {"cut", WORD_NUMBER, cut},
+        {"pad", WORD_NUMBER, pad},
+        {"truncate-payload", WORD_NUMBER, truncate_payload},
+        {"gzip", WORD_STREAM, gzip},
+        {"gzip-output", WORD_NUMBER, gzip_output},
+        {"signature", WORD_SIGNATURE, signature},
+        {"nested", WORD_NONE, nested},
+        {"concatenated", WORD_NONE, concatenated},
 };
+
+/* One of *ret_change and *ret_field is found, and the word has a value when it needs one. */
+static int word_find(const struct swpg_word *word, const struct change **ret_change, const struct swpg_field **ret_field, struct error *err)
+{
+	*ret_change = NULL;
+	*ret_field = NULL;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++)
+		if (strcmp(changes[i].name, word->name) == 0)
+			*ret_change = &changes[i];
+	for (const struct swpg_field *field = swpg_field_table; !*ret_change && field->name; field++)
+		if (strcmp(field->name, word->name) == 0)
+			*ret_field = field;
+	if (!*ret_change && !*ret_field)
+		return error_set(err, ERROR_USAGE, EINVAL, "is neither a header field nor a mutation");
+	if ((*ret_field || (*ret_change)->value != WORD_NONE) != word->has_value)
+		return error_set(err, ERROR_USAGE, EINVAL, word->has_value ? "takes no value" : "needs a value");
+	return 0;
+}
 
 static int change_named(struct mutation *m, const struct swpg_word *word, struct error *err)
 {
-	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
-		if (strcmp(changes[i].name, word->name) != 0)
-			continue;
-		if (changes[i].has_value != word->has_value)
-			return error_set(err, ERROR_USAGE, EINVAL, word->has_value ? "takes no value" : "needs a value");
-		return changes[i].change(m, word, err);
+	const struct change *change;
+	const struct swpg_field *field;
+	int r = word_find(word, &change, &field, err);
+
+	if (r < 0)
+		return r;
+	return change ? change->change(m, word, err) : field_set(m, field, word->value, err);
+}
+
+/* ---- the words alone --------------------------------------------------------------------------------------------------- */
+
+static int signature_check(const char *how, struct error *err)
+{
+	for (const char *const *word = signature_words; *word; word++)
+		if (strcmp(*word, how) == 0)
+			return 0;
+	return error_set(err, ERROR_USAGE, EINVAL, "there are zero, r-zero, s-zero, r-n, s-n, der, short, long, absent");
+}
+
+/* Parts have their own length: a bit behind it is in no package. */
+static int number_check(const struct swpg_word *word, struct error *err)
+{
+	size_t bytes = strcmp(word->name, "header-flip") == 0    ? SWPG_HEADER_BYTES
+	               : strcmp(word->name, "trailer-flip") == 0 ? SWPG_TRAILER_BYTES
+	                                                         : 0;
+	uint32_t number;
+	int r = swpg_number(word->value, 4, NULL, &number, err);
+
+	if (r == 0 && bytes > 0 && number / 8 >= bytes)
+		r = error_set(err, ERROR_USAGE, ERANGE, "there are %zu bits, from 0", bytes * 8);
+	return r;
+}
+
+static int word_check(const struct swpg_word *word, struct error *err)
+{
+	uint8_t header[SWPG_HEADER_BYTES] = {0};
+	struct mutation blank = {.package = {.data = header, .length = sizeof(header)}, .trailer_at = sizeof(header)};
+	const struct change *change;
+	const struct swpg_field *field;
+	int r = word_find(word, &change, &field, err);
+
+	if (r < 0 || field)
+		return r < 0 ? r : field_set(&blank, field, word->value, err);
+	switch (change->value) {
+	case WORD_NUMBER:
+		return number_check(word, err);
+	case WORD_STREAM:
+		return swpg_gzip_variant(word->value, NULL, NULL, err);
+	case WORD_SIGNATURE:
+		return signature_check(word->value, err);
+	case WORD_NONE:
+		break;
 	}
-	for (const struct swpg_field *field = swpg_field_table; field->name; field++)
-		if (!strcmp(field->name, word->name))
-			return word->has_value ? field_set(m, field, word->value, err)
-			                       : error_set(err, ERROR_USAGE, EINVAL, "needs a value");
-	return error_set(err, ERROR_USAGE, EINVAL, "is neither a header field nor a mutation");
+	return 0;
+}
+
+int swpg_mutation_check(const char *mutations, struct error *err)
+{
+	struct swpg_word word;
+	int r = 0, more = 0;
+
+	while (r == 0 && (more = swpg_word_next(&mutations, &word, err)) > 0) {
+		r = word_check(&word, err);
+		if (r < 0)
+			error_prefix(err, "%s%s%s", word.name, word.has_value ? "=" : "", word.value);
+	}
+	return r == 0 ? more : r;
 }
 
 static int mutation_begin(struct mutation *m, const struct bytes *package, struct error *err)

@@ -67,7 +67,8 @@ int swpg_number(const char *text, unsigned width, const uint32_t *now, uint32_t 
 int swpg_gzip(const void *data, size_t length, int level, struct bytes *stream, struct error *err) WARN_UNUSED;
 /* Exactly one member and nothing behind it; more than limit bytes of output are an error (-EFBIG), a broken stream -EBADMSG. */
 int swpg_gunzip(const uint8_t *stream, size_t length, size_t limit, struct bytes *ret_data, struct error *err) WARN_UNUSED;
-/* The streams of `gzip=NAME` in swpg_mutate(). ERROR_USAGE for a name that is not there. */
+/* The streams of `gzip=NAME` in swpg_mutate(). ERROR_USAGE for a name that is not there; software NULL: only the
+ * name is looked at. */
 int swpg_gzip_variant(const char *name, const struct bytes *software, struct bytes *ret_stream, struct error *err) WARN_UNUSED;
 
 /* A kind of trailer. */

@@ -204,7 +204,19 @@ static void put_segment(struct text *out, int64_t from, int64_t to, int64_t whol
 		put_hatch(out, x, end);
 }
 
-static void put_legend(struct text *out, struct report_measurement *m, int64_t total)
+/* What of the samples lies in no stage: before the first, between them, after the last. */
+static void put_rest(struct text *out, int64_t rest_ns, int64_t total)
+{
+	int64_t per_mille = (int64_t)((double)rest_ns / (double)total * 1000 + 0.5);
+
+	if (per_mille <= 0)
+		return;
+	text_put(out, "<li><i></i><span>rest, in no stage</span><b>");
+	text_put_ms(out, rest_ns);
+	text_printf(out, " ms</b><em>%" PRId64 ".%" PRId64 " %%</em></li>", per_mille / 10, per_mille % 10);
+}
+
+static void put_legend(struct text *out, struct report_measurement *m, int64_t total, int64_t rest_ns)
 {
 	text_put(out, "<ul class=\"legend\">");
 	for (size_t i = 0; i < m->stage_count; i++) {
@@ -220,6 +232,7 @@ static void put_legend(struct text *out, struct report_measurement *m, int64_t t
 		else
 			text_printf(out, " ms</b><em>%" PRId64 ".%" PRId64 " %%</em></li>", per_mille / 10, per_mille % 10);
 	}
+	put_rest(out, rest_ns, total);
 	text_put(out, "</ul>");
 }
 
@@ -236,8 +249,10 @@ static int64_t stages_sum(struct report_measurement *m, bool after_end)
 
 void chart_put_stages(struct text *out, struct report_measurement *m)
 {
-	int64_t total = stages_sum(m, false), whole = total + stages_sum(m, true);
-	if (m->stage_count == 0 || whole == 0)
+	int64_t inside = stages_sum(m, false), after = stages_sum(m, true);
+	int64_t rest = m->complete && m->p50_ns / 64 > inside ? m->p50_ns / 64 - inside : 0;
+	int64_t total = inside + rest, whole = total + after;
+	if (m->stage_count == 0 || inside + after == 0)
 		return;
 	text_printf(out, "<svg viewBox=\"0 0 %d 34\" role=\"img\" aria-label=\"Stages, values in the list below\">", WIDTH);
 	int64_t from = 0;
@@ -245,9 +260,11 @@ void chart_put_stages(struct text *out, struct report_measurement *m)
 		int64_t median = report_stage_median(&m->stages[i]) / 64;
 		if (median <= 0)
 			continue;
+		if (m->stages[i].after_end && from < total)
+			from = total;
 		put_segment(out, from, from + median, whole, i, m->stages[i].after_end);
 		from += median;
 	}
 	text_put(out, "</svg>");
-	put_legend(out, m, total * 64);
+	put_legend(out, m, total * 64, rest * 64);
 }

@@ -411,8 +411,8 @@ bool rig_board_halted(const struct rig_board *board)
 	return board->halted;
 }
 
-const char *const rig_stage_names[] = {"ssw",       "bootloader", "application", "rtos",     "server",  "client",
-                                       "connected", "tls",        "activated",   "endpoint", "message", NULL};
+const char *const rig_stage_names[] = {"ssw", "bootloader", "application", "rtos",    "server",   "client", "connected",
+                                       "tls", "activated",  "endpoint",    "message", "recovery", NULL};
 
 bool rig_board_knows_stage(const struct rig_board *board, const char *stage)
 {

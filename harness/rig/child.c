@@ -35,8 +35,31 @@ struct child {
 	json_t *answer;
 	bool gone;
 	unsigned nonsense;
-	char reason[256];
+	char reason[400];
+	char *log;
+	off_t log_begin; /* what was in the log before this child */
 };
+
+/* The last line that the child wrote, without the control characters of a console. "" when it wrote none. */
+static void last_words(const struct child *child, char *ret, size_t size)
+{
+	char tail[512];
+	size_t begin, end, length = 0;
+	int fd = child->log ? open(child->log, O_RDONLY | O_CLOEXEC) : -1;
+	off_t whole = fd >= 0 ? lseek(fd, 0, SEEK_END) : 0;
+	off_t from = whole - child->log_begin > (off_t)sizeof(tail) ? whole - (off_t)sizeof(tail) : child->log_begin;
+	ssize_t n = fd >= 0 && whole > from ? pread(fd, tail, (size_t)(whole - from), from) : 0;
+
+	if (fd >= 0)
+		close(fd);
+	for (end = n > 0 ? (size_t)n : 0; end > 0 && (tail[end - 1] == '\n' || tail[end - 1] == '\r' || tail[end - 1] == ' ');)
+		end--;
+	for (begin = end; begin > 0 && tail[begin - 1] != '\n';)
+		begin--;
+	for (size_t i = begin; i < end && length + 1 < size; i++)
+		ret[length++] = tail[i] >= ' ' && tail[i] <= '~' ? tail[i] : '?';
+	ret[length] = '\0';
+}
 
 struct instant child_stamp(json_t *message, int64_t uncertainty_ns)
 {
@@ -51,10 +74,13 @@ struct instant child_stamp(json_t *message, int64_t uncertainty_ns)
 
 static void lost(struct child *child, const char *reason)
 {
+	char words[240];
 	if (child->gone)
 		return;
 	child->gone = true;
-	snprintf(child->reason, sizeof(child->reason), "%s %s", child->program, reason);
+	last_words(child, words, sizeof(words));
+	snprintf(child->reason, sizeof(child->reason), "%s %s%s%s%s", child->program, reason, *words ? " (its log ends with \"" : "", words,
+	         *words ? "\")" : "");
 	timeline_emit_now(child->timeline, "case", "note", json_pack("{s:o}", "text", json_sprintf("%s: %s", child->title, child->reason)));
 }
 
@@ -243,6 +269,7 @@ static int spawn(struct child *child, char *const *arguments, const char *log_pa
 	int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (log < 0)
 		return error_set(err, ERROR_BENCH, errno, "cannot write %s: %s", log_path, strerror(errno));
+	child->log_begin = lseek(log, 0, SEEK_END);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
 		close(log);
 		return error_set(err, ERROR_BENCH, errno, "cannot make a socket pair: %s", strerror(errno));
@@ -285,8 +312,9 @@ int child_start(struct child **ret, struct loop *loop, struct timeline *timeline
 	                        .event = options->event,
 	                        .context = options->context,
 	                        .pidfd = -1,
-	                        .control = -1};
-	if (!child->title || !child->program)
+	                        .control = -1,
+	                        .log = strdup(options->log)};
+	if (!child->title || !child->program || !child->log)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	int r = spawn(child, options->arguments, options->log, err);
 	if (r == 0)
@@ -320,5 +348,6 @@ void child_end(struct child *child)
 	json_decref(child->answer);
 	free(child->title);
 	free(child->program);
+	free(child->log);
 	free(child);
 }

@@ -7,6 +7,7 @@
 
 #include "flash_area.h"
 #include "generic.h"
+#include "ota_check.h"
 #include "ota_state.h"
 #include "ota_step.h"
 #include "steps.h"
@@ -83,7 +84,8 @@ static const struct arg_def expect_args[] = {
         {"bank", VALUE_TEXT, 0, "running", (const char *const[]){"A", "B", "running", "other", NULL}, 0, 0, "Which bank is looked at."},
         {"active", VALUE_TEXT, 0, NULL, (const char *const[]){"A", "B", NULL}, 0, 0, "Bank that runs, by the silicon."},
         {"version", VALUE_TEXT, 0, NULL, NULL, 0, 0, "Version of the image in the bank."},
-        {"package", VALUE_TEXT, 0, NULL, NULL, 0, 0, "The image in the bank is exactly that of this package."},
+        {"package", VALUE_TEXT, ARG_PACKAGE, NULL, NULL, 0, 0,
+         "The image in the bank is exactly that of this package (named as in ota.install)."},
         {"whole", VALUE_BOOL, 0, NULL, NULL, 0, 0,
          "An image whose digest is right lies there (default with `version` or `package`: true)."},
         {"untouched", VALUE_TEXT, 0, NULL, NULL, 0, 0, "The bank that bank.remember took under this name is as it was."},
@@ -93,7 +95,7 @@ static const struct arg_def expect_args[] = {
         {NULL},
 };
 static const struct result_def expect_results[] = {
-        {"active", VALUE_TEXT, "Bank that runs, by the silicon."},
+        {"active", VALUE_TEXT, "Bank that runs, by the silicon.", ota_bank_words},
         {"there", VALUE_BOOL, "A package header lies in the bank."},
         {"whole", VALUE_BOOL, "All of it, with the digest right."},
         {"version", VALUE_TEXT, "Its version."},
@@ -123,10 +125,9 @@ static int check_package(struct step_context *context, struct expectation *e, st
 	struct swpg_view view;
 	int r = ota_package_read(e->package, &package, err);
 
-	if (r == 0)
-		r = swpg_parse(package.data, package.length, &view, err);
-	if (r == 0)
-		r = swpg_installed(&view, &image, err);
+	if (r == 0 && ((r = swpg_parse(package.data, package.length, &view, err)) < 0 || (r = swpg_installed(&view, &image, err)) < 0) &&
+	    err && err->domain == ERROR_USAGE)
+		err->domain = ERROR_TESTCASE;
 	if (r == 0 && (image.length != e->lying.bytes.length || memcmp(image.data, e->lying.bytes.data, image.length) != 0))
 		r = step_check_failed(context, err, e->package, e->lying.whole ? e->actual_version : "no whole image",
 		                      "%s: bank %s does not hold exactly the image of %s", e->role, e->bank, e->package);
@@ -264,16 +265,32 @@ static int bank_expect_run(struct step_context *context, const struct step_call 
 	return r;
 }
 
+static int bank_expect_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	static const char *const judged[] = {"active", "version", "package", "whole", "untouched", "reported", NULL};
+	static const char *const only_reported[] = {"active", "version", "package", "whole", "untouched", NULL};
+	static const char list[] = "`active`, `version`, `package`, `whole`, `untouched`, `reported: true` or `expect`";
+	bool reported = true;
+	int r = ota_check_version(call, known, err);
+
+	(void)known_bool(known, "reported", &reported);
+	if (r == 0)
+		r = ota_check_judges(call, reported || !value_get(call->args, "reported") ? judged : only_reported, list, err);
+	return r < 0 ? r : ota_check_remembered(call, known, "bank.remember", "as", err);
+}
+
 const struct step_def step_bank_expect = {
         .name = "bank.expect",
         .doc = "What the silicon says about a board's banks: which one runs, and which image lies in one, compared byte by byte with a "
                "package; whether a "
                "bank is untouched; whether the board's own report is true.",
-        .example = "- bank.expect: {role: zgw, active: B, package: zgw-1.1.0, reported: true}\n- bank.expect: {role: zgw, untouched: old}",
+        .example = "- bank.expect: {role: zgw, active: B, package: zgw-1.1.0, reported: true}\n- bank.remember: {role: zgw, as: old}\n"
+                   "- bank.expect: {role: zgw, untouched: old}",
         .args = expect_args,
         .results = expect_results,
         .capabilities = flash_capability,
         .run = bank_expect_run,
+        .check = bank_expect_check,
 };
 
 /* ---- bank.remember ------------------------------------------------------------------------------------------ */

@@ -5,9 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "flash_area.h"
 #include "generic.h"
+#include "ota_check.h"
 #include "ota_package.h"
 #include "ota_step.h"
 #include "steps.h"
@@ -30,6 +32,16 @@ static int place_of_call(struct step_context *context, const struct step_call *c
 static int out_of_memory(struct error *err)
 {
 	return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+}
+
+/* What the board refuses (-EREMOTEIO) of what a case asked for is the case's mistake: asking again changes nothing. */
+static int of_case(const struct step_call *call, int r, struct error *err)
+{
+	if (r == -EREMOTEIO && err && err->domain == ERROR_BENCH) {
+		err->domain = ERROR_TESTCASE;
+		err->place = call->place;
+	}
+	return r;
 }
 
 /* ---- flash.read --------------------------------------------------------------------------------------------- */
@@ -106,6 +118,7 @@ const struct step_def step_flash_read = {
         .results = read_results,
         .capabilities = flash_capability,
         .run = flash_read_run,
+        .check = flash_check_place,
 };
 
 /* ---- flash.write, flash.erase ------------------------------------------------------------------------------- */
@@ -123,6 +136,8 @@ static int flash_write_run(struct step_context *context, const struct step_call 
 	if (r == 0)
 		r = step_arg_bytes(context, call, "data", &data, err);
 	if (r == 0)
+		r = flash_area_aligned(board, &area, data->length, false, call->place, err);
+	if (r == 0)
 		boards_changed(context->executor, board);
 	return r < 0 ? r : rig_flash_write(board, area.address, data->data, data->length, err);
 }
@@ -135,6 +150,7 @@ const struct step_def step_flash_write = {
         .args = write_args,
         .capabilities = flash_capability,
         .run = flash_write_run,
+        .check = flash_check_place,
 };
 
 static const struct arg_def erase_args[] = {
@@ -153,6 +169,8 @@ static int flash_erase_run(struct step_context *context, const struct step_call 
 	if (r == 0)
 		r = step_arg_integer(context, call, "length", area.length, &length, err);
 	if (r == 0)
+		r = flash_area_aligned(board, &area, (uint64_t)length, true, call->place, err);
+	if (r == 0)
 		boards_changed(context->executor, board);
 	return r < 0 ? r : rig_flash_erase(board, area.address, (uint32_t)length, err);
 }
@@ -165,6 +183,7 @@ const struct step_def step_flash_erase = {
         .args = erase_args,
         .capabilities = flash_capability,
         .run = flash_erase_run,
+        .check = flash_check_place,
 };
 
 /* ---- flash.defect, flash.heal ------------------------------------------------------------------------------- */
@@ -204,6 +223,7 @@ const struct step_def step_flash_defect = {
         .args = defect_args,
         .capabilities = flash_capability,
         .run = flash_defect_run,
+        .check = flash_check_place,
 };
 
 static const struct arg_def role_args[] = {ROLE_ONLY, {NULL}};
@@ -269,7 +289,10 @@ static int flash_load_run(struct step_context *context, const struct step_call *
 		r = snapshot_path(context, call, rig_board_role(board), path, sizeof path, err);
 	if (r == 0)
 		boards_changed(context->executor, board);
-	return r < 0 ? r : rig_flash_load(board, path, err);
+	if (r == 0 && access(path, F_OK) < 0)
+		r = error_set_place(err, ERROR_TESTCASE, ENOENT, call->place,
+		                    "no snapshot of that name was saved in this run: flash.save does");
+	return r < 0 ? r : of_case(call, rig_flash_load(board, path, err), err);
 }
 
 const struct step_def step_flash_save = {
@@ -298,7 +321,10 @@ static int flash_factory_run(struct step_context *context, const struct step_cal
 
 	if (r == 0)
 		boards_changed(context->executor, board);
-	return r < 0 ? r : rig_flash_factory(board, err);
+	if (r < 0)
+		return r;
+	r = rig_flash_factory(board, err);
+	return rig_board_powered(board) ? of_case(call, r, err) : r;
 }
 
 const struct step_def step_flash_factory = {
@@ -318,9 +344,10 @@ const struct step_def step_flash_factory = {
 static const struct arg_def install_args[] = {
         ROLE_ARG,
         {"bank", VALUE_TEXT, ARG_REQUIRED, NULL, (const char *const[]){"A", "B", "running", "other", NULL}, 0, 0, "Which bank."},
-        {"package", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "The package: a file, or a name among the fixtures' packages."},
+        {"package", VALUE_TEXT, ARG_REQUIRED | ARG_PACKAGE, NULL, NULL, 0, 0,
+         "The package: a file (with a slash; a relative one from where hilbench was started), or a name among the fixtures' packages."},
         {"mutate", VALUE_TEXT, 0, NULL, NULL, 0, 0, "What is made wrong in it first; it still has to decode."},
-        {"key", VALUE_TEXT, 0, "ota-1", NULL, 0, 0, "Key that `mutate` signs with."},
+        {"key", VALUE_TEXT, ARG_KEY, "ota-1", NULL, 0, 0, "Key that `mutate` signs with."},
         {NULL},
 };
 
@@ -342,7 +369,7 @@ static int flash_install_run(struct step_context *context, const struct step_cal
 	if (r == 0)
 		r = ota_package_mutate(&package, mutate, key, err);
 	if (r == 0)
-		r = rig_flash_install(board, area.bank, package.data, package.length, err);
+		r = of_case(call, rig_flash_install(board, area.bank, package.data, package.length, err), err);
 	bytes_free(&package);
 	return r;
 }
@@ -355,6 +382,7 @@ const struct step_def step_flash_install = {
         .args = install_args,
         .capabilities = flash_capability,
         .run = flash_install_run,
+        .check = ota_check_mutation,
 };
 
 /* ---- flash.erases, flash.status ----------------------------------------------------------------------------- */
@@ -384,10 +412,11 @@ const struct step_def step_flash_erases = {
         .results = erases_results,
         .capabilities = flash_capability,
         .run = flash_erases_run,
+        .check = flash_check_place,
 };
 
 static const struct result_def status_results[] = {
-        {"active", VALUE_TEXT, "Bank that is mapped first: A or B."},
+        {"active", VALUE_TEXT, "Bank that is mapped first: A or B.", ota_bank_words},
         {"operations", VALUE_INTEGER, "Commands so far."},
         {"corrected", VALUE_INTEGER, "Single-bit errors that reads corrected."},
         {"contradiction", VALUE_BOOL, "UCB_SWAP ORIG and COPY do not agree."},
@@ -503,11 +532,23 @@ static int flash_expect_run(struct step_context *context, const struct step_call
 	    (r = step_arg_text(context, call, "untouched", &untouched, err)) < 0 ||
 	    (r = step_arg_integer(context, call, "length", area.length, &length, err)) < 0)
 		return r;
-	if (length < area.length)
-		area.length = (uint32_t)length;
+	if (length > area.length || (data && data->length > area.length))
+		return error_set_place(err, ERROR_TESTCASE, ERANGE, call->place, "`%s` goes over the end of the area",
+		                       data ? "data" : "length");
+	area.length = (uint32_t)length;
 	if (data)
 		r = expect_data(context, board, &area, data, err);
 	return r < 0 || (!remember && !untouched) ? r : expect_digest(context, board, &area, remember, untouched, err);
+}
+
+static int flash_expect_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	static const char *const judged[] = {"data", "remember", "untouched", NULL};
+	int r = flash_check_place(call, known, err);
+
+	if (r == 0)
+		r = ota_check_judges(call, judged, "`data`, `remember` or `untouched`", err);
+	return r < 0 ? r : ota_check_remembered(call, known, "flash.expect", "remember", err);
 }
 
 const struct step_def step_flash_expect = {
@@ -518,4 +559,5 @@ const struct step_def step_flash_expect = {
         .args = expect_args,
         .capabilities = flash_capability,
         .run = flash_expect_run,
+        .check = flash_expect_check,
 };

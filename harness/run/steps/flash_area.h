@@ -20,6 +20,14 @@ int flash_area_find(struct rig_board *, const char *name, struct flash_area *ret
 int flash_area_of_call(struct step_context *, const struct step_call *, struct rig_board *, struct flash_area *ret,
                        struct error *err) WARN_UNUSED;
 
+/* The rest of the bank, DFLASH or UCBs from an address. False: nothing lies there. */
+bool flash_area_at(const struct rig_flash_geometry *, uint32_t address, struct flash_area *ret);
+/* Bytes of a page, or of what is erased at once, at an address that lies in the flash. */
+uint32_t flash_area_unit(const struct rig_flash_geometry *, uint32_t address, bool erase);
+/* ERROR_TESTCASE when so many bytes from the area's begin are not whole pages (sectors), or more than the area has. */
+int flash_area_aligned(struct rig_board *, const struct flash_area *, uint64_t length, bool erase, struct place,
+                       struct error *err) WARN_UNUSED;
+
 #define ARG_FLASH_AREA                                                                                                                     \
 	{"area", VALUE_TEXT, 0, NULL, flash_area_names, 0, 0, "Where: a bank (A, B, running, other), its application area, data, ucb, …"}, \
 	        {"offset", VALUE_INTEGER, 0, "0", NULL, 0, 0xffffffff, "Bytes from the begin of `area`."},                                 \

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ota_check.h"
 #include "ota_step.h"
 #include "ota_transfer.h"
 #include "steps.h"
@@ -15,26 +16,31 @@ static const struct arg_def install_args[] = {
         ARG_CONNECTION,
         {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE, NULL, NULL, 0, 0,
          "The board that is programmed; behind a gateway the connection leads to that."},
-        {"package", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "The package: a file, or a name among the fixtures' packages (zgw-1.1.0)."},
+        {"package", VALUE_TEXT, ARG_REQUIRED | ARG_PACKAGE, NULL, NULL, 0, 0,
+         "The package: a file (with a slash; a relative one from where hilbench was started), or a name among the fixtures' packages "
+         "(zgw-1.1.0)."},
         {"part", VALUE_BOOL, 0, "false", NULL, 0, 0, "The file is a campaign: the package of this role out of it."},
         {"mutate", VALUE_TEXT, 0, NULL, NULL, 0, 0, "What is made wrong in it first (docs/how-to/make-a-package.md)."},
-        {"key", VALUE_TEXT, 0, "ota-1", NULL, 0, 0, "Key that `mutate` signs with: a file, or a name among the fixtures' keys."},
+        {"key", VALUE_TEXT, ARG_KEY, "ota-1", NULL, 0, 0, "Key that `mutate` signs with: a file, or a name among the fixtures' keys."},
         {"until", VALUE_TEXT, 0, "checked", untils, 0, 0, "How far to go."},
         {"resume", VALUE_BOOL, 0, "false", NULL, 0, 0,
          "Go on where an interrupted download stands (FD52), without erase; from the begin when there is none."},
         {"dfi", VALUE_INTEGER, 0, NULL, NULL, 0, 255, "dataFormatIdentifier (default: that of the package)."},
         {"block", VALUE_SIZE, ARG_POSITIVE, NULL, NULL, 0, 0, "Data bytes a TransferData at most (default: what the board takes)."},
-        {"blocks", VALUE_INTEGER, 0, NULL, NULL, 0, 0, "Send only so many TransferData and stop (`until` transferred)."},
+        {"blocks", VALUE_INTEGER, ARG_POSITIVE, NULL, NULL, 0, 0, "Send only so many TransferData and stop (`until` transferred)."},
         {"pace", VALUE_DURATION, 0, "0ms", NULL, 0, 0, "Pause between two TransferData; TesterPresent keeps the session."},
         {"crc", VALUE_BOOL, 0, "true", NULL, 0, 0, "RequestTransferExit carries the CRC-32 of what was sent."},
         {"session", VALUE_BOOL, 0, "true", NULL, 0, 0, "Enter the programming session and unlock it first."},
         {"erase", VALUE_BOOL, 0, "true", NULL, 0, 0, "Erase before the download."},
         {NULL},
 };
+static const char *const at_words[] = {"session",  "security", "resume", "offer",    "erase", "request",
+                                       "transfer", "exit",     "check",  "activate", "done",  NULL};
 static const struct result_def install_results[] = {
         OTA_RESULTS,
         {"at", VALUE_TEXT,
-         "Stage of the last request: session, security, resume, offer, erase, request, transfer, exit, check, activate; \"done\"."},
+         "Stage of the last request: session, security, resume, offer, erase, request, transfer, exit, check, activate; \"done\".",
+         at_words},
         {"bytes", VALUE_INTEGER, "Bytes of the package that were taken by this step."},
         {"blocks", VALUE_INTEGER, "TransferData that were taken."},
         {"begin", VALUE_INTEGER, "Where the transfer began: 0, or the bookmark of a resumed one."},
@@ -188,6 +194,8 @@ static int install_package(struct step_context *context, const struct step_call 
 	    (r = step_arg_integer(context, call, "dfi", -1, &dfi, err)) < 0)
 		return r;
 	r = ota_package_read(name, &package, err);
+	if (r == 0)
+		r = ota_package_plausible(context, name, &package, part, err);
 	if (r == 0 && part)
 		r = ota_package_part(&package, in->client.target, err);
 	if (r == 0)
@@ -303,6 +311,7 @@ const struct step_def step_ota_install = {
         .results = install_results,
         .capabilities = ota_capability,
         .run = ota_install_run,
+        .check = ota_check_mutation,
 };
 
 /* ---- ota.transfer ------------------------------------------------------------------------------------------- */

@@ -64,11 +64,46 @@ int ota_package_read(const char *name, struct bytes *ret_package, struct error *
 	if (fd >= 0)
 		close(fd);
 	if (r < 0) {
+		bool wrong = r == -EISDIR || r == -EFBIG; /* what the case named is none: trying again does not help */
+
 		bytes_free(&content);
-		return error_set(err, ERROR_BENCH, -r, "%s: %s", path, strerror(-r));
+		return error_set(err, wrong ? ERROR_TESTCASE : ERROR_BENCH, -r, "%s: %s", path,
+		                 r == -EISDIR  ? "a directory is no package"
+		                 : r == -EFBIG ? "too large for a package"
+		                               : strerror(-r));
 	}
 	bytes_free(ret_package);
 	*ret_package = content;
+	return 0;
+}
+
+int ota_package_exists(const char *name, bool key, struct error *err)
+{
+	char path[PATH_MAX];
+
+	return find(key ? "keys" : "packages", name, key ? ".key" : ".swpg", path, sizeof path, err);
+}
+
+/* What package.build kept is as wrong as the case wanted it. */
+static bool is_built(struct step_context *context, const char *name)
+{
+	const char *directory = context->executor->options->run_directory, *slash = strrchr(name, '/');
+	char folder[PATH_MAX];
+
+	return slash && directory && realpath(directory, folder) && strlen(folder) == (size_t)(slash - name) &&
+	       strncmp(name, folder, strlen(folder)) == 0;
+}
+
+int ota_package_plausible(struct step_context *context, const char *name, const struct bytes *content, bool part, struct error *err)
+{
+	if (is_built(context, name))
+		return 0;
+	if (!part && content->length >= 4 && memcmp(content->data, "GKPF", 4) == 0)
+		return error_set(err, ERROR_TESTCASE, EINVAL, "%s is a campaign: `part: true` takes the package of this role out of it",
+		                 name);
+	if (content->length < SWPG_HEADER_BYTES)
+		return error_set(err, ERROR_TESTCASE, EINVAL, "%s is no package: it has %zu bytes, a header has %u", name, content->length,
+		                 SWPG_HEADER_BYTES);
 	return 0;
 }
 

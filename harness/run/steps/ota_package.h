@@ -7,8 +7,13 @@
 #include "../step_context.h"
 
 /* A file by its path, or by its name among the fixtures' packages ("zgw-1.1.0"; without suffix .swpg is meant). Replaces what
- * ret_package held. ERROR_TESTCASE when it is not there, ERROR_BENCH when it cannot be read. */
+ * ret_package held. ERROR_TESTCASE when it is not there, a directory or too large, ERROR_BENCH when it cannot be read. */
 int ota_package_read(const char *name, struct bytes *ret_package, struct error *err) WARN_UNUSED;
+/* Whether a package, or a key, is there by the name that a step gives it. */
+int ota_package_exists(const char *name, bool key, struct error *err) WARN_UNUSED;
+/* ERROR_TESTCASE for a file that nobody means as a package: shorter than a header, or a campaign without `part`. What package.build made
+ * in this run passes, however wrong. */
+int ota_package_plausible(struct step_context *, const char *name, const struct bytes *content, bool part, struct error *err) WARN_UNUSED;
 /* The package of a target out of a campaign. ERROR_TESTCASE when it has none. */
 int ota_package_part(struct bytes *campaign, uint16_t target, struct error *err) WARN_UNUSED;
 /* A key by its path or its name among the fixtures' keys ("ota-1"); a number at the end of the name is its id, else 1. */

@@ -90,12 +90,14 @@ static const struct arg_def state_args[] = {
         {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE | ARG_SCALAR, NULL, NULL, 0, 0, "The board that is asked."},
         {NULL},
 };
+static const char *const state_words[] = {"idle",      "offered", "writing",     "written",  "verified",
+                                          "activated", "trial",   "rolled-back", "recovery", NULL};
 static const struct result_def state_results[] = {
         OTA_RESULTS,
-        {"state", VALUE_TEXT, "idle, offered, writing, written, verified, activated, trial, rolled-back, recovery."},
+        {"state", VALUE_TEXT, "idle, offered, writing, written, verified, activated, trial, rolled-back, recovery.", state_words},
         {"version", VALUE_TEXT, "What runs (F195)."},
-        {"active", VALUE_TEXT, "Bank that runs: A or B."},
-        {"candidate", VALUE_TEXT, "Bank of the candidate: A, B or none."},
+        {"active", VALUE_TEXT, "Bank that runs: A or B.", ota_bank_words},
+        {"candidate", VALUE_TEXT, "Bank of the candidate: A, B or none.", ota_bank_words},
         {"trial_boots", VALUE_INTEGER, "Boots of the unconfirmed image so far."},
         {"trial_allowed", VALUE_INTEGER, "Boots that it has."},
         {"last_result", VALUE_INTEGER, "Last negative response code of an update service."},

@@ -5,6 +5,8 @@
 
 const char *const ota_capability[] = {"ota", NULL};
 const char *const flash_capability[] = {"flash", NULL};
+const char *const ota_outcome_words[] = {"done", "refused", "lost", NULL};
+const char *const ota_bank_words[] = {"A", "B", "none", NULL};
 
 int ota_results_set(struct step_context *context, const struct ota_client *client)
 {

@@ -7,8 +7,12 @@
 
 extern const char *const ota_capability[], *const flash_capability[];
 
+/* The words of the results `outcome` and of a bank. */
+extern const char *const ota_outcome_words[], *const ota_bank_words[];
+
 #define OTA_RESULTS                                                                                                                        \
-	{"outcome", VALUE_TEXT, "done, refused (a negative response, or DoIP refused the message), lost (nobody answers any more)."},      \
+	{"outcome", VALUE_TEXT, "done, refused (a negative response, or DoIP refused the message), lost (nobody answers any more).",       \
+	 ota_outcome_words},                                                                                                               \
 	        {"nrc", VALUE_INTEGER, "Negative response code of the last request; 0 when there was none."},                              \
 	        {"nack", VALUE_INTEGER, "Code of a DoIP negative acknowledgement; 0 when there was none."},                                \
 	        {"pending", VALUE_INTEGER, "How many 0x78 came in all."}

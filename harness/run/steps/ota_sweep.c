@@ -8,6 +8,7 @@
 
 #include "../../rig/flash.h"
 #include "../executor_private.h"
+#include "ota_check.h"
 #include "ota_step.h"
 #include "ota_transfer.h"
 #include "steps.h"
@@ -19,10 +20,11 @@
 static const struct arg_def sweep_args[] = {
         ARG_CONNECTION,
         {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE, NULL, NULL, 0, 0, "The board."},
-        {"package", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "The right package that each mutation begins from."},
+        {"package", VALUE_TEXT, ARG_REQUIRED | ARG_PACKAGE, NULL, NULL, 0, 0,
+         "The right package that each mutation begins from (named as in ota.install)."},
         {"mutate", VALUE_TEXT, ARG_REQUIRED | ARG_LIST, NULL, NULL, 0, 0,
          "Mutations, each with at most one range FIRST..LAST or FIRST..LAST/STEP (\"header-flip=0..511\")."},
-        {"key", VALUE_TEXT, 0, "ota-1", NULL, 0, 0, "Key that `mutate` signs with."},
+        {"key", VALUE_TEXT, ARG_KEY, "ota-1", NULL, 0, 0, "Key that `mutate` signs with."},
         {"until", VALUE_TEXT, 0, "offered", (const char *const[]){"offered", "checked", NULL}, 0, 0,
          "How far a package goes whose offer is accepted."},
         {"allow", VALUE_INTEGER, ARG_LIST, NULL, NULL, 0, 255, "Negative response codes that are right (default: any)."},
@@ -199,6 +201,41 @@ static int sweep_spec(struct sweep *sweep, const struct value *mutation, struct 
 	return r;
 }
 
+/* The first and the last of a range say whether all can be. */
+static int check_spec(const struct step_call *call, const char *text, struct error *err)
+{
+	long long first = 0, last = 0, step = 1;
+	const char *behind = "";
+	char spec[SPEC_SIZE];
+	int before = 0, r = 0;
+	bool range = range_find(text, &before, &behind, &first, &last, &step);
+	struct error why;
+
+	if (range && (last < first || (last - first) / step >= COUNT_MAX))
+		return call_refuse(call, "mutate", err, "the range of \"%s\" is empty or too long", text);
+	if (!range)
+		r = swpg_mutation_check(text, &why);
+	for (int i = 0; range && r == 0 && i < 2; i++) {
+		snprintf(spec, sizeof spec, "%.*s%lld%s", before, text, i ? last - (last - first) % step : first, behind);
+		r = swpg_mutation_check(spec, &why);
+	}
+	return r < 0 ? call_refuse(call, "mutate", err, "`mutate`: %s", why.message) : 0;
+}
+
+static int ota_sweep_check(const struct step_call *call, const struct value *known, struct error *err)
+{
+	const struct value *list = value_get(known, "mutate");
+	int r = 0;
+
+	if (!list || list->type != VALUE_LIST)
+		return 0;
+	if (list->list.count == 0)
+		return call_refuse(call, "mutate", err, "`mutate` is empty: nothing would be offered");
+	for (unsigned i = 0; r == 0 && i < list->list.count; i++)
+		r = check_spec(call, list->list.items[i]->text, err);
+	return r;
+}
+
 /* ---- the step ----------------------------------------------------------------------------------------------- */
 
 static int control(struct sweep *sweep, struct error *err)
@@ -337,4 +374,5 @@ const struct step_def step_ota_sweep = {
         .results = sweep_results,
         .capabilities = ota_capability,
         .run = ota_sweep_run,
+        .check = ota_sweep_check,
 };

@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ota_check.h"
 #include "ota_package.h"
 #include "steps.h"
 
 #define SOFTWARE_LIMIT ((size_t)SWPG_SOFTWARE_MAX)
 
 static const struct arg_def build_args[] = {
-        {"package", VALUE_TEXT, 0, NULL, NULL, 0, 0, "The package whose software and fields it begins from."},
+        {"package", VALUE_TEXT, ARG_PACKAGE, NULL, NULL, 0, 0,
+         "The package whose software and fields it begins from (named as in ota.install)."},
         {"size", VALUE_SIZE, ARG_POSITIVE, NULL, NULL, 0, 0,
          "In place of it: so many pseudo-random bytes of software (never activate those)."},
         {"part", VALUE_TEXT, ARG_ROLE, NULL, NULL, 0, 0, "`package` is a campaign: the package of this role out of it."},
@@ -21,7 +23,7 @@ static const struct arg_def build_args[] = {
         {"counter", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffffffff, "Security counter."},
         {"sequence", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffffffff, "Sequence number."},
         {"gzip", VALUE_BOOL, 0, NULL, NULL, 0, 0, "Compressed (default: as `package` is)."},
-        {"key", VALUE_TEXT, 0, "ota-1", NULL, 0, 0, "Key that signs; a file, or a name among the fixtures' keys."},
+        {"key", VALUE_TEXT, ARG_KEY, "ota-1", NULL, 0, 0, "Key that signs; a file, or a name among the fixtures' keys."},
         {"mutate", VALUE_TEXT, 0, NULL, NULL, 0, 0, "What is made wrong then (docs/how-to/make-a-package.md)."},
         {"name", VALUE_TEXT, 0, "case", NULL, 0, 0, "Part of the file's name."},
         {NULL},
@@ -218,7 +220,7 @@ static int package_build_check(const struct step_call *call, const struct value 
 	if (name && name->type == VALUE_TEXT && strpbrk(name->text, "/"))
 		return error_set_place(err, ERROR_USAGE, EINVAL, call->place,
 		                       "package.build: `name` is a part of a file's name, not a path");
-	return 0;
+	return ota_check_version(call, known, err) < 0 ? -EINVAL : ota_check_mutation(call, known, err);
 }
 
 const struct step_def step_package_build = {

@@ -8,6 +8,7 @@
 
 #include "flash_area.h"
 #include "generic.h"
+#include "ota_check.h"
 #include "ota_step.h"
 #include "steps.h"
 
@@ -111,6 +112,8 @@ static int power_cut_check(const struct step_call *call, const struct value *kno
 {
 	const struct value *phase = value_get(known, "phase"), *torn = value_get(known, "torn"), *kind = value_get(known, "kind");
 	const struct value *written = value_get(call->args, "torn");
+	static const char *const range[] = {"from", "to", NULL};
+	int64_t from, to;
 
 	if (torn && phase && strcmp(phase->text, "during") != 0)
 		return error_set_place(err, ERROR_USAGE, EINVAL, written ? written->place : call->place,
@@ -118,6 +121,11 @@ static int power_cut_check(const struct step_call *call, const struct value *kno
 	if (torn && kind && (torn->text[0] == 'E') != (strcmp(kind->text, "erase") == 0))
 		return error_set_place(err, ERROR_USAGE, EINVAL, written ? written->place : call->place,
 		                       "power.cut: %s is no class of operation %s", torn->text, kind->text);
+	if (call_check_alone(call, "area", range, "it is a range by itself", err) < 0)
+		return -EINVAL;
+	if (known_integer(known, "from", &from) && known_integer(known, "to", &to) && from >= to)
+		return call_refuse(call, "to", err, "no operation lies from 0x%" PRIx64 " to below 0x%" PRIx64, (uint64_t)from,
+		                   (uint64_t)to);
 	return 0;
 }
 

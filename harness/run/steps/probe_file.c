@@ -165,7 +165,7 @@ const struct step_def step_probe_program = {
         .doc = "Programs a file into a board's flash at a physical address: erases the sectors that it touches, writes and compares. The "
                "rest "
                "of the last burst is programmed with zeroes. Halt the CPU before, which may run out of that flash.",
-        .example = "- probe.program: {role: zgw, address: 0xA0300000, file: bank-b.bin, within: 60s}",
+        .example = "- probe.program: {role: zgw, address: 0xA0380000, file: bank-b.bin, within: 60s}",
         .flags = STEP_ACTION,
         .args = file_args,
         .capabilities = probe_capability,

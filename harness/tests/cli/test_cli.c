@@ -66,7 +66,7 @@ static void set_up(void)
 	memcpy(directory + sizeof(directory) - 7, "XXXXXX", 6);
 	ck_assert_ptr_nonnull(mkdtemp(directory));
 	ck_assert_int_eq(chdir(directory), 0);
-	write_file("good.yaml", "- id: a\n  title: First\n  tags: [x]\n  verifies: [R-1]\n  params: {v: [1, 2]}\n  steps: [rack.ready]\n"
+	write_file("good.yaml", "- id: a\n  title: First\n  tags: [x, x]\n  verifies: [R-1]\n  params: {v: [1, 2]}\n  steps: [rack.ready]\n"
 	                        "- id: b\n  steps: [{power.on: ecu}]\n");
 	write_file("bad.yaml", "- id: a\n  steps:\n    - doip.activate: {sorce: 1}\n    - wait: 50\n");
 }

@@ -422,6 +422,31 @@ START_TEST(signing_needs_a_key_and_a_package)
 }
 END_TEST
 
+/* What is right of some package passes without one; what hangs on the package is left to it. */
+START_TEST(words_are_checked_without_a_package)
+{
+	static const char *const right[] = {"flip=99999999",
+	                                    "cut=99999999",
+	                                    "truncate-payload=40001",
+	                                    "version=1.2.3.4,+crc,+digest,+sign",
+	                                    "gzip=bomb",
+	                                    "signature=der",
+	                                    "reserved=0011223344556677",
+	                                    "hop_count=+1",
+	                                    "nested",
+	                                    ""};
+	static const char *const wrong[] = {"color=3",       "flip",        "flip=x",        "header-flip=512",  "trailer-flip=768",
+	                                    "nested=1",      "+crc=1",      "gzip=fast",     "signature=forged", "hop_count=65536",
+	                                    "version=1.2.3", "reserved=00", "crc32=1.2.3.4", "flip=1,,flip=2",   "pad=99999999999"};
+	struct error why;
+
+	for (size_t i = 0; i < sizeof(right) / sizeof(*right); i++)
+		ck_assert_msg(swpg_mutation_check(right[i], &why) == 0, "%s: %s", right[i], why.message);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		ck_assert_msg(swpg_mutation_check(wrong[i], &why) < 0, "%s passes", wrong[i]);
+}
+END_TEST
+
 #define COUNT(table) (int)(sizeof(table) / sizeof(*(table)))
 
 Suite *swpg_mutate_suite(void)
@@ -439,6 +464,7 @@ Suite *swpg_mutate_suite(void)
 	tcase_add_loop_test(tcase, der_is_der_and_right, 0, 8);
 	tcase_add_test(tcase, nested_holds_the_package_itself);
 	tcase_add_loop_test(tcase, impossible_words_change_nothing, 0, COUNT(impossible));
+	tcase_add_test(tcase, words_are_checked_without_a_package);
 	tcase_add_test(tcase, signing_needs_a_key_and_a_package);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);

@@ -615,6 +615,30 @@ START_TEST(stages_have_the_order_of_the_definition)
 }
 END_TEST
 
+START_TEST(what_is_in_no_stage_is_the_rest)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_run(&s, "bench");
+	synthetic_case_begin(&s, "one", YAML, 1);
+	synthetic_event(&s, "measure", "measure.sample",
+	                "{\"id\":\"m\",\"case\":\"one\",\"value_ns\":40000000,\"index\":1,\"stages\":[{\"name\":\"boot\",\"index\":1,"
+	                "\"ns\":10000000}]}");
+	synthetic_event(
+	        &s, "measure", "measure.result",
+	        "{\"id\":\"m\",\"case\":\"one\",\"n\":1,\"min_ns\":40000000,\"p50_ns\":40000000,\"p95_ns\":40000000,\"max_ns\":40000000,"
+	        "\"mean_ns\":40000000,\"uncertainty_ns\":0,\"unit\":\"ms\",\"pass\":true}");
+	synthetic_case_end(&s, "one", 1, "pass", "", "");
+	synthetic_end(&s, 0, false);
+	synthetic_close(&s);
+	write_all(&s);
+	says(&s, "report.html", "<em>25.0 %</em>", true);
+	says(&s, "report.html", "rest, in no stage", true);
+	says(&s, "report.html", "<em>75.0 %</em>", true);
+	synthetic_remove(&s);
+}
+END_TEST
+
 START_TEST(measurement_without_samples)
 {
 	struct synthetic s;
@@ -783,6 +807,7 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, repeated_run_is_whole);
 	tcase_add_test(tests, status_of_a_mended_bench_error);
 	tcase_add_test(tests, stages_have_the_order_of_the_definition);
+	tcase_add_test(tests, what_is_in_no_stage_is_the_rest);
 	tcase_add_test(tests, measurement_without_samples);
 	tcase_add_test(tests, bad_line_is_named);
 	tcase_add_test(tests, missing_and_empty_journals_are_errors);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "../../base/bytes.h"
+#include "../../rig/child.h"
 #include "../../rig/console.h"
 #include "../../rig/link_tap.h"
 #include "../../rig/rack.h"
@@ -437,6 +438,29 @@ static int64_t soon(void)
 	return loop_now_ns() + INT64_C(300000000);
 }
 
+/* Only what this child wrote counts: its log goes on behind the ones before. */
+START_TEST(child_that_ends_is_quoted)
+{
+	char log[] = "/tmp/child-log-XXXXXX", *const speaks[] = {"/bin/sh", "-c", "echo first; echo 'no space: zgw.bin' >&2; exit 3", NULL};
+	char *const silent[] = {"/bin/sh", "-c", "exit 3", NULL};
+	struct child_options options = {.title = "board zgw", .program = "vboard", .arguments = speaks, .log = log};
+	struct child *child = NULL;
+	int fd = mkstemp(log);
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	ck_assert_int_lt(child_start(&child, loop, timeline, &options, &error), 0);
+	ck_assert_msg(strstr(error.message, "(its log ends with \"no space: zgw.bin\")") != NULL, "%s", error.message);
+	child_end(child);
+	child = NULL;
+	options.arguments = silent;
+	ck_assert_int_lt(child_start(&child, loop, timeline, &options, &error), 0);
+	ck_assert_msg(strstr(error.message, "its log") == NULL, "%s", error.message);
+	child_end(child);
+	unlink(log);
+}
+END_TEST
+
 START_TEST(driver_good)
 {
 	struct rig *rig = start("good");
@@ -668,6 +692,7 @@ static Suite *suite(void)
 	tcase_add_test(all, console_floods);
 	tcase_add_test(all, console_markers_in_rubbish);
 	tcase_add_test(all, tap_follows);
+	tcase_add_test(all, child_that_ends_is_quoted);
 	tcase_add_test(all, driver_good);
 	tcase_add_test(all, firmware_halts);
 	tcase_add_test(all, driver_dies);

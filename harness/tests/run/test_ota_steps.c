@@ -14,6 +14,7 @@
 #include "../../lang/program.h"
 #include "../../rig/flash.h"
 #include "../../run/executor_private.h"
+#include "../../run/steps/flash_area.h"
 #include "../../run/steps/ota_transfer.h"
 #include "../../run/steps/registry.h"
 
@@ -341,6 +342,60 @@ START_TEST(packages_that_are_not_there)
 }
 END_TEST
 
+START_TEST(what_is_no_package_is_the_cases_mistake)
+{
+	const struct bytes small = {.data = (uint8_t[]){1, 2, 3}, .length = 3};
+	uint8_t table[100] = "GKPF";
+	const struct bytes campaign = {.data = table, .length = sizeof table};
+	struct bytes package = {0};
+
+	executor.options = &options;
+	context.executor = &executor;
+	ck_assert_int_eq(ota_package_read("/", &package, &error), -EISDIR);
+	ck_assert_int_eq(error.domain, ERROR_TESTCASE);
+	ck_assert_int_lt(ota_package_plausible(&context, "small", &small, false, &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_TESTCASE);
+	ck_assert_int_lt(ota_package_plausible(&context, "campaign", &campaign, false, &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_TESTCASE);
+	ck_assert_ptr_nonnull(strstr(error.message, "part"));
+	ck_assert_int_eq(ota_package_plausible(&context, "campaign", &campaign, true, &error), 0);
+	ck_assert_int_lt(ota_package_exists("no-such-package", false, &error), 0);
+	ck_assert_int_lt(ota_package_exists("no-such-key", true, &error), 0);
+}
+END_TEST
+
+START_TEST(places_in_the_flash)
+{
+	const struct rig_flash_geometry geometry = {.bank = {0xa0000000, 0xa0300000},
+	                                            .bank_size = 3u << 20,
+	                                            .sector_size = 16384,
+	                                            .data = 0xaf000000,
+	                                            .data_size = 256u << 10,
+	                                            .ucb = 0xaf400000,
+	                                            .ucb_size = 512,
+	                                            .ucb_count = 48};
+	const struct flash_area bank = {0xa0000000, 3u << 20, 0};
+	struct flash_area area;
+
+	ck_assert(!flash_area_at(&geometry, 0x1000, &area));
+	ck_assert(!flash_area_at(&geometry, 0xa0600000, &area));
+	ck_assert(flash_area_at(&geometry, 0xa05fffff, &area));
+	ck_assert_int_eq(area.bank, 1);
+	ck_assert_uint_eq(area.length, 1);
+	ck_assert_uint_eq(flash_area_unit(&geometry, 0xa0000000, false), 32);
+	ck_assert_uint_eq(flash_area_unit(&geometry, 0xa0000000, true), 16384);
+	ck_assert_uint_eq(flash_area_unit(&geometry, 0xaf000000, false), 8);
+	ck_assert_uint_eq(flash_area_unit(&geometry, 0xaf000000, true), 4096);
+	ck_assert_uint_eq(flash_area_unit(&geometry, 0xaf400000, true), 512);
+	ck_assert_int_eq(flash_area_aligned(NULL, &bank, 64, false, (struct place){0}, &error), 0);
+	ck_assert_int_eq(flash_area_aligned(NULL, &bank, 33, false, (struct place){0}, &error), -EINVAL);
+	ck_assert_int_eq(error.domain, ERROR_TESTCASE);
+	ck_assert_int_eq(flash_area_aligned(NULL, &bank, 32, true, (struct place){0}, &error), -EINVAL);
+	ck_assert_int_eq(flash_area_aligned(NULL, &bank, (3u << 20) + 32, false, (struct place){0}, &error), -ERANGE);
+	ck_assert_int_eq(error.domain, ERROR_TESTCASE);
+}
+END_TEST
+
 /* ---- check time --------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -358,6 +413,32 @@ static const struct {
         {"ota.install: {role: zgw, package: a, expect: {code: 1}}", "code"},
         {"bank.expect: {role: zgw, active: C}", "active"},
         {"flash.defect: {role: zgw, defect: rust, address: 1}", "rust"},
+        {"ota.install: {role: zgw, package: a, blocks: -5}", "above zero"},
+        {"ota.install: {role: zgw, package: a, blocks: 0}", "above zero"},
+        {"ota.install: {role: zgw, package: a, mutate: \"colour=3\"}", "colour=3: is neither"},
+        {"ota.install: {role: zgw, package: a, expect: {outcome: {ne: refusd}}}", "did you mean \"refused\""},
+        {"ota.install: {role: zgw, package: a, expect: {at: offered}}", "is never \"offered\""},
+        {"ota.install: {role: zgw, package: a, expect: {at: {one_of: [offer, chek]}}}", "is never \"chek\""},
+        {"ota.state: {role: zgw, expect: {state: triall}}", "is never \"triall\""},
+        {"ota.sweep: {role: zgw, package: a, mutate: []}", "is empty"},
+        {"ota.sweep: {role: zgw, package: a, mutate: \"header-flip=31..0\"}", "empty or too long"},
+        {"ota.sweep: {role: zgw, package: a, mutate: \"header-flip=0..512\"}", "512 bits"},
+        {"ota.sweep: {role: zgw, package: a, mutate: [\"flip=1\", \"gzip=fast\"]}", "there are truncated"},
+        {"package.build: {package: a, version: \"1.x\"}", "is no version"},
+        {"package.build: {package: a, mutate: \"flip\"}", "needs a value"},
+        {"flash.install: {role: zgw, bank: A, package: a, mutate: \"signature=odd\"}", "there are zero"},
+        {"power.cut: {role: zgw, from: 0xa0000100, to: 0xa0000000}", "no operation lies"},
+        {"power.cut: {role: zgw, area: data, from: 0xa0000100}", "does not go with"},
+        {"flash.expect: {role: zgw, area: data}", "nothing to judge"},
+        {"flash.expect: {role: zgw, area: data, untouched: x}", "no flash.expect before this step"},
+        {"bank.expect: {role: zgw}", "nothing to judge"},
+        {"bank.expect: {role: zgw, reported: false}", "nothing to judge"},
+        {"bank.expect: {role: zgw, version: 1.x.0}", "is no version"},
+        {"bank.expect: {role: zgw, untouched: x}", "no bank.remember before this step"},
+        {"flash.read: {role: zgw, length: 4B}", "`area` or `address`"},
+        {"flash.read: {role: zgw, area: A, address: 0xa0000000, length: 4B}", "does not go with"},
+        {"flash.erase: {role: zgw, address: 0xa0000000, offset: 4}", "does not go with"},
+        {"board.boot: {role: zgw, stage: recover}", "it is one of ssw, bootloader"},
 };
 
 static const char *const taken[] = {
@@ -367,6 +448,12 @@ static const char *const taken[] = {
         "ota.install: {role: zgw, package: a, expect: {nrc: 0x72, at: offer}}",
         "ota.transfer: zgw",
         "flash.expect: {role: zgw, area: ucb, remember: x}",
+        "ota.install: {role: zgw, package: a, expect: {outcome: {ne: refused}, at: {matches: \"o.*\"}}}",
+        "ota.sweep: {role: zgw, package: a, mutate: [\"header-flip=5..511/5\", \"security_counter=+0..3,+crc\"]}",
+        "bank.expect: {role: zgw, expect: {there: false}}",
+        "bank.expect: {role: zgw, reported: true}",
+        "bank.expect: {role: zgw, version: 1.0.0.7}\n  - bank.remember: {role: zgw, as: x}\n  - bank.expect: {role: zgw, untouched: x}",
+        "board.boot: {role: zgw, stage: recovery}",
 };
 
 static int load(const char *step, struct error_list *errors)
@@ -419,6 +506,8 @@ static Suite *suite(void)
 	tcase_add_test(p, parts_of_what_does_not_decode);
 	tcase_add_test(p, versions);
 	tcase_add_test(p, packages_that_are_not_there);
+	tcase_add_test(p, what_is_no_package_is_the_cases_mistake);
+	tcase_add_test(p, places_in_the_flash);
 	tcase_add_loop_test(p, refused_at_check_time, 0, sizeof refused / sizeof refused[0]);
 	tcase_add_loop_test(p, taken_at_check_time, 0, sizeof taken / sizeof taken[0]);
 	suite_add_tcase(s, p);
