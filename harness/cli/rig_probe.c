@@ -8,8 +8,9 @@
 
 #include "rig.h"
 
-#define READ_MAX (1u << 20)
-#define PATIENCE 30 /* times a verb's deadline, for files */
+#define READ_MAX   (1u << 20)
+#define VERB_BYTES 16384 /* that the slowest probe moves within a verb's deadline */
+#define PATIENCE   30    /* times a verb's deadline, for files */
 
 struct verb {
 	const char *name, *words;
@@ -42,6 +43,11 @@ static int address_of(const char *text, uint32_t *ret, struct error *err)
 static unsigned width_of(uint32_t address, size_t length)
 {
 	return (address | length) % 4 == 0 ? 4 : (address | length) % 2 == 0 ? 2 : 1;
+}
+
+static int64_t patience_for(const struct probe *probe, uint64_t length)
+{
+	return loop_now_ns() + (1 + (int64_t)(length / VERB_BYTES)) * probe_verb_ns(probe);
 }
 
 static int64_t patience(const struct probe *probe)
@@ -119,7 +125,7 @@ static int read_memory(struct probe *probe, char **words, int count, struct erro
 	uint8_t *bytes = malloc(length ? length : 1);
 	if (!bytes)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	r = probe_read(probe, address, width_of(address, length), bytes, length, patience(probe), err);
+	r = probe_read(probe, address, width_of(address, length), bytes, length, patience_for(probe, length), err);
 	for (size_t i = 0; r == 0 && i < length; i += 16)
 		print_line(address + (uint32_t)i, bytes + i, length - i < 16 ? length - i : 16);
 	free(bytes);
@@ -140,7 +146,8 @@ static int write_memory(struct probe *probe, char **words, int count, struct err
 		bytes_free(&part);
 	}
 	if (r == 0)
-		r = probe_write(probe, address, width_of(address, data.length), data.data, data.length, patience(probe), err);
+		r = probe_write(probe, address, width_of(address, data.length), data.data, data.length, patience_for(probe, data.length),
+		                err);
 	bytes_free(&data);
 	return r;
 }
@@ -235,6 +242,9 @@ static int probe(const struct rig_call *call)
 	int r = rig_live_boot(&live, &error);
 	if (r == 0)
 		r = rig_live_probe(&live, &probe, &error);
+	/* A probe or board that does not answer is found within one verb's time; only what is long has longer. */
+	if (r == 0)
+		r = probe_identify(probe, NULL, loop_now_ns() + probe_verb_ns(probe), &error);
 	if (r == 0)
 		r = verb->run(probe, call->words + 2, count, &error);
 	(void)fflush(stdout);

@@ -305,7 +305,7 @@ const struct command command_trace = {
         .name = "trace",
         .summary = "follows, filters or converts the journal of a run",
         .usage = "trace [OPTION…] RUN_DIRECTORY|JOURNAL\n"
-                 "  --board ROLE        only events of this board; this and the next four may be repeated\n"
+                 "  --board ROLE        only events of this board, of its links and of buses; this and the next four may be repeated\n"
                  "  --channel GLOB      only of channels that fit: 'link:*', can:can0, tester:main\n"
                  "  --protocol NAME     only of: steps, power, boot, console, tcp, tls, doip, uds, can, isotp, secoc, flash, probe\n"
                  "  --kind GLOB         only events of this kind: 'tls.*', boot.stage\n"

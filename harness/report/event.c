@@ -265,6 +265,8 @@ int report_event_describe(const json_t *event, struct report_event *ret)
 	text_end(&line);
 	if (!line.failed)
 		row.text = text_clean((const char *)line.bytes.data, line.bytes.length, TEXT_LIMIT);
+	for (char *c = row.text; c && (c = strpbrk(c, "\r\n\t"));)
+		*c = ' '; /* a line stays one */
 	failed = failed || line.failed || !row.text;
 	text_free(&line);
 	if (failed) {

@@ -57,14 +57,26 @@ static bool any_fits(const char *const *patterns, const char *text)
 	return false;
 }
 
+static bool word_in(const char *word, const char *text, const char *separators)
+{
+	size_t length = strlen(word);
+	for (; *text; text += strcspn(text, separators), text += *text != '\0')
+		if (strncmp(text, word, length) == 0 && (text[length] == '\0' || strchr(separators, text[length])))
+			return true;
+	return false;
+}
+
+/* Its own channel, the links that are named after it, and the buses, where everybody hears everything. */
 static bool any_board(const char *const *boards, const char *channel)
 {
-	static const char prefix[] = "board:";
-	if (strncmp(channel, prefix, sizeof(prefix) - 1) != 0)
-		return false;
-	for (; *boards; boards++)
-		if (strcmp(*boards, channel + sizeof(prefix) - 1) == 0)
+	if (strncmp(channel, "can:", 4) == 0)
+		return true;
+	for (const char *const *board = boards; *board; board++) {
+		if (strncmp(channel, "board:", 6) == 0 && strcmp(*board, channel + 6) == 0)
 			return true;
+		if (strncmp(channel, "link:", 5) == 0 && word_in(*board, channel + 5, "-"))
+			return true;
+	}
 	return false;
 }
 

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 struct trace_filter {
-	/* NULL-terminated lists or NULL (all). boards: names of roles; an event of a link or a tester is of no board.
-	 * channels, kinds, cases: fnmatch(3) patterns; protocols: names of trace_protocols. */
+	/* NULL-terminated lists or NULL (all). boards: names of roles: their own events, those of links named after them (zgw-vmg) and of
+	 * buses. channels, kinds, cases: fnmatch(3) patterns; protocols: names of trace_protocols. */
 	const char *const *boards, *const *channels, *const *protocols, *const *kinds, *const *cases;
 	int64_t from_ns, to_ns; /* since the begin of the run, inclusive */
 };
