@@ -128,7 +128,7 @@ static void put_sweep(const struct writer *writer)
 	name_default(options, "operations", "all");
 	name_default(options, "classes", "all");
 	name_default(options, "phases", "all");
-	emit(writer, result->begin_ns, "run", "ota.sweep",
+	emit(writer, result->begin_ns, "run", "sweep.end",
 	     json_pack("{s:o,s:o,s:o}", "options", options, "planned", figures(result->begin), "done", figures(result->end)));
 }
 

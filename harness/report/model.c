@@ -497,7 +497,7 @@ static void event_take(struct builder *b, json_t *event)
 		note_take(b, event, data);
 	else if (strcmp(kind, "board.given_up") == 0)
 		board_lost(b, event, data);
-	else if (strcmp(kind, "ota.sweep") == 0 && !b->run->ota_sweep && json_is_object(data))
+	else if (strcmp(kind, "sweep.end") == 0 && !b->run->ota_sweep && json_is_object(data))
 		b->run->ota_sweep = json_incref(data);
 	else if (strcmp(kind, "secoc.sweep") == 0)
 		sweep_take(b, event);

@@ -63,7 +63,7 @@ struct report_run {
 	unsigned begun;   /* of these */
 	json_t *selected; /* array of objects with id, title, file, line; or NULL */
 	bool stop_at_failure;
-	json_t *ota_sweep; /* of a sweep of an update: its ota.sweep, an object; NULL: a run of cases */
+	json_t *ota_sweep; /* of a sweep of an update: its sweep.end, an object; NULL: a run of cases */
 	struct report_failure failure;
 	struct report_lost_board *lost_boards;
 	size_t lost_board_count;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run that was no run of cases but a sweep of an update in virtual time: what it was asked for and what it did, as the
- * event ota.sweep tells it. */
+ * event sweep.end tells it. */
 #ifndef HARNESS_REPORT_OTA_SWEEP_H
 #define HARNESS_REPORT_OTA_SWEEP_H
 
