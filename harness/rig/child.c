@@ -187,6 +187,10 @@ static int send_line(struct child *child, json_t *request, struct error *err)
 	free(line);
 	if (n == (ssize_t)length)
 		return 0;
+	if (n < 0 && (code == EPIPE || code == ECONNRESET)) {
+		lost(child, "closed its control channel");
+		return child_alive(child, err);
+	}
 	if (n >= 0 || code == EAGAIN)
 		lost(child, "does not read its control channel");
 	return error_set(err, ERROR_BENCH, n < 0 ? code : EAGAIN, "%s takes no request: %s", child->program,
