@@ -181,12 +181,13 @@ def snapshots(good):
         other_geometry(place("other"))
         status, said, results = run_cases(out, text)
         by_name = verdicts(results)
-    words = {name: word for name, (_, word) in files.items()} | {"other": "a snapshot of another geometry", "missing": "No such file", "folder": ""}
+    words = {name: word for name, (_, word) in files.items()} | {"other": "a snapshot of another geometry", "missing": "no snapshot of that name", "folder": ""}
     for name, word in words.items():
         verdict = by_name.get(name, ("", "", said[-300:]))
-        right = verdict[:2] == ("error", "bench") and f"flash-zgw-{name}.bin" in verdict[2] and word in verdict[2]
-        check(f"snapshot that is {name}: bench error that names it", right, verdict)
-    check("after them a right snapshot is taken, and the board runs from it", status == 3 and by_name.get("good", ("",))[0] == "pass", by_name.get("good"))
+        named = name == "missing" or f"flash-zgw-{name}.bin" in verdict[2]
+        check(f"snapshot that is {name}: the case's error that names it", verdict[:2] == ("error", "testcase") and named and word in verdict[2],
+              verdict)
+    check("after them a right snapshot is taken, and the board runs from it", status == 2 and by_name.get("good", ("",))[0] == "pass", by_name.get("good"))
     no_signal("snapshots that are wrong", said)
 
 
