@@ -245,7 +245,7 @@ static int run_into_directory(const struct program *program, const struct argume
 {
 	struct error error = {0};
 	char directory[PATH_MAX - 64];
-	if (run_directory_open(arguments->out, directory, sizeof(directory), &error) < 0)
+	if (run_directory_open(arguments->out, "", directory, sizeof(directory), NULL, &error) < 0)
 		return run_failure("run", &error);
 	printf("rig %s, seed %" PRIu64 ", results in %s\n", arguments->rig, arguments->seed, directory);
 	fflush(stdout);

@@ -13,6 +13,16 @@
 #include "../report/report.h"
 #include "command.h"
 
+static int check_writable(const char *path, struct error *err)
+{
+	struct stat status;
+	if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode))
+		errno = ENOTDIR;
+	else if (access(path, W_OK | X_OK) == 0)
+		return 0;
+	return error_set(err, ERROR_BENCH, errno, "cannot write to %s: %s", path, strerror(errno));
+}
+
 static int make_directories(char *path, struct error *err)
 {
 	for (char *slash = path + 1;; slash++) {
@@ -24,12 +34,12 @@ static int make_directories(char *path, struct error *err)
 			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
 		*slash = kept;
 		if (!kept)
-			return 0;
+			return check_writable(path, err);
 	}
 }
 
 /* reports/out/20260102T030405Z-1, the first that is not there yet. */
-static int new_directory(char *path, size_t size, struct error *err)
+static int new_directory(const char *mark, char *path, size_t size, struct error *err)
 {
 	char parent[] = "reports/out", utc[32];
 	time_t now = time(NULL);
@@ -40,7 +50,7 @@ static int new_directory(char *path, size_t size, struct error *err)
 	gmtime_r(&now, &parts);
 	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &parts);
 	for (unsigned n = 1;; n++) {
-		snprintf(path, size, "%s/%s-%u", parent, utc, n);
+		snprintf(path, size, "%s/%s-%s%u", parent, utc, mark, n);
 		if (mkdir(path, 0777) == 0)
 			return 0;
 		if (errno != EEXIST)
@@ -51,7 +61,7 @@ static int new_directory(char *path, size_t size, struct error *err)
 /* Nothing that a run writes may be there: it would be lost. */
 static int check_unused(const char *directory, struct error *err)
 {
-	static const char *const names[] = {"events.jsonl", "results.json", "junit.xml", "report.html", "capture.pcapng"};
+	static const char *const names[] = {"events.jsonl", "results.json", "junit.xml", "report.html", "capture.pcapng", "sweep.json"};
 	char path[PATH_MAX];
 	for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
@@ -62,12 +72,15 @@ static int check_unused(const char *directory, struct error *err)
 	return 0;
 }
 
-int run_directory_open(const char *out, char *path, size_t size, struct error *err)
+int run_directory_open(const char *out, const char *mark, char *path, size_t size, bool *ret_made, struct error *err)
 {
+	struct stat status;
+	if (ret_made)
+		*ret_made = !out || stat(out, &status) < 0;
 	if (!out)
-		return new_directory(path, size, err);
+		return new_directory(mark, path, size, err);
 	if (!*out || (size_t)snprintf(path, size, "%s", out) >= size)
-		return error_set(err, ERROR_USAGE, EINVAL, "\"%s\" is no name for a directory", out);
+		return error_set(err, ERROR_USAGE, EINVAL, "--out: \"%s\" is no name for a directory", out);
 	int r = check_unused(path, err);
 	return r < 0 ? r : make_directories(path, err);
 }

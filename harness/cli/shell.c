@@ -158,7 +158,7 @@ static int with_rig(const struct program_rig *rig, const struct options *options
 	char directory[PATH_MAX - 64];
 	if (rig_lock_take(&lock, rig->context, "hilbench shell", &error) < 0)
 		return run_failure("shell", &error);
-	int status, r = run_directory_open(options->out, directory, sizeof(directory), &error);
+	int status, r = run_directory_open(options->out, "", directory, sizeof(directory), NULL, &error);
 	if (r < 0) {
 		status = run_failure("shell", &error);
 	} else {

@@ -15,6 +15,7 @@
 #include "../base/suggest.h"
 #include "../rig/board_params.h"
 #include "commands.h"
+#include "run_directory.h"
 
 #define KIB          1024u
 #define SIZE_DEFAULT (256u * KIB)
@@ -325,103 +326,13 @@ static int read_arguments(struct sweep_request *request, int argc, char **argv)
 	return status;
 }
 
-/* ---- where results go ------------------------------------------------------------------------------------------------- */
-
-static int check_writable(const char *path, struct error *err)
-{
-	struct stat status;
-
-	if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode))
-		errno = ENOTDIR;
-	else if (access(path, W_OK | X_OK) == 0)
-		return 0;
-	return error_set(err, ERROR_BENCH, errno, "cannot write to %s: %s", path, strerror(errno));
-}
-
-static int make_directories(char *path, struct error *err)
-{
-	for (char *slash = path + 1;; slash++) {
-		if (*slash != '/' && *slash)
-			continue;
-		char kept = *slash;
-		*slash = '\0';
-		if (mkdir(path, 0777) < 0 && errno != EEXIST)
-			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
-		*slash = kept;
-		if (!kept)
-			return check_writable(path, err);
-	}
-}
-
-/* Nothing that a sweep writes may be there: it would be lost. */
-static int check_unused(const char *directory, struct error *err)
-{
-	static const char *const names[] = {"events.jsonl", "results.json", "junit.xml", "report.html", "sweep.json"};
-	char path[PATH_MAX];
-	struct stat status;
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
-		snprintf(path, sizeof(path), "%s/%s", directory, names[i]);
-		if (lstat(path, &status) == 0)
-			return error_set(err, ERROR_USAGE, EEXIST, "%s holds the results of another run: there is a %s", directory,
-			                 names[i]);
-	}
-	return 0;
-}
-
-/* The first that is not there yet. */
-static int new_directory(char *path, size_t size, struct error *err)
-{
-	char parent[] = "reports/out", utc[32];
-	time_t now = time(NULL);
-	struct tm parts;
-	int r = make_directories(parent, err);
-
-	if (r < 0)
-		return r;
-	gmtime_r(&now, &parts);
-	strftime(utc, sizeof(utc), "%Y%m%dT%H%M%SZ", &parts);
-	for (unsigned n = 1;; n++) {
-		snprintf(path, size, "%s/%s-sweep-%u", parent, utc, n);
-		if (mkdir(path, 0777) == 0)
-			return 0;
-		if (errno != EEXIST)
-			return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
-	}
-}
-
-/* *ret_made: it was not there before. */
-static int open_directory(const char *out, char *path, size_t size, bool *ret_made, struct error *err)
-{
-	struct stat status;
-
-	*ret_made = true;
-	if (!out)
-		return new_directory(path, size, err);
-	if (!*out || (size_t)snprintf(path, size, "%s", out) >= size)
-		return error_set(err, ERROR_USAGE, EINVAL, "--out: \"%s\" is no name for a directory", out);
-	*ret_made = stat(path, &status) < 0;
-	int r = check_unused(path, err);
-	return r < 0 ? r : make_directories(path, err);
-}
-
 /* ---- running ------------------------------------------------------------------------------------------------------------ */
-
-static int fail(const struct error *err)
-{
-	char buffer[1400];
-
-	fprintf(stderr, "hilbench sweep: %s\n", error_describe(err, buffer, sizeof(buffer)));
-	if (err->domain == ERROR_OPERATOR)
-		return 130;
-	return err->domain == ERROR_USAGE ? EXIT_USAGE : EXIT_BENCH;
-}
 
 /* What the sweep as a whole ends with; r and status: of the engine. */
 static int conclude(const struct sweep_result *result, int r, int status, const struct error *err)
 {
 	if (r < 0)
-		return fail(err);
+		return run_failure("sweep", err);
 	if (status > EXIT_BENCH || (!result->end && status != EXIT_USAGE))
 		return EXIT_BENCH;
 	return status == 0 && !json_is_true(json_object_get(result->end, "complete")) ? SWEEP_INCONCLUSIVE : status;
@@ -433,10 +344,10 @@ static int sweep(const struct sweep_request *request, const struct sweep_images 
 	struct error err = {0};
 	char directory[PATH_MAX - 64];
 	bool made;
-	int status = 0, r = open_directory(request->out, directory, sizeof(directory), &made, &err);
+	int status = 0, r = run_directory_open(request->out, "sweep-", directory, sizeof(directory), &made, &err);
 
 	if (r < 0)
-		return fail(&err);
+		return run_failure("sweep", &err);
 	sweep_result_init(&result, request);
 	r = sweep_engine_run(request, images, sweep_result_line, &result, &status, &err);
 	status = conclude(&result, r, status, &err);
@@ -445,7 +356,7 @@ static int sweep(const struct sweep_request *request, const struct sweep_images 
 	if (status == EXIT_USAGE && made)
 		(void)rmdir(directory);
 	else if (status != EXIT_USAGE && sweep_report_write(&result, directory, status, &err) < 0)
-		status = fail(&err);
+		status = run_failure("sweep", &err);
 	else if (status != EXIT_USAGE)
 		printf("results     %s\n", directory);
 	sweep_result_free(&result);
@@ -462,11 +373,11 @@ static int run(int argc, char **argv)
 	if (status != 0)
 		return status;
 	if (sweep_images_make(&images, request.address, request.size, request.seed, &err) < 0)
-		status = fail(&err);
+		status = run_failure("sweep", &err);
 	else if (!request.point)
 		status = sweep(&request, &images);
 	else if (sweep_engine_run(&request, &images, NULL, NULL, &status, &err) < 0)
-		status = fail(&err);
+		status = run_failure("sweep", &err);
 	sweep_images_remove(&images);
 	return status;
 }

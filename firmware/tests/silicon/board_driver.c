@@ -69,7 +69,7 @@ void driver_start(struct board_driver *driver, const char *const *extra)
 	int pair[2];
 	char nvm[96];
 	if (!driver->folder[0]) {
-		strcpy(driver->folder, "/tmp/board-test-XXXXXX");
+		snprintf(driver->folder, sizeof driver->folder, "/tmp/board-test-XXXXXX");
 		ck_assert_ptr_nonnull(mkdtemp(driver->folder));
 	}
 	snprintf(nvm, sizeof nvm, "%s/nvm", driver->folder);
@@ -258,4 +258,24 @@ bool process_gone(pid_t pid)
 		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
 	}
 	return false;
+}
+
+const char *driver_refused_start(struct board_driver *driver, const char *const *extra)
+{
+	static char text[1024];
+	int pair[2], saved = dup(2);
+	ck_assert_int_eq(pipe(pair), 0);
+	dup2(pair[1], 2);
+	driver_start(driver, extra);
+	dup2(saved, 2);
+	close(saved);
+	close(pair[1]);
+	size_t length = 0;
+	ssize_t n;
+	while ((n = read(pair[0], text + length, sizeof text - 1 - length)) > 0)
+		length += (size_t)n;
+	text[length] = '\0';
+	close(pair[0]);
+	ck_assert_int_eq(driver_end(driver), 2);
+	return text;
 }

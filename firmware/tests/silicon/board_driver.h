@@ -26,6 +26,8 @@ struct board_driver {
 void driver_start(struct board_driver *driver, const char *const *extra);
 /* Closes the channel and waits for the end; returns vboard's exit status, or 128 + the signal. */
 int driver_end(struct board_driver *driver);
+/* Starts vboard with arguments that it has to refuse (status 2); returns what it wrote to standard error (static). */
+const char *driver_refused_start(struct board_driver *driver, const char *const *extra);
 /* Sends a request without waiting. */
 int driver_send(struct board_driver *driver, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Sends a request (without id and braces) and returns its answer (new reference). */

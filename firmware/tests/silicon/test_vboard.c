@@ -384,44 +384,24 @@ START_TEST(requests_wait_for_room)
 }
 END_TEST
 
-/* Starts vboard with arguments it has to refuse; returns what it wrote to standard error. */
-static const char *refused_start(const char *const *extra)
-{
-	static char text[1024];
-	int pair[2], saved = dup(2);
-	ck_assert_int_eq(pipe(pair), 0);
-	dup2(pair[1], 2);
-	driver_start(&board, extra);
-	dup2(saved, 2);
-	close(saved);
-	close(pair[1]);
-	size_t length = 0;
-	ssize_t n;
-	while ((n = read(pair[0], text + length, sizeof text - 1 - length)) > 0)
-		length += (size_t)n;
-	text[length] = '\0';
-	close(pair[0]);
-	ck_assert_int_eq(driver_end(&board), 2);
-	return text;
-}
-
 START_TEST(refused_starts)
 {
 	strcpy(board.folder, "/tmp/board-test-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(board.folder));
-	ck_assert_ptr_nonnull(strstr(refused_start((const char *const[]){"--boot", "/nowhere/boot", NULL}), "/nowhere/boot: No such file"));
-	ck_assert_ptr_nonnull(
-	        strstr(refused_start((const char *const[]){"--application", "/nowhere/zgw", NULL}), "/nowhere/zgw: No such file"));
-	ck_assert_ptr_nonnull(strstr(refused_start((const char *const[]){"--netns", "/nowhere/net", NULL}), "/nowhere/net"));
-	ck_assert_ptr_nonnull(strstr(refused_start((const char *const[]){"--fast", NULL}), "unknown option"));
-	ck_assert_ptr_nonnull(strstr(refused_start((const char *const[]){"--param", "nonsense", NULL}), "NAME="));
+	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, (const char *const[]){"--boot", "/nowhere/boot", NULL}),
+	                             "/nowhere/boot: No such file"));
+	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, (const char *const[]){"--application", "/nowhere/zgw", NULL}),
+	                             "/nowhere/zgw: No such file"));
+	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, (const char *const[]){"--netns", "/nowhere/net", NULL}), "/nowhere/net"));
+	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, (const char *const[]){"--fast", NULL}), "unknown option"));
+	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, (const char *const[]){"--param", "nonsense", NULL}), "NAME="));
 	const char *large = driver_file(&board, "large", 5000);
-	ck_assert_ptr_nonnull(strstr(refused_start((const char *const[]){"--nvm", large, NULL}), "4096"));
+	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, (const char *const[]){"--nvm", large, NULL}), "4096"));
 	unlink(large);
 	driver_start(&board, NULL);
 	driver_do(&board, "\"cmd\":\"status\"");
 	struct board_driver first = board;
-	ck_assert_ptr_nonnull(strstr(refused_start(NULL), "in use by another board"));
+	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, NULL), "in use by another board"));
 	board = first;
 	finish();
 }

@@ -584,29 +584,9 @@ END_TEST
 
 /* ---- starts that are refused, requests that are wrong ------------------------------------------------------------------ */
 
-static const char *refused_start(const char *const *extra)
-{
-	static char text[1024];
-	int pair[2], saved = dup(2);
-	ck_assert_int_eq(pipe(pair), 0);
-	dup2(pair[1], 2);
-	driver_start(&board, extra);
-	dup2(saved, 2);
-	close(saved);
-	close(pair[1]);
-	size_t length = 0;
-	ssize_t n;
-	while ((n = read(pair[0], text + length, sizeof text - 1 - length)) > 0)
-		length += (size_t)n;
-	text[length] = '\0';
-	close(pair[0]);
-	ck_assert_int_eq(driver_end(&board), 2);
-	return text;
-}
-
 static void expect_start_refused(const char *why, const char *const *extra)
 {
-	const char *text = refused_start(extra);
+	const char *text = driver_refused_start(&board, extra);
 	ck_assert_msg(strstr(text, why) != NULL, "\"%s\" does not say \"%s\"", text, why);
 }
 
@@ -650,7 +630,7 @@ START_TEST(full_disk)
 	limit = old;
 	limit.rlim_cur = 1 << 20;
 	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
-	const char *text = refused_start((const char *const[]){"--flash", flash_file, NULL});
+	const char *text = driver_refused_start(&board, (const char *const[]){"--flash", flash_file, NULL});
 	setrlimit(RLIMIT_FSIZE, &old);
 	ck_assert_msg(strstr(text, "File too large") != NULL, "%s", text);
 	DIR *folder = opendir(board.folder);
