@@ -229,7 +229,7 @@ def main():
     print("TriCore's own compiler (TC375) is not packaged: Cortex-M4 stands for a 32-bit microcontroller" if toolchain.arm
           else "arm-none-eabi-gcc is not installed: -m32 stands for a 32-bit microcontroller")
     print("flash is without mbedTLS, which is not packaged for the target; its heap and stack are measured on this host")
-    failures = []
+    failures = [f"{name} without a budget" for name in sorted(SIDES) if name not in {row[0] for row in applications}]
     sessions = int(dict(c.split("=") for c in constants)["TLS_MAX_SESSIONS"])
     for name, servers, clients, arena, ram, flash, stack in applications:
         if servers + clients > sessions:
