@@ -26,6 +26,10 @@ libjansson-dev 2.14
 libgpiod-dev 2.1
 libsocketcan-dev 0.0.12
 libxml2-dev 2.9.14
+libsqlite3-dev 3.40
+libmicrohttpd-dev 0.9.75
+libcurl4-openssl-dev 7.88
+npm 9
 libedit-dev 3.1
 zlib1g-dev 1:1.2.13
 iproute2 6.1
@@ -41,7 +45,8 @@ gcc-arm-none-eabi 15:12
 libnewlib-arm-none-eabi 3
 clang-19 1:19
 clang-format-19 1:19
-libclang-rt-19-dev 1:19'
+libclang-rt-19-dev 1:19
+chromium 120'
 
 fail()
 {
@@ -60,6 +65,8 @@ missing()
 {
 	local have name version
 	declare -A have=()
+	# Some packages of Node.js bring npm with them.
+	! command -v npm >/dev/null || have[npm]=999
 	while read -r name version; do
 		have[$name]=$version
 	done < <(dpkg-query -W -f '${Package} ${Version} ${db:Status-Status}\n' 2>/dev/null | awk '$3 == "installed" { print $1, $2 }')

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Files by the SHA-256 of their bytes. A blob is whole or not there (temporary name, fsync, rename, fsync of the folder). */
+#ifndef HARNESS_DAEMON_BOOK_BLOBS_H
+#define HARNESS_DAEMON_BOOK_BLOBS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "book.h"
+
+#define BLOB_NAME_SIZE 65 /* 64 lower-case hexadecimal digits and NUL */
+
+bool blob_name_valid(const char *name);
+/* 0 and *ret_size, -ENOENT. */
+int blob_find(struct book *, const char *name, uint64_t *ret_size, struct error *err) WARN_UNUSED;
+/* A descriptor to read it, to be closed by the caller; -ENOENT. */
+int blob_open(struct book *, const char *name, int *ret_fd, uint64_t *ret_size, struct error *err) WARN_UNUSED;
+
+/* Writing one: begin, write…, end with the expected name (NULL: whatever it is) or drop. */
+struct blob_writer;
+int blob_begin(struct book *, struct blob_writer **ret, struct error *err) WARN_UNUSED;
+int blob_write(struct blob_writer *, const void *data, size_t length, struct error *err) WARN_UNUSED;
+/* Frees the writer in any case. name: filled. *ret_new: it was not there before (may be NULL). -EBADMSG (ERROR_USAGE): not the expected
+ * digest. */
+int blob_end(struct blob_writer *, const char *expected, char name[BLOB_NAME_SIZE], bool *ret_new, struct error *err) WARN_UNUSED;
+void blob_drop(struct blob_writer *); /* NULL allowed */
+
+/* A file becomes a blob (moved where it is on the same file system and `take`, else copied). */
+int blob_from_file(struct book *, const char *path, bool take, char name[BLOB_NAME_SIZE], uint64_t *ret_size,
+                   struct error *err) WARN_UNUSED;
+/* A copy (reflink or copy, never a hard link: a job may write to its files) at path, mode 0644, folders made. */
+int blob_to_file(struct book *, const char *name, const char *path, struct error *err) WARN_UNUSED;
+/* Removes blobs that nothing names and that are older than this; in small portions: *ret_more when there are more. */
+int blobs_sweep(struct book *, int64_t older_than_utc_ns, unsigned at_most, unsigned *ret_removed, bool *ret_more,
+                struct error *err) WARN_UNUSED;
+
+#endif
