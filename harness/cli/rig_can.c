@@ -37,6 +37,8 @@ static void print_buses(struct rig *rig)
 	(void)fflush(stdout);
 }
 
+#define INTERRUPTED 130 /* exit status */
+
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
 {
 	loop_cancel(context);
@@ -46,13 +48,14 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 /* Ctrl-C ends the watching, not the program in the middle of it. */
 static void catch_signals(struct loop *loop)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	sigset_t set;
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		sigaddset(&set, signals[i]);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	(void)sd_event_add_signal(loop_event(loop), NULL, SIGINT, on_signal, loop);
-	(void)sd_event_add_signal(loop_event(loop), NULL, SIGTERM, on_signal, loop);
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(*signals); i++)
+		(void)sd_event_add_signal(loop_event(loop), NULL, signals[i], on_signal, loop);
 }
 
 /* Load is known after the first whole second. */
@@ -61,7 +64,7 @@ static int show(struct rig *rig, struct loop *loop, bool watch)
 	int64_t next_ns = (loop_now_ns() / RIG_SECOND_NS + 2) * RIG_SECOND_NS + RIG_SECOND_NS / 10;
 	do {
 		if (loop_until(loop, NULL, NULL, next_ns) == -ECANCELED)
-			return 0;
+			return INTERRUPTED;
 		print_buses(rig);
 		next_ns += RIG_SECOND_NS;
 	} while (watch && !ferror(stdout));

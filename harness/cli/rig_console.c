@@ -17,6 +17,8 @@
 #define BOOT_NS  (3 * RIG_SECOND_NS)
 #define LOOK_NS  (RIG_SECOND_NS / 5)
 
+#define INTERRUPTED 130 /* exit status */
+
 struct session {
 	struct rig_live live;
 	const char *role;
@@ -25,7 +27,7 @@ struct session {
 	bool terminal; /* standard input was made raw */
 	struct termios before;
 	sd_event_source *input;
-	bool input_ended, asked_to_end, output_failed;
+	bool input_ended, asked_to_end, output_failed, interrupted;
 	int64_t heard_ns; /* when the board last said something, or was told something */
 	struct error error;
 	int failed; /* -errno of what ended it */
@@ -231,8 +233,10 @@ static void talk(struct session *session, int64_t end_ns)
 		if (now_ns >= end_ns || (session->input_ended && end_ns == INT64_MAX && now_ns - session->heard_ns > QUIET_NS))
 			return;
 		int64_t next_ns = now_ns + LOOK_NS < end_ns ? now_ns + LOOK_NS : end_ns;
-		if (loop_until(session->live.loop, something, session, next_ns) == -ECANCELED)
+		if (loop_until(session->live.loop, something, session, next_ns) == -ECANCELED) {
+			session->interrupted = true;
 			return;
+		}
 		if (input_waits(session))
 			take_input(session);
 		if (!session->failed)
@@ -287,7 +291,7 @@ static int console(const struct rig_call *call)
 	if (!status) {
 		int r = run_session(&session, call, &error);
 		rig_live_stop(&session.live);
-		status = r < 0 ? rig_fail(&error) : 0;
+		status = r < 0 ? rig_fail(&error) : session.interrupted ? INTERRUPTED : 0;
 	}
 	if (session.log >= 0 && close(session.log) < 0)
 		status = EXIT_BENCH;

@@ -19,6 +19,7 @@
 
 #define MEMORY_EVENTS 16384
 #define POWER_OFF_NS  INT64_C(5000000000)
+#define INTERRUPTED   130 /* exit status */
 
 struct options {
 	const char *rig, *out, *first, *second;
@@ -98,8 +99,10 @@ static int talk(struct shell *shell, const struct options *options, const struct
 	struct session *session;
 	struct verdict_tally tally = {0};
 	struct error error = {0};
-	if (session_new(&session, shell->loop, shell->timeline, run, &error) < 0)
-		return run_failure("shell", &error);
+	if (session_new(&session, shell->loop, shell->timeline, run, &error) < 0) {
+		int status = run_failure("shell", &error);
+		return shell->ended ? INTERRUPTED : status;
+	}
 	shell->session = session;
 	if (options->first) {
 		char text[PATH_MAX + 300];
@@ -108,12 +111,14 @@ static int talk(struct shell *shell, const struct options *options, const struct
 	}
 	shell_talk(shell, session);
 	leave(shell, session, options);
+	if (shell->ended)
+		session_interrupt(session);
 	session_free(session, &tally);
 	/* A script is to know that not all of its lines were understood. */
 	if (!shell->terminal && shell->wrong > 0)
 		verdict_tally_add(&tally, VERDICT_ERROR, CAUSE_TESTCASE);
 	if (timeline_failed(shell->timeline, &error))
-		return run_failure("shell", &error);
+		(void)run_failure("shell", &error);
 	return verdict_exit_status(&tally);
 }
 
@@ -134,7 +139,7 @@ static int session_in(const char *directory, const struct program_rig *rig, cons
 	run->run_directory = directory;
 	status = r < 0 ? run_failure("shell", &error) : talk(&shell, options, run);
 	shell_close(&shell);
-	if (timeline && timeline_sync(timeline, &error) < 0)
+	if (timeline && timeline_sync(timeline, &error) < 0 && status != INTERRUPTED)
 		status = EXIT_BENCH;
 	timeline_free(timeline);
 	loop_free(loop);

@@ -24,6 +24,7 @@ struct shell {
 	bool terminal;
 	bool reading; /* waits for a line */
 	bool quit;    /* asked to end */
+	bool ended;   /* by a signal */
 	bool hushed;  /* the line begins with a blank: it goes to no history */
 	bool bench_told;
 	unsigned line;                    /* typed so far */

@@ -334,7 +334,7 @@ static char *read_whole(struct shell *shell)
 		if (got == SHELL_LINE_END && !text)
 			shell->quit = true;
 		if (got == SHELL_LINE_INTERRUPTED && !shell->terminal)
-			shell->quit = true;
+			shell->quit = shell->ended = true;
 		if (got == SHELL_LINE_INTERRUPTED || (got == SHELL_LINE_END && !text)) {
 			free(text);
 			return NULL;
@@ -446,6 +446,6 @@ void shell_interrupt(struct shell *shell)
 
 void shell_end(struct shell *shell)
 {
-	shell->quit = true;
+	shell->quit = shell->ended = true;
 	loop_cancel(shell->loop);
 }

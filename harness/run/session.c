@@ -23,8 +23,12 @@ const struct case_def session_typed_case = {.id = (char *)"shell",
 struct session {
 	struct executor own_executor, *executor;
 	struct step_context own_context, *context; /* context NULL: no case is open */
+	bool ended;                                /* by a signal */
 	bool guided, by_hand;                      /* under executor_run(); somebody drives, so that what he interrupts is no failure */
 	const struct case_def *def;
+	struct case_def named; /* the same, by the name that it has in the journal */
+	struct begun *begun;
+	unsigned begun_count;
 	bool *breaks; /* one a step */
 	unsigned position, index, typed;
 	bool failed, skipped; /* the step at the position failed; one was left behind without an end */
@@ -35,7 +39,38 @@ struct session {
 	struct verdict_tally tally;
 };
 
+/* How often a case was begun: each time counts for itself. */
+struct begun {
+	char *id;
+	unsigned count;
+};
+
 /* ---- cases ---- */
+
+/* "brake-test", then "brake-test#2": what failed the first time stays in the totals. */
+static int name_case(struct session *session, const struct case_def *def)
+{
+	struct begun *begun = session->begun, *end = begun + session->begun_count;
+	while (begun && begun < end && strcmp(begun->id, def->id) != 0)
+		begun++;
+	if (begun == end) {
+		struct begun *grown = realloc(session->begun, (session->begun_count + 1) * sizeof(*grown));
+		if (!grown)
+			return -ENOMEM;
+		session->begun = grown;
+		begun = &grown[session->begun_count];
+		*begun = (struct begun){strdup(def->id), 0};
+		if (!begun->id)
+			return -ENOMEM;
+		session->begun_count++;
+	}
+	session->named = *def;
+	int n = ++begun->count > 1 ? asprintf(&session->named.id, "%s#%u", def->id, begun->count)
+	                           : asprintf(&session->named.id, "%s", def->id);
+	if (n < 0)
+		session->named.id = NULL;
+	return n < 0 ? -ENOMEM : 0;
+}
 
 static void forget_case(struct session *session)
 {
@@ -45,6 +80,8 @@ static void forget_case(struct session *session)
 	session->position = 0;
 	session->failed = session->skipped = false;
 	session->def = NULL;
+	free(session->named.id);
+	session->named = (struct case_def){0};
 }
 
 static int put_kept(struct session *session)
@@ -62,12 +99,14 @@ static int open_case(struct session *session, const struct case_def *def, struct
 {
 	struct error own = {0};
 	unsigned count = def->setup.count + def->steps.count;
+	if (name_case(session, def) < 0)
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	session->index++;
 	session->def = def;
 	session->left_ns = def->timeout_ns;
 	session->executor->case_begin_ns = loop_now_ns();
-	executor_emit_case_begin(session->executor, def, 1, session->index, session->index);
-	int r = case_prepare(session->executor, def, session->index, &session->own_context, &own);
+	executor_emit_case_begin(session->executor, &session->named, 1, session->index, session->index);
+	int r = case_prepare(session->executor, &session->named, session->index, &session->own_context, &own);
 	session->context = &session->own_context;
 	if (r == 0 && (!(session->breaks = calloc(count + 1, sizeof(*session->breaks))) || put_kept(session) < 0))
 		r = error_set(&own, ERROR_BENCH, ENOMEM, "out of memory");
@@ -104,8 +143,8 @@ void session_finish(struct session *session, enum verdict *ret_verdict, struct e
 		return;
 	judge_unfinished(session);
 	if (session->context->scope)
-		case_wind_up(session->context, session->def, &session->outcome);
-	executor_emit_case_end(session->executor, session->def, 1, &session->outcome);
+		case_wind_up(session->context, &session->named, &session->outcome);
+	executor_emit_case_end(session->executor, &session->named, 1, &session->outcome);
 	verdict_tally_add(&session->tally, session->outcome.verdict, session->outcome.cause);
 	case_release(session->executor, session->context, &session->outcome);
 	session->executor->interrupted = false;
@@ -178,6 +217,24 @@ static void release(struct session *session)
 	free(session->expected);
 	free(session->actual);
 	scope_free(session->kept);
+	for (unsigned i = 0; i < session->begun_count; i++)
+		free(session->begun[i].id);
+	free(session->begun);
+}
+
+/* Who leaves a case early has interrupted it; a failure, of this case or another, is worth more. */
+static void weigh(struct session *session)
+{
+	struct verdict_tally *tally = &session->tally;
+	if (session->ended)
+		session->executor->interrupted = true;
+	else if (tally->by_verdict[VERDICT_FAIL] || tally->bench || tally->testcase)
+		tally->operator_ = 0;
+}
+
+void session_interrupt(struct session *session)
+{
+	session->ended = true;
 }
 
 void session_free(struct session *session, struct verdict_tally *ret)
@@ -187,6 +244,7 @@ void session_free(struct session *session, struct verdict_tally *ret)
 	if (!session)
 		return;
 	session_finish(session, &verdict, NULL);
+	weigh(session);
 	(void)executor_end(session->executor, 0, &session->tally, &none);
 	*ret = session->tally;
 	release(session);

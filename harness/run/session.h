@@ -21,7 +21,8 @@ enum session_state {
 struct session;
 /* run.begin, and the rig. Options, loop and timeline are borrowed. */
 int session_new(struct session **ret, struct loop *, struct timeline *, const struct executor_options *, struct error *err) WARN_UNUSED;
-/* Ends the open case, stops the rig, run.end; frees. *ret: every case that ended. */
+/* Ends the open case, stops the rig, run.end; frees. *ret: every case that ended. That somebody left a case before its end does not hide
+ * what failed. */
 void session_free(struct session *, struct verdict_tally *ret);
 
 /* Runs a typed step in the open case; without one, the case of the typed steps begins. Its time is not limited. -errno with
@@ -41,13 +42,16 @@ struct scope *session_scope(struct session *);
 int session_ready(struct session *, struct error *err) WARN_UNUSED;
 /* Ends the open case, builds the rig again whatever it is like, and opens the case of the typed steps. */
 int session_renew(struct session *, struct error *err) WARN_UNUSED;
+/* A signal ended the run: run.end tells it, and the status is 130 whatever the cases gave. */
+void session_interrupt(struct session *);
 struct rig *session_rig(const struct session *); /* NULL: none */
 /* A variable by hand; it survives the end of a case. */
 int session_set(struct session *, const char *name, struct value *stolen) WARN_UNUSED;
 
 /* ---- a case, step by step ---- */
 /* Ends the open case and begins this one (borrowed until it ended); the rig is put into its known state, and built again
- * after a bench error. -EOPNOTSUPP (ERROR_USAGE): the rig lacks what it requires, or the session is a guided one. */
+ * after a bench error. In the journal a case that is begun again is one of its own: ID#2, ID#3. -EOPNOTSUPP (ERROR_USAGE): the rig lacks
+ * what it requires, or the session is a guided one. */
 int session_begin(struct session *, const struct case_def *, struct error *err) WARN_UNUSED;
 enum session_state session_state(const struct session *);
 /* NULL while SESSION_FREE. */

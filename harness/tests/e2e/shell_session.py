@@ -18,6 +18,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _e2e import BIN, OUT, ROOT, check, finish, not_ok  # noqa: E402
+from _rack import children  # noqa: E402
 
 HILBENCH = os.path.join(BIN, "hilbench")
 RIG = os.path.join(ROOT, "rigs/virtual.yaml")
@@ -294,6 +295,74 @@ def piped(out, lines, within_s=120):
                           timeout=within_s, cwd=ROOT, env=ENVIRONMENT)
 
 
+def waits_for(condition, what, within_s=LONG_S):
+    limit = time.monotonic() + within_s
+    while not condition():
+        must(time.monotonic() < limit, what)
+        time.sleep(0.05)
+
+
+def began(out, step):
+    try:
+        return any(e["kind"] == "step.begin" and e["data"]["name"] == step for e in events(out))
+    except (OSError, ValueError):
+        return False
+
+
+def was_ended(out, status, boards):
+    end = [e for e in events(out) if e["kind"] == "run.end"]
+    must(status == 130, f"{out}: status {status}")
+    must(end and end[0]["data"]["status"] == 130 and end[0]["data"]["interrupted"], f"{out}: the journal ends with {end}")
+    waits_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in boards), f"{out}: boards are left")
+    must(os.path.exists(os.path.join(OUT, out, "report.html")), f"{out}: there is no report")
+
+
+def ended_by_signals():
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        out = f"ended-{number.name}"
+        with subprocess.Popen([HILBENCH, "shell", "--rig", RIG, "--out", os.path.join(OUT, out)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL, cwd=ROOT, env=ENVIRONMENT) as process:
+            process.stdin.write(b"rack.ready\nwait 60s\n")
+            process.stdin.flush()
+            waits_for(lambda out=out: began(out, "wait"), "the step does not begin")
+            boards = children(process.pid)
+            must(boards, "there are no boards")
+            process.send_signal(number)
+            was_ended(out, process.wait(timeout=LONG_S), boards)
+        terminal = shell(out + "-prompt")
+        terminal.command("rack.ready", "ok  rack.ready")
+        boards = children(terminal.process)
+        os.kill(terminal.process, number)
+        was_ended(out + "-prompt", terminal.end(), boards)
+
+
+def rig_commands_end():
+    for arguments, number in ((["can", "--watch"], signal.SIGINT), (["can", "--watch"], signal.SIGTERM), (["console", "zgw"], signal.SIGINT),
+                              (["console", "zgw"], signal.SIGTERM)):
+        with subprocess.Popen([HILBENCH, "rig", "--rig", RIG, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+            must(process.stdout.readline(), f"{arguments} says nothing")
+            process.send_signal(number)
+            status = process.wait(timeout=LONG_S)
+            must(status == 130, f"rig {arguments} ended by {number.name}: status {status}")
+    done = subprocess.run([HILBENCH, "rig", "--rig", RIG, "console", "zgw", "--for", "500ms"], stdin=subprocess.DEVNULL, capture_output=True, timeout=LONG_S,
+                          cwd=ROOT)
+    must(done.returncode == 0, f"time that ran out: status {done.returncode}")
+
+
+def begun_again():
+    """What failed before `restart` counts, whatever comes then."""
+    path = os.path.join(OUT, "once.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("- id: shell.once\n  title: Its board is off at first\n  steps:\n    - tester.connect: {role: zgw}\n    - wait: 1ms\n")
+    for out, then, wanted in (("again-passed", "continue", {"total": 2, "pass": 1, "fail": 1}), ("again-left", "next", {"total": 2, "fail": 1, "error": 1})):
+        done = piped(out, f"load {path}\ncontinue\nrack.ready\nrestart\n{then}\n".encode())
+        must(done.returncode == 1, f"{out}: status {done.returncode}")
+        with open(os.path.join(OUT, out, "results.json"), encoding="utf-8") as file:
+            counts = json.load(file)["counts"]
+        must({key: counts[key] for key in wanted} == wanted, f"{out}: {counts}")
+
+
 def two_hundred():
     lines = "".join(f"note \"line {i}\"\n" for i in range(200))
     done = piped("many", lines.encode())
@@ -349,7 +418,8 @@ def main():
     for name, action in (("a day at the board, saved as a case", a_day), ("completion", completes), ("Ctrl-C", interrupts),
                          ("the typed line survives what is watched", keeps_the_line), ("history", remembers),
                          ("a run breaks at a failure", breaks_a_run), ("200 steps from a pipe", two_hundred), ("malformed input", malformed),
-                         ("two users of a rack", two_users)):
+                         ("two users of a rack", two_users), ("ended by signals", ended_by_signals),
+                         ("rig commands ended by signals", rig_commands_end), ("begun again", begun_again)):
         if len(sys.argv) < 2 or sys.argv[1] in name:
             tried("shell: " + name, action)
     finish()

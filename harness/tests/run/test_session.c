@@ -58,6 +58,7 @@ static const struct step_registry registry = {steps, sizeof(steps) / sizeof(*ste
 
 static char verdicts[256], notes[256];
 static unsigned begun, status_seen;
+static bool interrupted_seen;
 
 static void see(const struct event *event, void *context)
 {
@@ -71,13 +72,15 @@ static void see(const struct event *event, void *context)
 	if (!strcmp(event->kind, "step.begin"))
 		begun++;
 	if (!strcmp(event->kind, "run.end"))
-		status_seen = (unsigned)json_integer_value(json_object_get(event->data, "status"));
+		status_seen = (unsigned)json_integer_value(json_object_get(event->data, "status")),
+		interrupted_seen = json_is_true(json_object_get(event->data, "interrupted"));
 }
 
 static void setup(void)
 {
 	runs = destroyed = flaky_left = begun = looks = status_seen = 0;
 	verdicts[0] = notes[0] = '\0';
+	interrupted_seen = false;
 	ck_assert_int_eq(loop_new(&loop, NULL), 0);
 	ck_assert_int_eq(timeline_new(&timeline, NULL, 1000, NULL), 0);
 	ck_assert_int_eq(timeline_observe(timeline, see, NULL), 0);
@@ -309,6 +312,38 @@ START_TEST(a_case_left_early_is_no_pass)
 }
 END_TEST
 
+START_TEST(what_failed_before_it_was_begun_again_counts)
+{
+	struct session *session = open_session();
+	struct program *program = load("- {id: c, steps: [t.flaky, t.ok]}\n");
+	struct error error = {0};
+	flaky_left = 1;
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_int_lt(session_next(session, &error), 0);
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_str_eq(session_case(session)->id, "c");
+	ck_assert_int_eq(session_next(session, &error), 0);
+	/* Left early: that does not hide the failure. */
+	ck_assert_uint_eq(close_session(session), 1);
+	ck_assert_str_eq(verdicts, "c:fail/dut c#2:error/operator ");
+	ck_assert_uint_eq(status_seen, 1);
+	program_free(program);
+}
+END_TEST
+
+START_TEST(a_run_that_a_signal_ended_says_so)
+{
+	struct session *session = open_session();
+	struct error error = {0};
+	flaky_left = 1;
+	ck_assert_int_lt(type(session, "- t.flaky", &error), 0);
+	session_interrupt(session);
+	ck_assert_uint_eq(close_session(session), 130);
+	ck_assert_uint_eq(status_seen, 130);
+	ck_assert(interrupted_seen);
+}
+END_TEST
+
 START_TEST(a_step_that_was_interrupted_and_left_is_no_pass)
 {
 	struct session *session = open_session();
@@ -427,6 +462,8 @@ int main(void)
 	tcase_add_test(cases, a_case_stops_at_breaks_and_failures);
 	tcase_add_test(cases, a_failed_last_step_can_be_left_behind);
 	tcase_add_test(cases, a_case_left_early_is_no_pass);
+	tcase_add_test(cases, what_failed_before_it_was_begun_again_counts);
+	tcase_add_test(cases, a_run_that_a_signal_ended_says_so);
 	tcase_add_test(cases, a_step_that_was_interrupted_and_left_is_no_pass);
 	tcase_add_test(cases, a_case_that_the_rig_lacks_things_for_is_refused);
 	tcase_add_test(cases, the_time_of_the_person_does_not_count);
