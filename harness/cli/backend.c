@@ -41,6 +41,13 @@ static int check_file(void *context, const char *name, bool key, struct error *e
 	return ota_package_exists(name, key, err);
 }
 
+static const struct value *value(void *context, const char *role, const char *key)
+{
+	const struct value *map = value_get(value_get(rig_file_root(context), "roles"), role);
+	const struct value *own = map ? value_get(map, key) : NULL, *profile = map ? value_get(map, "profile") : NULL;
+	return own || !profile ? own : value_get(profile, key);
+}
+
 static int rig_open(const char *path, struct program_rig *ret, struct error *err)
 {
 	struct rig_file *file = NULL;
@@ -59,6 +66,7 @@ static int rig_open(const char *path, struct program_rig *ret, struct error *err
 	                            .has_bus = has_bus,
 	                            .check_param = check_param,
 	                            .check_file = check_file,
+	                            .value = value,
 	                            .context = file};
 	return 0;
 }

@@ -95,6 +95,8 @@ struct program_rig {
 	                   struct place value_place, struct error *err);
 	/* A package (`key` false) or a key by the name that a step gives it: 0, or -errno with err filled when it is not there. */
 	int (*check_file)(void *context, const char *name, bool key, struct error *err);
+	/* A value of a role or of its profile, borrowed; NULL: it has none. */
+	const struct value *(*value)(void *context, const char *role, const char *key);
 };
 /* What the case's requires: asks for and the rig lacks (borrowed), or NULL: such a case is skipped on that rig. */
 const char *case_missing(const struct case_def *, const struct program_rig *);

@@ -107,6 +107,19 @@ static void check_param(struct rig_checker *state, const struct step_call *call,
 	free(text);
 }
 
+/* The device must have room for the text and a terminator. */
+static void check_endpoint(struct rig_checker *state, const struct step_call *call, const struct value *written)
+{
+	char *role = known_text(state, value_get(call->args, "role")), *text = known_text(state, written);
+	const struct value *size = role && text && state->rig->value ? state->rig->value(state->rig->context, role, "endpoint_size") : NULL;
+
+	if (size && size->type == VALUE_INTEGER && (int64_t)strlen(text) >= size->integer)
+		checker_error(&state->checker, written->place, "the endpoint \"%.80s\" has %zu characters, %s takes at most %lld", text,
+		              strlen(text), role, (long long)size->integer - 1);
+	free(role);
+	free(text);
+}
+
 /* ${rig.ROLE.KEY} anywhere in a tree. "tester" is the bench itself: every rig has it. */
 static void check_references(struct rig_checker *state, const struct value *value)
 {
@@ -141,6 +154,8 @@ static void check_call(struct rig_checker *state, const struct step_call *call)
 			check_bus(state, arg->default_text, call->place);
 		if (written && (arg->flags & ARG_PARAMETER))
 			check_param(state, call, written);
+		if (written && (arg->flags & ARG_ENDPOINT))
+			check_endpoint(state, call, written);
 	}
 	check_references(state, call->args);
 	if (call->expect)

@@ -35,6 +35,7 @@ enum arg_flags {
 	ARG_STAGE = 262144,     /* text: a boot stage */
 	ARG_PACKAGE = 524288,   /* text: a package, a file or one of the fixtures */
 	ARG_KEY = 1048576,      /* text: a key, a file or one of the fixtures */
+	ARG_ENDPOINT = 2097152, /* text: shorter than the `endpoint_size` of the role that the argument "role" names */
 };
 struct arg_def {
 	const char *name; /* NULL ends the table */

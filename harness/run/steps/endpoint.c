@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Endpoint injection: a debug probe leaves in a held board's RAM where it has to connect to. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "../../rig/probe.h"
+#include "endpoint_check.h"
 #include "generic.h"
 #include "steps.h"
 
 #define ADDRESS   0x20001000
-#define TEXT_MAX  252 /* of what is written; a device takes less, and is to notice */
-#define HEAD      4   /* the length, little-endian */
+#define HEAD      4 /* the length, little-endian */
 #define ACTION_NS SECONDS_NS(5)
 #define U32_MAX   INT64_C(0xffffffff)
 
 static const struct arg_def inject_args[] = {
         {"role", VALUE_TEXT, ARG_REQUIRED | ARG_ROLE, NULL, NULL, 0, 0, "The device."},
-        {"endpoint", VALUE_TEXT, 0, NULL, NULL, 0, 0, "HOST:PORT of its gateway."},
+        {"endpoint", VALUE_TEXT, ARG_ENDPOINT, NULL, NULL, 0, 0, "HOST:PORT of its gateway."},
         {"bytes", VALUE_BYTES, 0, NULL, NULL, 0, 0, "Instead of `endpoint`: any bytes, to see what the device makes of them."},
         {"length", VALUE_INTEGER, 0, NULL, NULL, 0, U32_MAX, "Instead of the true length: a wrong one."},
         {"address", VALUE_INTEGER, 0, "0x20001000", NULL, 0, U32_MAX, "Where the length stands; the text is right behind it."},
@@ -41,29 +42,28 @@ struct injection {
 	bool by_power;
 	int64_t within_ns;
 	size_t size; /* of memory */
-	uint8_t memory[HEAD + TEXT_MAX + 4];
+	uint8_t memory[HEAD + ENDPOINT_TEXT_MAX + 4];
 };
 
-static int check_inject(const struct step_call *call, const struct value *known, struct error *err)
-{
-	(void)known;
-	bool endpoint = step_has_arg(call, "endpoint"), bytes = step_has_arg(call, "bytes");
-	if (endpoint != bytes)
-		return 0;
-	return error_set_place(err, ERROR_USAGE, EINVAL, call->place, "endpoint.inject needs %s of `endpoint` and `bytes`",
-	                       endpoint ? "one" : "either");
-}
-
 /* Whole words: the gaps of the last one are zero. */
-static int fill_memory(struct injection *injection, const void *text, size_t length, struct place place, struct error *err)
+static void fill_memory(struct injection *injection, const void *text, size_t length)
 {
-	if (length > TEXT_MAX)
-		return error_set_place(err, ERROR_TESTCASE, EINVAL, place, "an endpoint has at most %d bytes, not %zu", TEXT_MAX, length);
 	if (length > 0)
 		memcpy(injection->memory + HEAD, text, length);
 	injection->size = HEAD + (length + 3) / 4 * 4;
 	injection->length = (uint32_t)length;
-	return 0;
+}
+
+/* The rig file may say how large the device's buffer is. */
+static int check_size(struct step_context *context, const struct step_call *call, const struct injection *injection, const char *endpoint,
+                      struct error *err)
+{
+	const struct value *size = rig_value(context->rig, rig_board_role(injection->board), "endpoint_size");
+	if (!size || size->type != VALUE_INTEGER || (int64_t)strlen(endpoint) < size->integer)
+		return 0;
+	return error_set_place(err, ERROR_TESTCASE, EMSGSIZE, value_get(call->args, "endpoint")->place,
+	                       "the endpoint \"%.80s\" has %zu characters, %s takes at most %" PRId64, endpoint, strlen(endpoint),
+	                       rig_board_role(injection->board), size->integer - 1);
 }
 
 static int read_text(struct step_context *context, const struct step_call *call, struct injection *injection, struct error *err)
@@ -75,9 +75,8 @@ static int read_text(struct step_context *context, const struct step_call *call,
 		r = step_arg_bytes(context, call, "bytes", &bytes, err);
 	if (r < 0)
 		return r;
-	if (endpoint)
-		return fill_memory(injection, endpoint, strlen(endpoint), call->place, err);
-	return fill_memory(injection, bytes->data, bytes->length, call->place, err);
+	fill_memory(injection, endpoint ? (const void *)endpoint : bytes->data, endpoint ? strlen(endpoint) : bytes->length);
+	return endpoint ? check_size(context, call, injection, endpoint, err) : 0;
 }
 
 static int read_call(struct step_context *context, const struct step_call *call, struct injection *injection, struct error *err)
@@ -182,5 +181,5 @@ const struct step_def step_endpoint_inject = {
         .args = inject_args,
         .results = inject_results,
         .run = inject_run,
-        .check = check_inject,
+        .check = endpoint_check_call,
 };

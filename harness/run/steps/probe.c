@@ -8,10 +8,9 @@
 
 #include "../../rig/probe.h"
 #include "generic.h"
+#include "probe_check.h"
 #include "probe_step.h"
 #include "steps.h"
-
-#define READ_MAX (1u << 20)
 
 const char *const probe_capability[] = {"probe", NULL};
 
@@ -182,17 +181,6 @@ const struct step_def step_probe_reset = {
 
 /* ---- memory ---- */
 
-static int width_of_call(struct step_context *context, const struct step_call *call, unsigned *ret, struct error *err)
-{
-	int64_t width;
-	int r = step_arg_integer(context, call, "width", 4, &width, err);
-	if (r == 0 && width != 1 && width != 2 && width != 4)
-		r = error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "`width` is 1, 2 or 4 bytes, not %" PRId64, width);
-	if (r == 0)
-		*ret = (unsigned)width;
-	return r;
-}
-
 static const struct arg_def read_args[] = {PROBE_ROLE,
                                            PROBE_ADDRESS,
                                            {"length", VALUE_SIZE, ARG_POSITIVE, "4B", NULL, 0, 0, "How much."},
@@ -216,21 +204,19 @@ static int read_results_set(struct step_context *context, const uint8_t *data, s
 static int read_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	struct probe_call probe;
-	int64_t address = 0, length = 0;
-	unsigned width = 4;
+	int64_t address = 0, length = 0, width = 4;
 	int r = probe_of_call(context, call, &probe, err);
 	if (r == 0)
 		r = step_arg_integer(context, call, "address", 0, &address, err);
 	if (r == 0)
 		r = step_arg_integer(context, call, "length", 4, &length, err);
 	if (r == 0)
-		r = width_of_call(context, call, &width, err);
+		r = step_arg_integer(context, call, "width", 4, &width, err);
 	if (r < 0)
 		return r;
-	if (length > READ_MAX)
-		return error_set_place(err, ERROR_TESTCASE, ERANGE, call->place, "`length` is at most 1 MiB: probe.dump takes more");
 	uint8_t *data = malloc((size_t)length);
-	r = data ? probe_read(probe.probe, (uint32_t)address, width, data, (size_t)length, probe.deadline_ns, err) : out_of_memory(err);
+	r = data ? probe_read(probe.probe, (uint32_t)address, (unsigned)width, data, (size_t)length, probe.deadline_ns, err)
+	         : out_of_memory(err);
 	if (r == 0 && read_results_set(context, data, (size_t)length) < 0)
 		r = out_of_memory(err);
 	free(data);
@@ -245,6 +231,7 @@ const struct step_def step_probe_read = {
         .results = read_results,
         .capabilities = probe_capability,
         .run = read_run,
+        .check = probe_check_read,
 };
 
 static const struct arg_def write_args[] = {
@@ -257,8 +244,8 @@ static const struct arg_def write_args[] = {
         PROBE_WITHIN,
         {NULL}};
 
-/* Exactly one of three ways to say what is written. */
-static int write_data(struct step_context *context, const struct step_call *call, unsigned width, uint8_t *word, const uint8_t **ret,
+/* What is written: probe_check_write() has seen to it that there is one. */
+static int write_data(struct step_context *context, const struct step_call *call, size_t width, uint8_t *word, const uint8_t **ret,
                       size_t *ret_length, struct error *err)
 {
 	const struct bytes *data;
@@ -271,15 +258,11 @@ static int write_data(struct step_context *context, const struct step_call *call
 		r = step_arg_integer(context, call, "word", 0, &number, err);
 	if (r < 0)
 		return r;
-	if (!!data + !!text + step_has_arg(call, "word") != 1)
-		return error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "give one of `data`, `word` and `text`");
-	if (width < 4 && number >> 8 * width)
-		return error_set_place(err, ERROR_TESTCASE, ERANGE, call->place, "`word` does not fit into %u bytes", width);
 	for (unsigned i = 0; i < 4; i++)
 		word[i] = (uint8_t)(number >> 8 * i);
 	*ret = data ? data->data : text ? (const uint8_t *)text : word;
 	*ret_length = data ? data->length : text ? strlen(text) : width;
-	return *ret_length ? 0 : error_set_place(err, ERROR_TESTCASE, EINVAL, call->place, "there is nothing to write");
+	return 0;
 }
 
 static int write_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -288,20 +271,19 @@ static int write_run(struct step_context *context, const struct step_call *call,
 	const uint8_t *data = NULL;
 	uint8_t word[4];
 	size_t length = 0;
-	int64_t address = 0;
-	unsigned width = 4;
+	int64_t address = 0, width = 4;
 	int r = changing_call(context, call, &probe, err);
 	if (r == 0)
 		r = step_arg_integer(context, call, "address", 0, &address, err);
 	if (r == 0)
-		r = width_of_call(context, call, &width, err);
+		r = step_arg_integer(context, call, "width", 4, &width, err);
 	if (r == 0)
-		r = write_data(context, call, width, word, &data, &length, err);
+		r = write_data(context, call, (size_t)width, word, &data, &length, err);
 	if (r < 0)
 		return r;
 	if (!step_has_arg(call, "width") && ((size_t)address | length) % 4)
 		width = 1;
-	return probe_write(probe.probe, (uint32_t)address, width, data, length, probe.deadline_ns, err);
+	return probe_write(probe.probe, (uint32_t)address, (unsigned)width, data, length, probe.deadline_ns, err);
 }
 
 const struct step_def step_probe_write = {
@@ -312,6 +294,7 @@ const struct step_def step_probe_write = {
         .args = write_args,
         .capabilities = probe_capability,
         .run = write_run,
+        .check = probe_check_write,
 };
 
 /* ---- people ---- */
