@@ -92,6 +92,8 @@ static bool value_ok(const struct board_param *param, const char *text, char ret
 	switch (param->kind) {
 	case PARAM_TEXT:
 		return length == 0 || (length >= (size_t)param->minimum && length <= (size_t)param->maximum);
+	case PARAM_VIN:
+		return length == 0 || rig_vin_ok(text);
 	case PARAM_NUMBER:
 		return number_ok(param, text);
 	case PARAM_FLAG:
@@ -131,6 +133,9 @@ static void wanted_text(const struct board_param *param, char *buffer, size_t si
 			snprintf(buffer, size, "%" PRId64 " characters, or none", param->maximum);
 		else
 			snprintf(buffer, size, "at most %" PRId64 " characters", param->maximum);
+		break;
+	case PARAM_VIN:
+		snprintf(buffer, size, "17 characters (digits and capital letters without I, O and Q), or none");
 		break;
 	case PARAM_NUMBER:
 		snprintf(buffer, size, "a number from %" PRId64 " to %" PRId64, param->minimum, param->maximum);

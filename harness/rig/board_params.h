@@ -10,6 +10,7 @@
 
 enum board_param_kind {
 	PARAM_TEXT,     /* maximum: longest length in bytes; minimum: shortest, when it is not empty */
+	PARAM_VIN,      /* 17 digits and capital letters without I, O and Q, or empty */
 	PARAM_NUMBER,   /* decimal or 0x…, minimum … maximum */
 	PARAM_NUMBERS,  /* list of numbers, with commas */
 	PARAM_FLAG,     /* 0 or 1 */

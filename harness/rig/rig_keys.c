@@ -12,6 +12,9 @@
 #include "drivers.h"
 #include "rack.h"
 
+#define VIN_LENGTH     17
+#define VIN_CHARACTERS "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
+
 static const char *const geometry_choices[] = {"tc375", "sweep", NULL};
 static const char *const network_choices[] = {"loopback", "netns", NULL};
 
@@ -41,7 +44,7 @@ static const struct rig_key role_keys[] = {
         {"announce_to", RIG_KEY_ENDPOINT, .doc = "Where the node sends its vehicle announcements."},
         {"plain", RIG_KEY_ENDPOINT, .doc = "TCP_DATA endpoint without TLS."},
         {"tls", RIG_KEY_ENDPOINT, .doc = "TCP_DATA endpoint over TLS."},
-        {"vin", RIG_KEY_TEXT, .doc = "Vehicle identification number, 17 characters."},
+        {"vin", RIG_KEY_VIN, .doc = "Vehicle identification number, 17 characters."},
         {"eid", RIG_KEY_HEX6, .doc = "Entity identification, 6 bytes."},
         {"gid", RIG_KEY_HEX6, .doc = "Group identification, 6 bytes."},
         {"networks", RIG_KEY_SCALARS, .doc = "With `network: netns`: the networks the node is plugged into, NAME: ADDRESS/PREFIX."},
@@ -103,6 +106,11 @@ static const struct rig_key file_keys[] = {
 const struct rig_key *rig_keys(void)
 {
 	return file_keys;
+}
+
+bool rig_vin_ok(const char *text)
+{
+	return strlen(text) == VIN_LENGTH && strspn(text, VIN_CHARACTERS) == VIN_LENGTH;
 }
 
 int rig_parse_endpoint(const char *text, char *ret_address, unsigned *ret_port)
@@ -193,6 +201,19 @@ static int check_hex6(const struct value *value, const struct rig_key *key, stru
 	                       key->name);
 }
 
+static int check_vin(const struct value *value, const struct rig_key *key, struct error *err)
+{
+	int r = check_text(value, key, err);
+	char *text = r == 0 ? rack_expand(value->text, 1) : NULL;
+	if (r == 0 && !text)
+		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	if (r == 0 && !rig_vin_ok(text))
+		r = error_set_place(err, ERROR_USAGE, EINVAL, value->place,
+		                    "`%s` must be 17 digits and capital letters without I, O and Q, not \"%.60s\"", key->name, value->text);
+	free(text);
+	return r;
+}
+
 static int check_list(const struct value *value, const struct rig_key *key, struct error *err)
 {
 	if (value->type != VALUE_LIST)
@@ -257,6 +278,8 @@ static int check_one(const struct value *value, const struct rig_key *key, struc
 		return value->type == VALUE_BOOL ? 0 : wrong_type(value, key->name, "true or false", err);
 	case RIG_KEY_HEX6:
 		return check_hex6(value, key, err);
+	case RIG_KEY_VIN:
+		return check_vin(value, key, err);
 	case RIG_KEY_NAME:
 		return value->type == VALUE_INTEGER ? 0 : check_text(value, key, err);
 	case RIG_KEY_LIST:
@@ -346,6 +369,8 @@ static json_t *key_schema(const struct rig_key *key)
 		return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", rig_keys_schema(key->keys));
 	case RIG_KEY_HEX6:
 		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^ *([0-9A-Fa-f]{2} *){6}$");
+	case RIG_KEY_VIN: /* ${rack} may stand for some of it */
+		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^([0-9A-HJ-NPR-Z]{17}|.*\\$\\{rack\\}.*)$");
 	case RIG_KEY_ADDRESS:
 		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^" ADDRESS "$");
 	case RIG_KEY_ENDPOINT:

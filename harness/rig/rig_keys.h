@@ -14,6 +14,7 @@ enum rig_key_kind {
 	RIG_KEY_ADDRESS,   /* IPv4 address */
 	RIG_KEY_ENDPOINT,  /* IPv4 address:port */
 	RIG_KEY_HEX6,      /* six bytes */
+	RIG_KEY_VIN,       /* vehicle identification number */
 	RIG_KEY_NAME,      /* text, or a number */
 	RIG_KEY_LIST,      /* of texts */
 	RIG_KEY_SCALARS,   /* map of free names to scalars */
@@ -46,6 +47,8 @@ extern const struct rig_key rig_probe_keys[];
 /* JSON Schema of a map with these keys. New reference. */
 json_t *rig_keys_schema(const struct rig_key *keys);
 
+/* Whether it is a vehicle identification number: 17 digits and capital letters but for I, O and Q (ISO 3779:2009, 4). */
+bool rig_vin_ok(const char *text);
 /* "127.0.0.1:80" -> parts; 0 or -EINVAL. ret_address: at least 16 bytes. */
 int rig_parse_endpoint(const char *text, char *ret_address, unsigned *ret_port) WARN_UNUSED;
 

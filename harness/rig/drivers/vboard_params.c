@@ -62,7 +62,7 @@ const struct board_param vboard_params[] = {
         {"boot.rtos_ms", PARAM_NUMBER, 0, U32_MAX, NULL},
         {"fault", PARAM_WORDS, 0, 0, vboard_faults},
         {"doip.logical_address", PARAM_NUMBER, 0, 0xffff, NULL},
-        {"doip.vin", PARAM_TEXT, 17, 17, NULL},
+        {"doip.vin", PARAM_VIN, 0, 0, NULL},
         {"doip.eid", PARAM_HEX, 0, 6, NULL},
         {"doip.gid", PARAM_HEX, 0, 6, NULL},
         {"doip.max_sockets", PARAM_NUMBER, 1, 8, NULL},
