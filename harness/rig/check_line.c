@@ -119,32 +119,66 @@ static void describe_port(const struct stat *status, const char *path, char *ret
 	}
 }
 
-static void device_missing(const char *path, struct check_finding *finding)
+static void device_missing(const char *path, enum serial_kind kind, struct check_finding *finding)
 {
 	char ports[200];
 	list_ports(ports, sizeof(ports));
-	check_problem(finding, RIG_CHECK_BAD, "%s: there is no such device", path);
-	if (ports[0])
+	check_problem(finding, RIG_CHECK_BAD, "%s: there is no such %s", path, kind == SERIAL_PTY ? "pseudo-terminal" : "device");
+	if (kind == SERIAL_PTY)
+		check_remedy(finding, "start the program that makes the pseudo-terminal, or correct `console.path`");
+	else if (ports[0])
 		check_remedy(finding, "is the USB cable of this console in? There are: %s; correct `console.device` if it is one of them",
 		             ports);
 	else
 		check_remedy(finding, "is the USB cable of this console in, at both ends? No USB serial port is plugged into this machine");
 }
 
-static void look_at_device(const char *path, struct check_finding *finding)
+/* A line of /proc/tty/drivers: "pty_slave /dev/pts 136 0-1048575 pty:slave". */
+static bool driver_has(const char *line, dev_t device)
+{
+	unsigned number, first, last;
+	char type[40];
+	if (sscanf(line, "%*s %*s %u %u-%u %39s", &number, &first, &last, type) != 4) {
+		if (sscanf(line, "%*s %*s %u %u %39s", &number, &first, type) != 3)
+			return false;
+		last = first;
+	}
+	return number == major(device) && minor(device) >= first && minor(device) <= last &&
+	       (!strcmp(type, "serial") || !strcmp(type, "pty:slave"));
+}
+
+/* As the kernel lists its terminals: nothing has to be opened. */
+static bool is_serial_port(const struct stat *status)
+{
+	char line[200];
+	FILE *file = S_ISCHR(status->st_mode) ? fopen("/proc/tty/drivers", "re") : NULL;
+	bool found = S_ISCHR(status->st_mode) && !file; /* a kernel that does not tell */
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = driver_has(line, status->st_rdev);
+	if (file)
+		(void)fclose(file);
+	return found;
+}
+
+static const char *device_key(enum serial_kind kind)
+{
+	return kind == SERIAL_PTY ? "console.path" : "console.device";
+}
+
+static void look_at_device(const char *path, enum serial_kind kind, struct check_finding *finding)
 {
 	struct stat status;
 	char text[200], users[200];
 	if (stat(path, &status) < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
-			device_missing(path, finding);
+			device_missing(path, kind, finding);
 		else
 			check_problem(finding, RIG_CHECK_BAD, "%s: %s", path, strerror(errno));
 		return;
 	}
-	if (!S_ISCHR(status.st_mode)) {
+	if (!is_serial_port(&status)) {
 		check_problem(finding, RIG_CHECK_BAD, "%s is no serial port", path);
-		check_remedy(finding, "correct `console.device`");
+		check_remedy(finding, "correct `%s`", device_key(kind));
 		return;
 	}
 	describe_port(&status, path, text, sizeof(text));
@@ -211,7 +245,7 @@ static void look_at_console(struct check_context *context, const struct check_it
 		look_at_server(context, options.address, finding);
 		return;
 	}
-	look_at_device(options.address, finding);
+	look_at_device(options.address, options.kind, finding);
 	if (options.kind == SERIAL_TTY && options.baud && !standard_rate(options.baud)) {
 		check_problem(finding, RIG_CHECK_WARNING, "%u baud is no usual speed: not every adapter can do it", (unsigned)options.baud);
 		check_remedy(finding, "compare `console.baud` with the board's own setting");
@@ -254,6 +288,27 @@ static void look_at_gpio(const struct check_item *item, struct check_finding *fi
 	check_remedy(finding, "correct `reset.chip` and `reset.line`, or end the program that has the line");
 }
 
+/* A line of the console's port is there when the port is. */
+static void look_at_serial_line(const struct check_item *item, const char *line, struct check_finding *finding)
+{
+	struct check_finding port = {.state = RIG_CHECK_OK};
+	const struct value *console = value_get(item->role, "console");
+	struct serial_options options = {0};
+	if (console)
+		board_line_options(console, &options);
+	if (!options.address) {
+		check_problem(finding, RIG_CHECK_BAD, "the role has no console whose port could carry it");
+		check_remedy(finding, "give the role a `console` with driver serial, or correct `reset.driver`");
+		return;
+	}
+	check_found(finding, "by %s of the console's port", line ? line : "a line");
+	look_at_device(options.address, options.kind, &port);
+	if (port.state == RIG_CHECK_OK)
+		return;
+	check_problem(finding, port.state, "its port is that of the console: %.600s", port.problem);
+	check_remedy(finding, "%s", port.remedy[0] ? port.remedy : "see the console of this role");
+}
+
 static void look_at_reset(struct check_context *context, const struct check_item *item, struct check_finding *finding)
 {
 	const char *driver = map_text(item->map, "driver"), *line = map_text(item->map, "line");
@@ -263,7 +318,7 @@ static void look_at_reset(struct check_context *context, const struct check_item
 		return;
 	}
 	if (driver && !strcmp(driver, "serial")) {
-		check_found(finding, "by %s of the console's port", line ? line : "a line");
+		look_at_serial_line(item, line, finding);
 		return;
 	}
 	if (driver && !strcmp(driver, "probe")) {

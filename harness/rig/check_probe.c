@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../base/paths.h"
 #include "check_private.h"
+#include "probe_private.h"
 
 extern char **environ;
 
@@ -107,7 +107,7 @@ static void add_probe(struct check_list *list, const struct check_kind *kind, co
 	(void)snprintf(item->name, sizeof(item->name), "%s %s", map_text(probe, "driver"),
 	               is_gdb(probe) ? address
 	               : program     ? program
-	                             : "");
+	                             : "program openocd");
 	/* After the supply, whose answer says whether a server may be asked. */
 	const char *instrument = map_text(value_get(role->value, "power"), "address");
 	if (is_gdb(probe) && instrument)
@@ -121,18 +121,14 @@ static void list_probes(struct check_list *list, const struct check_kind *kind)
 	check_each(list, kind, "roles", add_probe);
 }
 
-static void look_at_config(const struct check_context *context, const struct value *name, struct check_finding *finding)
+static void look_at_config(const struct check_context *context, const struct check_item *item, const struct value *name,
+                           struct check_finding *finding)
 {
-	char path[PATH_MAX], shared[PATH_MAX];
-	(void)snprintf(shared, sizeof(shared), "openocd/%.3000s", name->text);
-	if (rig_file_find(context->file, name, path, sizeof(path), NULL) == 0 || fixture_find(shared, path, sizeof(path), NULL) == 0)
+	struct error error = {0};
+	if (openocd_check_config(context->file, item->map, name, &error) == 0)
 		return;
-	(void)snprintf(path, sizeof(path), "/usr/share/openocd/scripts/%.3000s", name->text);
-	if (access(path, R_OK) == 0)
-		return;
-	check_problem(finding, RIG_CHECK_WARNING,
-	              "its configuration %s is not beside the rig file, not among the shared ones, not OpenOCD's", name->text);
-	check_remedy(finding, "correct `probe.config`");
+	check_problem(finding, RIG_CHECK_BAD, "%s", error.message);
+	check_remedy(finding, "correct `probe.config` at line %u of the rig file, or put the file there", name->place.line);
 }
 
 static void look_at_openocd(struct check_context *context, const struct check_item *item, struct check_finding *finding)
@@ -156,7 +152,7 @@ static void look_at_openocd(struct check_context *context, const struct check_it
 		check_remedy(finding, "correct `probe.program`");
 	}
 	for (unsigned i = 0; config && i < config->list.count; i++)
-		look_at_config(context, config->list.items[i], finding);
+		look_at_config(context, item, config->list.items[i], finding);
 }
 
 /* Connecting halts the board: a server on this machine is looked up in the kernel's table, another one is asked only when the board has

@@ -71,6 +71,12 @@ int probe_check_map(const struct value *map, struct error *err)
 	return r < 0 ? r : driver_find(map_text(map, "driver"))->check(map, err);
 }
 
+int probe_check_files(const struct rig_file *file, const struct value *map, struct error *err)
+{
+	const struct probe_driver *driver = driver_find(map_text(map, "driver"));
+	return driver->check_files ? driver->check_files(file, map, err) : 0;
+}
+
 /* ---- begin and end ---- */
 
 int probe_open(struct rig_board *board, struct error *err)

@@ -62,7 +62,9 @@ int probe_process(const struct probe *);
 struct probe_driver {
 	const char *name;
 	int (*check)(const struct value *map, struct error *err); /* keys of its own, ERROR_USAGE with place */
-	int (*open)(struct probe *, struct error *err);           /* nothing is connected yet */
+	/* That the programs and files which the map names are there, ERROR_USAGE with place; NULL: it needs none. */
+	int (*check_files)(const struct rig_file *, const struct value *map, struct error *err);
+	int (*open)(struct probe *, struct error *err); /* nothing is connected yet */
 	void (*close)(struct probe *);
 	/* Whether it is connected and alive; connecting. */
 	bool (*connected)(const struct probe *);

@@ -20,6 +20,8 @@ struct probe {
 
 /* The map of a role: the keys of its driver, and that their values mean something. ERROR_USAGE with place. */
 int probe_check_map(const struct value *map, struct error *err) WARN_UNUSED;
+/* That the programs and files which it names are there. ERROR_USAGE with place. */
+int probe_check_files(const struct rig_file *, const struct value *map, struct error *err) WARN_UNUSED;
 /* Of a board that has `probe:`; nothing is started. */
 int probe_open(struct rig_board *, struct error *err) WARN_UNUSED;
 void probe_close(struct rig_board *);
@@ -37,6 +39,16 @@ int probe_file_compare(struct probe *, uint32_t address, const char *path, size_
                        struct error *err) WARN_UNUSED;
 /* Newly allocated: from the root, whatever the working directory of a program is; NULL: out of memory. */
 char *probe_file_absolute(const char *path);
+
+/* ---- drivers/probe_openocd_files.c ---- */
+
+/* The map's `program`, standard openocd of $PATH. ERROR_BENCH with place. */
+int openocd_find_program(const struct value *map, char *ret, size_t size, struct error *err) WARN_UNUSED;
+/* Beside the rig file or among the shared ones; -ENOENT: OpenOCD may have it. */
+int openocd_find_config(const struct rig_file *, const struct value *name, char *ret, size_t size) WARN_UNUSED;
+/* That a configuration is there, also where OpenOCD itself looks. ERROR_USAGE with place. */
+int openocd_check_config(const struct rig_file *, const struct value *map, const struct value *name, struct error *err) WARN_UNUSED;
+int openocd_check_files(const struct rig_file *, const struct value *map, struct error *err) WARN_UNUSED;
 
 extern const struct probe_driver probe_driver_openocd, probe_driver_gdb;
 extern const char *const probe_driver_names[]; /* NULL-terminated */

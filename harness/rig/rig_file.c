@@ -350,6 +350,8 @@ int rig_file_check_files(const struct rig_file *file, struct error *err)
 			r = check_application(file, &roles->map.entries[i], err);
 		if (r == 0)
 			r = check_objects(file, value_get(roles->map.entries[i].value, "objects"), err);
+		if (r == 0 && value_get(roles->map.entries[i].value, "probe"))
+			r = probe_check_files(file, value_get(roles->map.entries[i].value, "probe"), err);
 	}
 	for (unsigned i = 0; identities && r == 0 && i < identities->map.count; i++)
 		r = check_identity_files(file, identities->map.entries[i].value, err);

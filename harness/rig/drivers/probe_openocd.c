@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "../../base/paths.h"
 #include "../probe_private.h"
 #include "../rig_keys.h"
 #include "../words.h"
@@ -112,26 +110,6 @@ static int openocd_process_of(const struct probe *probe)
 
 /* ---- the command line ---- */
 
-static int find_program(const struct probe *probe, char *ret, size_t size, struct error *err)
-{
-	const struct value *named = value_get(probe->map, "program");
-	const char *name = named ? named->text : "openocd", *path = getenv("PATH");
-	if (strchr(name, '/')) {
-		snprintf(ret, size, "%s", name);
-		if (access(ret, X_OK) == 0)
-			return 0;
-	}
-	for (const char *at = path; at && !strchr(name, '/'); at = *at ? at + 1 : NULL) {
-		size_t length = strcspn(at, ":");
-		snprintf(ret, size, "%.*s/%s", (int)length, at, name);
-		if (length && access(ret, X_OK) == 0)
-			return 0;
-		at += length;
-	}
-	return error_set_place(err, ERROR_BENCH, ENOENT, named ? named->place : probe->map->place,
-	                       "there is no program %s: install OpenOCD (package openocd), or name it by `program`", name);
-}
-
 /* A command with one word behind it that may hold anything. */
 static void word_command(struct words *words, const char *command, const char *text)
 {
@@ -186,10 +164,8 @@ static int word_variables(struct words *words, const struct probe *probe, struct
 /* Beside the rig file, among the shared ones, or for OpenOCD itself to find. */
 static void word_config(struct words *words, const struct probe *probe, const struct value *name)
 {
-	char path[PATH_MAX], shared[PATH_MAX], *absolute;
-	snprintf(shared, sizeof(shared), "openocd/%s", name->text);
-	if (rig_file_find(probe->board->rig->file, name, path, sizeof(path), NULL) < 0 &&
-	    fixture_find(shared, path, sizeof(path), NULL) < 0) {
+	char path[PATH_MAX], *absolute;
+	if (openocd_find_config(probe->board->rig->file, name, path, sizeof(path)) < 0) {
 		char *word = openocd_quoted(name->text);
 		words_add(words, "-c");
 		words_add(words, "source [find %s]", word ? word : "");
@@ -210,7 +186,7 @@ static int build_words(struct words *words, const struct probe *probe, struct er
 	const struct value *config = value_get(probe->map, "config");
 	const char *line = map_text(probe->map, "reset_line");
 	char path[PATH_MAX];
-	int r = find_program(probe, path, sizeof(path), err);
+	int r = openocd_find_program(probe->map, path, sizeof(path), err);
 	if (r < 0)
 		return r;
 	words_add(words, "%s", path);
@@ -265,33 +241,79 @@ static int broken(struct probe *probe, int r, uint64_t mark, const char *doing, 
 	return r;
 }
 
-/* Errors of the transport, as OpenOCD's adapters word them, in its log. */
-static bool adapter_lost(struct openocd *openocd, uint64_t mark)
+/* Whether its log has an error since the mark with one of the words. */
+static bool log_has(struct openocd *openocd, uint64_t mark, const char *const *words)
 {
-	static const char *const words[] = {
-	        "Error on socket", "failed to find out where", "LIBUSB_ERROR",   "JTAG scan chain interrogation failed",
-	        "remote_bitbang",  "unable to open",           "transfer failed"};
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		const char *line = openocd_process_said(openocd->process, mark, words[i]);
-		if (line && !strncmp(line, "Error", 5))
+	for (; *words; words++) {
+		const char *line = openocd_process_said(openocd->process, mark, *words);
+		const char *error = line ? strstr(line, "Error") : NULL; /* a script's place may stand before it */
+		if (error && error <= strstr(line, *words))
 			return true;
 	}
 	return false;
 }
 
-/* Whether it was the board that refused an access, and where, if OpenOCD found that. */
-static bool refused(struct openocd *openocd, uint64_t mark, const char *answer, uint32_t *ret)
+/* The access port itself answered that its access failed: the adapter works. */
+static const char *const port_words[] = {"STICKY ERROR", NULL};
+
+/* Errors of the transport, as OpenOCD's adapters word them, in its log. That it could not find out where an access failed is one only
+ * when the access port said nothing: after many queued accesses a refused one may hide where it was. */
+static bool adapter_lost(struct openocd *openocd, uint64_t mark)
 {
-	static const char *const words[] = {"Failed to read memory at 0x", "Failed to write memory at 0x"};
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		const char *line = openocd_process_said(openocd->process, mark, words[i]);
-		if (line) {
-			*ret = (uint32_t)strtoul(strstr(line, words[i]) + strlen(words[i]), NULL, 16);
-			return true;
-		}
+	static const char *const sure[] = {"Error on socket",
+	                                   "LIBUSB_ERROR",
+	                                   "JTAG scan chain interrogation failed",
+	                                   "remote_bitbang",
+	                                   "unable to open",
+	                                   "transfer failed",
+	                                   NULL};
+	static const char *const unsure[] = {"failed to find out where", NULL};
+	return log_has(openocd, mark, sure) || (log_has(openocd, mark, unsure) && !log_has(openocd, mark, port_words));
+}
+
+/* "… at 0x1234: …", "… address 0x1234 …" */
+static bool address_in(const char *text, uint32_t *ret)
+{
+	static const char *const before[] = {" at 0x", " address 0x"};
+	for (size_t i = 0; i < sizeof(before) / sizeof(*before); i++) {
+		const char *at = strstr(text, before[i]);
+		if (!at)
+			continue;
+		*ret = (uint32_t)strtoul(at + strlen(before[i]), NULL, 16);
+		return true;
+	}
+	return false;
+}
+
+/* Whether it was the board that refused an access. *ret_known: *ret is where, as OpenOCD or a procedure tells; else it stays. */
+static bool refused(struct openocd *openocd, uint64_t mark, const char *answer, uint32_t *ret, bool *ret_known)
+{
+	static const char *const memory[] = {"Failed to read memory at 0x", "Failed to write memory at 0x"};
+	static const char *const flash[] = {
+	        "failed erasing sectors", "error writing to flash", "flash write failed", "protected", "is locked", "access denied", NULL};
+	for (size_t i = 0; i < sizeof(memory) / sizeof(*memory); i++) {
+		const char *line = openocd_process_said(openocd->process, mark, memory[i]);
+		if (line && address_in(strstr(line, "memory"), ret))
+			return *ret_known = true;
 	}
 	/* What procedures of a configuration say, and OpenOCD's own commands. */
-	return !strncmp(answer, "refused", 7) || strstr(answer, "failed to read memory") || strstr(answer, "failed to write memory");
+	const char *said = strstr(answer, "refused");
+	if (said && (said == answer || said[-1] == '\n')) {
+		*ret_known = address_in(said, ret) || *ret_known;
+		return true;
+	}
+	return strstr(answer, "failed to read memory") || strstr(answer, "failed to write memory") || log_has(openocd, mark, port_words) ||
+	       log_has(openocd, mark, flash);
+}
+
+static int tell_refused(const char *doing, bool known, uint32_t at, const char *answer, const char *errors, struct error *err)
+{
+	char where[32] = "";
+	const char *why = *answer ? answer : errors;
+	if (known)
+		snprintf(where, sizeof(where), " at %08Xh", (unsigned)at);
+	return error_set(err, ERROR_DUT, EFAULT, "the board refuses an access%s (%s)%s%.*s", where, doing, *why ? ": " : "",
+	                 (int)strcspn(why, "\n"), why);
 }
 
 /* Runs a script. Its error is the board's when an access was refused (at `address` unless OpenOCD says where), else the bench's. */
@@ -302,7 +324,7 @@ static int run(struct probe *probe, const char *doing, const char *script, const
 	uint64_t mark = openocd_process_mark(openocd->process);
 	char *answer = NULL, errors[600];
 	uint32_t at = address ? *address : 0;
-	bool good = false;
+	bool good = false, known = address != NULL;
 	int r = openocd_rpc_run(openocd->rpc, script, deadline_ns, &good, &answer);
 	if (r < 0 || (!good && adapter_lost(openocd, mark))) {
 		free(answer);
@@ -313,8 +335,8 @@ static int run(struct probe *probe, const char *doing, const char *script, const
 		return 0;
 	}
 	openocd_process_errors(openocd->process, mark, errors, sizeof(errors));
-	if (refused(openocd, mark, answer, &at))
-		r = error_set(err, ERROR_DUT, EFAULT, "the board refuses an access at %08Xh (%s): %s", (unsigned)at, doing, answer);
+	if (refused(openocd, mark, answer, &at, &known))
+		r = tell_refused(doing, known, at, answer, errors, err);
 	else
 		r = error_set(err, ERROR_BENCH, EREMOTEIO, "OpenOCD says (%s): %s%s%s", doing, answer, errors[0] ? "; " : "", errors);
 	free(answer);
@@ -659,6 +681,7 @@ static int openocd_command(struct probe *probe, const char *command, char **ret_
 const struct probe_driver probe_driver_openocd = {
         .name = "openocd",
         .check = openocd_check,
+        .check_files = openocd_check_files,
         .open = openocd_open,
         .close = openocd_close,
         .connected = openocd_connected,
