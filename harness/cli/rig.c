@@ -174,7 +174,8 @@ const struct command command_rig = {
                  "                          the console as it is; Ctrl-] ends; standard input goes to the board\n"
                  "  probe ROLE identify | halt | resume | reset [system|application|halt] | read ADDRESS LENGTH |\n"
                  "             write ADDRESS BYTES | load ADDRESS FILE | dump ADDRESS LENGTH FILE |\n"
-                 "             program ADDRESS FILE | command TEXT…\n"
+                 "             compare ADDRESS FILE | program ADDRESS FILE | command TEXT…\n"
+                 "                          LENGTH is a number of bytes or a size like 64KiB\n"
                  "  can [--watch]           state, counters, load and bit rates of each bus; --watch: again every second\n"
                  "  net                     links, addresses, and what answers a vehicle identification request\n"
                  "The boards of a virtual rig are there for as long as the command runs; real ones are taken as they are",

@@ -10,7 +10,8 @@
 #include "commands.h"
 #include "run_directory.h"
 
-#define RIG_SECOND_NS INT64_C(1000000000)
+#define RIG_SECOND_NS     INT64_C(1000000000)
+#define RIG_NUMBER_LEGEND "N: the number of the rack, which a run takes when it starts"
 
 /* What the options said; each verb allows some of them. */
 struct rig_call {
@@ -54,6 +55,8 @@ struct rig_live {
  * there is nothing to stop. */
 int rig_live_start(struct rig_live *ret, const struct rig_call *, const char *role);
 void rig_live_stop(struct rig_live *);
+/* When the message names a log in the folder that goes with the command: moves it to /tmp and names that. Before rig_live_stop(). */
+void rig_live_keep_log(struct rig_live *, struct error *);
 /* Virtual: every board on, and the role booted and connected, at most for 20 s. Real: nothing to do. */
 int rig_live_boot(struct rig_live *, struct error *err) WARN_UNUSED;
 /* A virtual board, or all, without waiting for the boot. */

@@ -22,6 +22,8 @@ static void print_text(const struct rig_check_report *report)
 		if (result->remedy[0])
 			(void)printf("          -> %s\n", result->remedy);
 	}
+	if (report->numbered)
+		(void)puts(RIG_NUMBER_LEGEND);
 	(void)printf("%u resources: %u ok, %u not asked, %u with a warning, %u bad\n", report->count, counts[RIG_CHECK_OK],
 	             counts[RIG_CHECK_NOT_ASKED], counts[RIG_CHECK_WARNING], counts[RIG_CHECK_BAD]);
 }

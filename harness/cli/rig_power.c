@@ -8,7 +8,7 @@
 #include "rig.h"
 
 #define SWITCH_NS (10 * RIG_SECOND_NS)
-#define OFF_NS    RIG_SECOND_NS /* of a cycle: capacitors take their time */
+#define OFF_NS    RIG_SECOND_NS /* of a cycle, at least: capacitors take their time */
 
 static int64_t switch_deadline(void)
 {
@@ -26,13 +26,20 @@ static void tell_supply(struct supply *supply, const char *role, bool on)
 		(void)printf("%s is %s\n", role, on ? "on" : "off");
 }
 
+/* Between the two halves of a cycle, from the moment at which the board is known to be off. */
+static int stay_off(struct rig_live *live, const char *role, struct error *err)
+{
+	int r = loop_until(live->loop, NULL, NULL, loop_now_ns() + OFF_NS);
+	return r == -ECANCELED ? error_set(err, ERROR_OPERATOR, ECANCELED, "cancelled: %s is off", role) : 0;
+}
+
 static int switch_supply(struct rig_live *live, struct supply *supply, const char *role, const char *verb, struct error *err)
 {
 	struct instant at;
 	bool cycle = !strcmp(verb, "cycle"), on = cycle || !strcmp(verb, "on");
 	int r = cycle ? supply_switch(supply, false, switch_deadline(), &at, err) : 0;
-	if (r == 0 && cycle && loop_until(live->loop, NULL, NULL, loop_now_ns() + OFF_NS) == -ECANCELED)
-		r = error_set(err, ERROR_OPERATOR, ECANCELED, "cancelled: %s is off", role);
+	if (r == 0 && cycle)
+		r = stay_off(live, role, err);
 	if (r == 0 && on)
 		r = supply_restore(supply, switch_deadline(), err); /* voltage and limit before the output */
 	if (r == 0)
@@ -91,6 +98,8 @@ static int power_virtual(struct rig_live *live, const char *role, const char *ve
 	r = boot_and_tell(live, role, err);
 	if (r == 0 && cycle)
 		r = off_and_tell(live, role, err);
+	if (r == 0 && cycle)
+		r = stay_off(live, role, err);
 	if (r == 0 && cycle)
 		r = boot_and_tell(live, role, err);
 	if (r == 0)
@@ -158,6 +167,8 @@ static int reset(const struct rig_call *call)
 		return status;
 	int r = reset_in(&live, call->words[0], kind, &error);
 	(void)fflush(stdout);
+	if (r < 0)
+		rig_live_keep_log(&live, &error);
 	rig_live_stop(&live);
 	return r < 0 ? rig_fail(&error) : 0;
 }

@@ -348,6 +348,28 @@ static void look_not_asked(struct check_context *context, const struct check_ite
 	check_problem(finding, RIG_CHECK_NOT_ASKED, "somebody else has the rig");
 }
 
+/* "127.${rack}.0.1" is for people "127.N.0.1": no number is taken yet. */
+static bool number_as_letter(char *text)
+{
+	static const char variable[] = "${rack}";
+	bool found = false;
+	for (char *at; text && (at = strstr(text, variable)); found = true) {
+		*at = 'N';
+		(void)memmove(at + 1, at + sizeof(variable) - 1, strlen(at + sizeof(variable) - 1) + 1);
+	}
+	return found;
+}
+
+static void number_as_letter_all(struct rig_check_report *report)
+{
+	for (unsigned i = 0; i < report->count; i++) {
+		struct rig_check_result *result = &report->results[i];
+		char *texts[] = {result->name, result->found, result->problem, result->remedy};
+		for (size_t k = 0; k < sizeof(texts) / sizeof(*texts); k++)
+			report->numbered = number_as_letter(texts[k]) || report->numbered;
+	}
+}
+
 /* Somebody works with the rig: files may be looked at, instruments are his. */
 static void leave_alone(struct check_list *list, struct rig_check_report *report)
 {
@@ -408,6 +430,7 @@ int rig_check_resources(const struct rig_file *file, int64_t within_ns, struct r
 		r = look_at_all(&list, ret, deadline_ns, err);
 		judge_endpoints(&list, ret);
 		add_lock(file, ret, held, &taken);
+		number_as_letter_all(ret);
 	}
 	rig_lock_release(lock);
 	free(list.items);

@@ -29,7 +29,8 @@ struct rig_check_result {
 struct rig_check_report {
 	struct rig_check_result *results; /* in the order of the rig file, kind by kind */
 	unsigned count;
-	bool in_use; /* somebody else has the rig: its instruments were not asked */
+	bool numbered; /* addresses have an N where a run puts the number of its rack */
+	bool in_use;   /* somebody else has the rig: its instruments were not asked */
 };
 /* All at the same time, in processes of their own; what has not answered after within_ns is `bad`, and ended. 0 also when something is
  * bad; ERROR_BENCH: the check itself could not be made. Free with rig_check_report_free(). */

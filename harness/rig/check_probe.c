@@ -104,10 +104,13 @@ static void add_probe(struct check_list *list, const struct check_kind *kind, co
 		return;
 	item->role = role->value;
 	const char *address = map_text(probe, "address"), *program = map_text(probe, "program");
+	const struct value *config = value_get(probe, "config");
+	if (!address && !program && config && config->list.count)
+		program = config->list.items[0]->text; /* without a program of its own it is known by its board */
 	(void)snprintf(item->name, sizeof(item->name), "%s %s", map_text(probe, "driver"),
 	               is_gdb(probe) ? address
 	               : program     ? program
-	                             : "program openocd");
+	                             : "openocd");
 	/* After the supply, whose answer says whether a server may be asked. */
 	const char *instrument = map_text(value_get(role->value, "power"), "address");
 	if (is_gdb(probe) && instrument)
