@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the daemon does when nobody asks: old results go, unused files go, the database is tended. Small portions from a timer. */
+#ifndef HARNESS_DAEMON_HOUSEKEEPING_H
+#define HARNESS_DAEMON_HOUSEKEEPING_H
+
+#include <systemd/sd-event.h>
+
+#include "book/results.h"
+
+struct housekeeping;
+/* Book, loop and rules are borrowed. The rules count in CLOCK_REALTIME: after a jump of the clock by more than an hour nothing is removed
+ * for an hour, since an age may be wrong then. */
+int housekeeping_new(struct housekeeping **ret, sd_event *, struct book *, const struct retention *, struct error *err) WARN_UNUSED;
+void housekeeping_free(struct housekeeping *); /* NULL allowed */
+
+#endif
