@@ -157,6 +157,17 @@ void can_report_error(struct can *can, enum can_error_kind kind, uint32_t id, st
 		can->handlers.error(can, kind, id, at, can->handlers.context);
 }
 
+void can_report_decoded(struct can *can, struct can_message *message, bool error, struct instant at)
+{
+	message->at = at;
+	if (error)
+		can_report_error(can, CAN_ERROR_OTHER, 0, at);
+	else if (can_message_check(message, NULL) < 0)
+		can_report_garbage(can, "a frame came that no bus carries");
+	else
+		can_report_received(can, message);
+}
+
 void can_report_state(struct can *can, enum can_bus_state state, struct instant at)
 {
 	if (can->counters.state == state)

@@ -85,13 +85,7 @@ static void take_frames(struct can *can, struct tcp *tcp, struct instant at)
 			return;
 		}
 		offset += (size_t)n;
-		message.at = at;
-		if (error)
-			can_report_error(can, CAN_ERROR_OTHER, 0, at);
-		else if (can_message_check(&message, NULL) < 0)
-			can_report_garbage(can, "a frame came that no bus carries");
-		else
-			can_report_received(can, &message);
+		can_report_decoded(can, &message, error, at);
 	}
 	if (tcp->fd >= 0)
 		bytes_drop_front(&tcp->input, offset);

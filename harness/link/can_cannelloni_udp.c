@@ -18,7 +18,6 @@
 #define VERSION            2
 #define HEAD_BYTES         5
 #define DATAGRAM_BYTES     1400 /* what goes out: fits an Ethernet frame, with room for tunnels */
-#define DATAGRAMS_AT_ONCE  32
 #define RECEIVE_BYTES      (4 << 20)
 #define SEQUENCE_RESTARTED 128 /* a jump so far ahead is one back, or the other end began anew */
 
@@ -55,17 +54,6 @@ static void note_sequence(struct can *can, struct udp *udp, uint8_t sequence)
 	udp->expected = (uint8_t)(sequence + 1);
 }
 
-static void take_frame(struct can *can, struct can_message *message, bool error, struct instant at)
-{
-	message->at = at;
-	if (error)
-		can_report_error(can, CAN_ERROR_OTHER, 0, at);
-	else if (can_message_check(message, NULL) < 0)
-		can_report_garbage(can, "a frame came that no bus carries");
-	else
-		can_report_received(can, message);
-}
-
 static void take_datagram(struct can *can, const uint8_t *data, size_t length, struct instant at)
 {
 	struct can_message message;
@@ -85,28 +73,19 @@ static void take_datagram(struct can *can, const uint8_t *data, size_t length, s
 			return;
 		}
 		offset += (size_t)n;
-		take_frame(can, &message, error, at);
+		can_report_decoded(can, &message, error, at);
 	}
 	if (offset != length && !can->freed)
 		can_report_garbage(can, "a cannelloni datagram has bytes after its last frame");
 }
 
-static bool read_one(struct can *can)
+static void take(struct can *can, const struct can_ip_datagram *datagram, const uint8_t *data, size_t length)
 {
-	struct udp *udp = can->state;
-	static uint8_t buffer[65536];
-	struct can_ip_datagram datagram;
-	ssize_t n = can_ip_receive(udp->fd, buffer, sizeof(buffer), &udp->drops, &datagram);
-	if (n < 0)
-		return n == -EINTR || n == -ECONNREFUSED; /* an ICMP answer to what was sent: the other end is not there yet */
-	can_report_lost(can, datagram.lost);
-	if (can->freed || can->closed)
-		return false;
-	if (datagram.from.v4.sin_addr.s_addr != udp->remote.v4.sin_addr.s_addr)
+	const struct udp *udp = can->state;
+	if (datagram->from.v4.sin_addr.s_addr != udp->remote.v4.sin_addr.s_addr)
 		can_report_garbage(can, "a datagram came from a stranger");
 	else
-		take_datagram(can, buffer, (size_t)n, datagram.at);
-	return true;
+		take_datagram(can, data, length, datagram->at);
 }
 
 /* ---- out ---- */
@@ -173,9 +152,9 @@ static int udp_send(struct can *can, struct error *err)
 static int on_io(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct can *can = context;
+	struct udp *udp = can->state;
 	can_enter(can);
-	for (unsigned i = 0; i < DATAGRAMS_AT_ONCE && !can->freed && !can->closed && read_one(can); i++)
-		;
+	can_ip_read(can, fd, &udp->drops, take);
 	if (!can->freed && events & EPOLLOUT)
 		flush(can);
 	can_leave(can);

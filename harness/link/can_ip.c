@@ -6,6 +6,9 @@
 
 #include "stamp.h"
 
+#define DATAGRAM_MAX      65536
+#define DATAGRAMS_AT_ONCE 32
+
 int can_ip_parse(const char *text, size_t length, struct address *ret, struct error *err)
 {
 	char part[ADDRESS_TEXT_MAX];
@@ -36,7 +39,8 @@ int can_ip_pair_parse(const char *text, struct can_ip_pair *ret, struct error *e
 	return r;
 }
 
-ssize_t can_ip_receive(int fd, void *buffer, size_t size, struct can_drops *drops, struct can_ip_datagram *ret)
+/* Length or -errno. */
+static ssize_t receive(int fd, void *buffer, size_t size, struct can_drops *drops, struct can_ip_datagram *ret)
 {
 	_Alignas(struct cmsghdr) char control[STAMP_CONTROL_SIZE];
 	struct iovec part = {buffer, size};
@@ -53,4 +57,22 @@ ssize_t can_ip_receive(int fd, void *buffer, size_t size, struct can_drops *drop
 	ret->at = stamp_of_message(&message);
 	ret->lost = can_drops_of_message(drops, &message);
 	return n;
+}
+
+void can_ip_read(struct can *can, int fd, struct can_drops *drops,
+                 void (*take)(struct can *, const struct can_ip_datagram *, const uint8_t *data, size_t length))
+{
+	static uint8_t buffer[DATAGRAM_MAX];
+	for (unsigned i = 0; i < DATAGRAMS_AT_ONCE && !can->freed && !can->closed; i++) {
+		struct can_ip_datagram datagram;
+		ssize_t n = receive(fd, buffer, sizeof(buffer), drops, &datagram);
+		/* An ICMP answer to what was sent: the other end is not there yet. */
+		if (n == -EINTR || n == -ECONNREFUSED)
+			continue;
+		if (n < 0)
+			return;
+		can_report_lost(can, datagram.lost);
+		if (!can->freed && !can->closed)
+			take(can, &datagram, buffer, (size_t)n);
+	}
 }

@@ -5,6 +5,7 @@
 
 #include "address.h"
 #include "can_drops.h"
+#include "can_private.h"
 
 struct can_ip_pair {
 	struct address local, remote;
@@ -20,7 +21,9 @@ struct can_ip_datagram {
 	struct instant at;
 	uint32_t lost; /* by the full queue since the last one */
 };
-/* Length or -errno. */
-ssize_t can_ip_receive(int fd, void *buffer, size_t size, struct can_drops *, struct can_ip_datagram *ret);
+/* Reads what is there, at most so much that the loop gets on, tells what was lost, and hands over one datagram after the other until the
+ * channel is freed or closed. Within can_enter(). */
+void can_ip_read(struct can *, int fd, struct can_drops *,
+                 void (*take)(struct can *, const struct can_ip_datagram *, const uint8_t *data, size_t length));
 
 #endif

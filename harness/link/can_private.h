@@ -56,6 +56,8 @@ void can_report_received(struct can *, const struct can_message *);
 void can_report_sent(struct can *, struct can_pending_entry *, struct instant at);
 void can_report_not_sent(struct can *, uint64_t ticket, const char *reason);
 void can_report_all_not_sent(struct can *, const char *reason);
+/* What came from another program and was decoded: an error frame, a frame that no bus carries, or a frame; its stamp is set. */
+void can_report_decoded(struct can *, struct can_message *, bool error, struct instant at);
 void can_report_error(struct can *, enum can_error_kind, uint32_t id, struct instant at);
 void can_report_state(struct can *, enum can_bus_state, struct instant at); /* only changes reach the handler */
 void can_report_lost(struct can *, uint64_t count);

@@ -14,9 +14,8 @@
 #include "can_python_frame.h"
 #include "stamp.h"
 
-#define DATAGRAMS_AT_ONCE 32
-#define SENDS_AT_ONCE     32
-#define RECEIVE_BYTES     (4 << 20)
+#define SENDS_AT_ONCE 32
+#define RECEIVE_BYTES (4 << 20)
 
 struct multicast {
 	int in, out; /* one hears the group, one sends: what comes from the latter's address is our own */
@@ -61,46 +60,26 @@ static int multicast_check(const char *text, struct error *err)
 
 /* ---- in ---- */
 
-static void take_datagram(struct can *can, const uint8_t *data, size_t length, struct instant at)
+static void take(struct can *can, const struct can_ip_datagram *datagram, const uint8_t *data, size_t length)
 {
+	const struct multicast *multicast = can->state;
 	struct can_message message;
 	bool error;
-	if (python_frame_decode(data, length, &message, &error) < 0) {
-		can_report_garbage(can, "a datagram came that is no frame of python-can");
+	if (datagram->from.v4.sin_port == multicast->own.v4.sin_port &&
+	    datagram->from.v4.sin_addr.s_addr == multicast->own.v4.sin_addr.s_addr)
 		return;
-	}
-	message.at = at;
-	if (error)
-		can_report_error(can, CAN_ERROR_OTHER, 0, at);
-	else if (can_message_check(&message, NULL) < 0)
-		can_report_garbage(can, "a frame came that no bus carries");
+	if (python_frame_decode(data, length, &message, &error) < 0)
+		can_report_garbage(can, "a datagram came that is no frame of python-can");
 	else
-		can_report_received(can, &message);
-}
-
-static bool read_one(struct can *can)
-{
-	struct multicast *multicast = can->state;
-	static uint8_t buffer[65536];
-	struct can_ip_datagram datagram;
-	ssize_t n = can_ip_receive(multicast->in, buffer, sizeof(buffer), &multicast->drops, &datagram);
-	if (n < 0)
-		return n == -EINTR;
-	can_report_lost(can, datagram.lost);
-	if (can->freed || can->closed)
-		return false;
-	if (datagram.from.v4.sin_port != multicast->own.v4.sin_port ||
-	    datagram.from.v4.sin_addr.s_addr != multicast->own.v4.sin_addr.s_addr)
-		take_datagram(can, buffer, (size_t)n, datagram.at);
-	return true;
+		can_report_decoded(can, &message, error, datagram->at);
 }
 
 static int on_in(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct can *can = context;
+	struct multicast *multicast = can->state;
 	can_enter(can);
-	for (unsigned i = 0; i < DATAGRAMS_AT_ONCE && !can->freed && !can->closed && read_one(can); i++)
-		;
+	can_ip_read(can, fd, &multicast->drops, take);
 	can_leave(can);
 	return 0;
 }
