@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 struct observer {
@@ -14,7 +16,8 @@ struct observer {
 };
 
 struct timeline {
-	int fd;            /* -1: nowhere */
+	int fd; /* -1: nowhere */
+	bool locked;
 	off_t whole_bytes; /* end of the last whole line */
 	char *line;
 	size_t line_capacity;
@@ -28,6 +31,22 @@ struct timeline {
 	bool failed;
 };
 
+#define LOCK_TRIES 100
+
+/* Whoever looks whether the journal is being written holds the lock for a moment: that is waited for, but never a run long. */
+static bool journal_lock(int fd)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return true;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return false;
+		(void)nanosleep(&moment, NULL);
+	}
+	return false;
+}
+
 static int journal_open(struct timeline *timeline, const char *directory, struct error *err)
 {
 	char path[4096];
@@ -38,6 +57,7 @@ static int journal_open(struct timeline *timeline, const char *directory, struct
 	timeline->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0644);
 	if (timeline->fd < 0)
 		return error_set(err, ERROR_BENCH, errno, "cannot create %s: %s", path, strerror(errno));
+	timeline->locked = journal_lock(timeline->fd);
 	return 0;
 }
 
@@ -218,6 +238,11 @@ bool timeline_failed(const struct timeline *timeline, struct error *err)
 	if (timeline->failed && err)
 		*err = timeline->failure;
 	return timeline->failed;
+}
+
+bool timeline_locked(const struct timeline *timeline)
+{
+	return timeline->locked;
 }
 
 int timeline_sync(struct timeline *timeline, struct error *err)

@@ -47,7 +47,8 @@ struct event {
 struct timeline;
 
 /* Writes to directory/events.jsonl (created, must not exist), or nowhere if directory is NULL. Keeps the newest
- * memory_events events in memory for timeline_find(). */
+ * memory_events events in memory for timeline_find(). An exclusive flock(2) on the file tells others that it is being written: it goes
+ * with timeline_free() and with the process, however that ends. */
 int timeline_new(struct timeline **ret, const char *directory, unsigned memory_events, struct error *err) WARN_UNUSED;
 void timeline_free(struct timeline *);
 
@@ -61,6 +62,8 @@ void timeline_emit_now(struct timeline *, const char *channel, const char *kind,
 void timeline_set_step(struct timeline *, const char *step);
 
 bool timeline_failed(const struct timeline *, struct error *err);
+/* Whether the lock is held; a file system that has none is no error. */
+bool timeline_locked(const struct timeline *);
 /* Flush to stable storage. */
 int timeline_sync(struct timeline *, struct error *err) WARN_UNUSED;
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../base/value.h"
@@ -19,6 +20,7 @@
 #define LIST_MAX        32
 #define FOLLOW_POLL_MS  250 /* file systems that tell nothing are looked at so often */
 #define JOURNAL_NAME    "events.jsonl"
+#define FOLLOW_QUIET_S  60    /* without a lock: a journal that nobody wrote for so long belongs to a run that is gone */
 #define FOLLOW_START_MS 10000 /* a run that was just started gets so long to write its first event */
 
 static const struct trace_sink *const sinks[] = {&trace_sink_text, &trace_sink_json, &trace_sink_csv, &trace_sink_candump,
@@ -169,8 +171,10 @@ struct reading {
 	const struct options *options;
 	struct trace trace;
 	struct journal *journal;
+	const char *path;
 	void *state;
 	int watch; /* inotify, -1 none */
+	bool held; /* the journal was seen to be locked by its writer */
 	unsigned long shown, left_out;
 };
 
@@ -198,9 +202,28 @@ static int take(struct reading *reading, const json_t *event, struct error *err)
 	return sink->event(reading->state, event, err);
 }
 
+static bool quiet_for_long(const char *path)
+{
+	struct stat status;
+	return stat(path, &status) == 0 && time(NULL) - status.st_mtime >= FOLLOW_QUIET_S;
+}
+
+/* Nobody writes the journal any more. */
+static bool writer_gone(struct reading *reading)
+{
+	int written = journal_written(reading->journal);
+	reading->held = reading->held || written > 0;
+	if (written > 0)
+		return false;
+	if (written == 0 && (reading->held || reading->trace.locked))
+		return true;
+	return quiet_for_long(reading->path);
+}
+
 static int read_all(struct reading *reading, struct error *err)
 {
 	int r = 0;
+	bool gone = false;
 	while (r == 0 && !interrupted && !(reading->options->follow && reading->trace.ended)) {
 		json_t *event = NULL;
 		r = journal_next(reading->journal, &event, err);
@@ -209,7 +232,13 @@ static int read_all(struct reading *reading, struct error *err)
 		if (r == -EAGAIN) {
 			if (fflush(stdout) != 0)
 				return error_set(err, ERROR_BENCH, errno, "standard output: %s", strerror(errno));
-			wait_for_growth(reading);
+			if (gone)
+				return error_set(err, ERROR_BENCH, ENODATA,
+				                 "%s has no end and nobody writes it any more: the run was killed", reading->path);
+			/* What it wrote before it went is read first. */
+			gone = writer_gone(reading);
+			if (!gone)
+				wait_for_growth(reading);
 			r = 0;
 			continue;
 		}
@@ -233,21 +262,58 @@ static int journal_wait_open(struct reading *reading, const char *path, struct e
 	return r;
 }
 
+/* Whether the journal has what the options name, before anything is shown of it. */
+static int look_through(const struct reading *reading, struct error *err)
+{
+	struct journal *journal;
+	struct trace trace;
+	json_t *event = NULL;
+	int r = journal_open(&journal, reading->path, err);
+	if (r < 0)
+		return r;
+	trace_begin(&trace, &reading->trace.filter);
+	while (!interrupted && (r = journal_next(journal, &event, err)) > 0) {
+		(void)trace_takes(&trace, event);
+		json_decref(event);
+	}
+	if (r == 0)
+		r = trace_check(&trace, err);
+	trace_end(&trace);
+	journal_close(journal);
+	return r;
+}
+
+static int show(struct reading *reading, struct error *err)
+{
+	const struct options *options = reading->options;
+	struct stat status;
+	bool names = options->boards.count > 0 || options->cases.count > 0;
+	bool twice = !options->follow && stat(reading->path, &status) == 0 && S_ISREG(status.st_mode);
+	int r = names && twice ? look_through(reading, err) : 0;
+	if (r == 0)
+		r = options->sink->open(&reading->state, &reading->trace, options->output, options->utc, err);
+	if (r == 0)
+		r = read_all(reading, err);
+	/* What a run that is under way has is known when it has ended. */
+	if (r == 0 && !twice && !interrupted)
+		r = trace_check(&reading->trace, err);
+	return r;
+}
+
 static int trace_run(struct reading *reading, const char *path, struct error *err)
 {
 	const struct options *options = reading->options;
 	int r = journal_wait_open(reading, path, err);
 	if (r < 0)
 		return r;
+	reading->path = path;
 	if (options->follow) {
 		journal_follow(reading->journal);
 		reading->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 		if (reading->watch >= 0)
 			(void)inotify_add_watch(reading->watch, path, IN_MODIFY);
 	}
-	r = options->sink->open(&reading->state, &reading->trace, options->output, options->utc, err);
-	if (r == 0)
-		r = read_all(reading, err);
+	r = show(reading, err);
 	if (reading->state) {
 		struct error late = {0};
 		int closed = options->sink->close(reading->state, r < 0 ? &late : err);
@@ -285,6 +351,7 @@ static int run(int argc, char **argv)
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	int r = trace_run(&reading, path, &err);
+	trace_end(&reading.trace);
 	/* Whoever reads only the first lines (head) has what he wanted. */
 	if (r < 0 && err.code == EPIPE && !options.output) {
 		__fpurge(stdout);
@@ -305,7 +372,8 @@ const struct command command_trace = {
         .name = "trace",
         .summary = "follows, filters or converts the journal of a run",
         .usage = "trace [OPTION…] RUN_DIRECTORY|JOURNAL\n"
-                 "  --board ROLE        only events of this board, of its links and of buses; this and the next four may be repeated\n"
+                 "  --board ROLE        only events of this board, of its links, of testers with it, and of buses; this and the next four "
+                 "may be repeated\n"
                  "  --channel GLOB      only of channels that fit: 'link:*', can:can0, tester:main\n"
                  "  --protocol NAME     only of: steps, power, boot, console, tcp, tls, doip, uds, can, isotp, secoc, flash, probe\n"
                  "  --kind GLOB         only events of this kind: 'tls.*', boot.stage\n"

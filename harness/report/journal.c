@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/types.h>
 
 #include "text.h"
@@ -55,6 +56,17 @@ static int wait_for_more(struct journal *journal, ssize_t length)
 		return -errno;
 	clearerr(journal->file);
 	return -EAGAIN;
+}
+
+int journal_written(const struct journal *journal)
+{
+	int fd = fileno(journal->file), code;
+	if (flock(fd, LOCK_SH | LOCK_NB) == 0) {
+		(void)flock(fd, LOCK_UN);
+		return 0;
+	}
+	code = errno;
+	return code == EWOULDBLOCK ? 1 : -code;
 }
 
 bool journal_was_cut(const struct journal *journal)

@@ -19,6 +19,8 @@ int journal_next(struct journal *, json_t **ret_event, struct error *err) WARN_U
 /* For a journal that is still being written: at its end journal_next() gives -EAGAIN (err not filled), also for a last line that is not
  * whole yet; the next call goes on there. */
 void journal_follow(struct journal *);
+/* Whether somebody writes it, by the exclusive lock that a runner holds on it: 1; 0 nobody holds one; -errno: the file system has none. */
+int journal_written(const struct journal *);
 bool journal_was_cut(const struct journal *);
 
 #endif

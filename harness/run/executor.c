@@ -331,6 +331,24 @@ static json_t *selected_json(const struct executor *executor, const struct progr
 	return list;
 }
 
+/* Where the boards are, for who reads what was said to them. Addresses as the rig file has them, with its variables. */
+static json_t *boards_json(const struct rig_file *file)
+{
+	const struct value *roles = file ? value_get(rig_file_root(file), "roles") : NULL;
+	json_t *boards = json_object();
+	for (unsigned i = 0; roles && roles->type == VALUE_MAP && i < roles->map.count; i++) {
+		const struct value *role = roles->map.entries[i].value;
+		const struct value *address = value_get(role, "address"), *logical = value_get(role, "logical_address");
+		json_t *board = json_object();
+		if (address && address->type == VALUE_TEXT)
+			json_object_set_new(board, "address", json_string(address->text));
+		if (logical && logical->type == VALUE_INTEGER)
+			json_object_set_new(board, "logical_address", json_integer(logical->integer));
+		json_object_set_new(boards, roles->map.entries[i].key, board);
+	}
+	return boards;
+}
+
 static void emit_run_begin(struct executor *executor, const struct program *program)
 {
 	const struct executor_options *options = executor->options;
@@ -350,6 +368,8 @@ static void emit_run_begin(struct executor *executor, const struct program *prog
 	json_object_set_new(data, "cases", selected_json(executor, program));
 	json_object_set_new(data, "repeat", json_integer(options->repeat ? options->repeat : 1));
 	json_object_set_new(data, "stop_at_failure", json_boolean(options->stop_at_failure));
+	json_object_set_new(data, "locked", json_boolean(timeline_locked(executor->timeline)));
+	json_object_set_new(data, "boards", boards_json(options->rig_file));
 	timeline_emit_now(executor->timeline, "run", "run.begin", data);
 }
 

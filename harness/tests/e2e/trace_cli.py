@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`hilbench trace` over the rack's own run: what it shows, leaves out, follows and converts, read by other tools."""
 import csv
+import fcntl
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from _e2e import BIN, OUT, RUN, check, finish, not_ok, ok, skip  # noqa: E402
+from _e2e import BIN, OUT, ROOT, RUN, check, finish, not_ok, ok, skip  # noqa: E402
 
 HILBENCH = os.path.join(BIN, "hilbench")
 JOURNAL = os.path.join(RUN, "events.jsonl")
@@ -35,9 +36,18 @@ def shows_everything(journal):
 
 
 def filters(journal):
-    wanted = [e for e in journal if "zgw" in e["ch"].split(":")[-1].split("-") and e["kind"].startswith("tls.")]
+    host = next(e["data"]["plain"] for e in journal if e["ch"] == "board:zgw" and e["kind"] == "boot.stage" and "plain" in e["data"]).split(":")[0]
+    wanted = [e for e in journal if e["kind"].startswith("tls.") and
+              ("zgw" in e["ch"].split(":")[-1].split("-") or (e["ch"].startswith("tester:") and e["data"].get("peer", "").split(":")[0] == host))]
     done = trace("--board", "zgw", "--protocol", "tls")
-    check("trace: a board's links are its own", len(done.stdout.rstrip("\n").split("\n")) == len(wanted) > 0, f"{len(done.stdout.splitlines())} of {len(wanted)}")
+    check("trace: a board's links are its own, and what testers do with it", len(done.stdout.rstrip("\n").split("\n")) == len(wanted) > 0,
+          f"{len(done.stdout.splitlines())} of {len(wanted)}")
+    shown = [json.loads(line) for line in trace("--board", "zgw", "--format", "json").stdout.splitlines()]
+    talks = {kind: [e for e in shown if e["ch"].startswith("tester:") and e["kind"].startswith(kind)] for kind in ("uds.", "doip.", "tcp.")}
+    check("trace: what testers say to a board is shown with it", all(talks.values()), {kind: len(found) for kind, found in talks.items()})
+    others = [e for e in shown if e["ch"].startswith("tester:") and e["data"].get("peer", host).split(":")[0] != host and
+              0x91 not in (e["data"].get("source"), e["data"].get("target"))]
+    check("trace: and nothing that they say to another", not others, others[:2])
     wanted = [e for e in journal if e["ch"] == "board:zgw" and e["kind"] == "console.line"]
     done = trace("--board", "zgw", "--protocol", "console")
     check("trace: by board and protocol", len(done.stdout.splitlines()) == len(wanted) > 0, f"{len(done.stdout.splitlines())} of {len(wanted)}")
@@ -131,6 +141,84 @@ def interrupted():
     check("trace: Ctrl-C ends it", status == 0, status)
 
 
+def runner(out):
+    """A run that takes a minute, as far as its step."""
+    path = os.path.join(OUT, out + ".yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("- id: trace.waits\n  title: Takes its time\n  steps:\n    - wait: 50s\n")
+    process = subprocess.Popen([HILBENCH, "run", "--rig", os.path.join(ROOT, "rigs/virtual.yaml"), "--out", os.path.join(OUT, out), path],
+                               stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    journal = os.path.join(OUT, out, "events.jsonl")
+    limit = time.monotonic() + 30
+    while time.monotonic() < limit:
+        if os.path.exists(journal):
+            with open(journal, encoding="utf-8") as file:
+                if '"step.begin"' in file.read():
+                    break
+        time.sleep(0.1)
+    return process, journal
+
+
+def held(journal):
+    with open(journal, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def killed():
+    out = os.path.join(OUT, "killed")
+    shutil.rmtree(out, ignore_errors=True)
+    process, journal = runner("killed")
+    try:
+        check("trace: a run holds its journal", held(journal), "nobody holds it")
+        unknown = subprocess.Popen([HILBENCH, "trace", "--follow", "--board", "nobody", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        reader = subprocess.Popen([HILBENCH, "trace", "--follow", out], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        reader.stdout.readline()
+        time.sleep(1)
+        check("trace: a name that a run does not have yet is no error", unknown.poll() is None, unknown.poll())
+        process.kill()
+        process.wait(timeout=10)
+        try:
+            said = reader.communicate(timeout=10)[1]
+            unknown.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            said = "still there"
+        for one in (reader, unknown):
+            if one.poll() is None:
+                one.kill()
+                one.wait()
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    check("trace: a run that was killed is not followed for ever", reader.returncode == 3 and "killed" in said, f"{reader.returncode} {said}")
+    check("trace: nobody holds its journal then", not held(journal), "it is held")
+    begin = time.monotonic()
+    done = trace("--follow", path=out)
+    check("trace: nor is one that was killed before", done.returncode == 3 and "killed" in done.stderr and time.monotonic() - begin < 5, done.stderr)
+    old = os.path.join(OUT, "old.jsonl")
+    with open(old, "w", encoding="utf-8") as file:
+        file.write(json.dumps({"n": 1, "t": 1, "clock": "user", "u": 1, "ch": "run", "kind": "run.begin", "data": {}}) + "\n")
+    os.utime(old, (time.time() - 61, time.time() - 61))
+    done = trace("--follow", path=old)
+    check("trace: without a lock a journal that was silent for a minute has ended", done.returncode == 3 and "run.begin" in done.stdout, done.stderr)
+
+
+def unknown_names(journal):
+    for option, word, near, has in (("--board", "zgv", '"zgw"', "vmg"), ("--board", "nope", "", "zgw"), ("--case", "nope", "", "")):
+        done = trace(option, word)
+        check(f"trace: {option} {word} is told", done.returncode == 2 and f'"{word}"' in done.stderr and near in done.stderr and has in done.stderr and
+              "it has" in done.stderr and not done.stdout, f"{done.returncode} {done.stderr}")
+    path = os.path.join(OUT, "ended.jsonl")
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(json.dumps(event) + "\n" for event in (journal[0], journal[-1]))
+    done = trace("--follow", "--case", "nope", path=path)
+    check("trace: a followed run that ended without the case", done.returncode == 2 and '"nope"' in done.stderr, f"{done.returncode} {done.stderr}")
+
+
 def bad_use():
     for name, arguments, path, status, text in [
             ("an unknown protocol", ["--protocol", "lin"], RUN, 2, "there are steps"),
@@ -161,5 +249,7 @@ else:
     wireshark(journal)
     follow()
     interrupted()
+    killed()
+    unknown_names(journal)
     bad_use()
 finish()
