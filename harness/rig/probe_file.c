@@ -47,7 +47,7 @@ char *probe_file_absolute(const char *path)
 	return asprintf(&absolute, "%s/%s", folder, path) < 0 ? NULL : absolute;
 }
 
-static int map_file(const char *path, size_t length, const uint8_t **ret, struct error *err)
+int probe_file_map(const char *path, size_t length, const uint8_t **ret, struct error *err)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	void *map = fd < 0 ? MAP_FAILED : mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -57,6 +57,11 @@ static int map_file(const char *path, size_t length, const uint8_t **ret, struct
 	if (r == 0)
 		*ret = map;
 	return r;
+}
+
+void probe_file_unmap(const uint8_t *data, size_t length)
+{
+	munmap((void *)(uintptr_t)data, length);
 }
 
 /* The widest accesses that a range allows. */
@@ -72,7 +77,7 @@ int probe_file_load(struct probe *probe, uint32_t address, const char *path, siz
 	const uint8_t *data;
 	if (probe->driver->load)
 		return probe->driver->load(probe, address, path, deadline_ns, err);
-	int r = map_file(path, length, &data, err);
+	int r = probe_file_map(path, length, &data, err);
 	if (r < 0)
 		return r;
 	for (size_t done = 0; r == 0 && done < length; done += PIECE) {
@@ -80,7 +85,7 @@ int probe_file_load(struct probe *probe, uint32_t address, const char *path, siz
 		const uint32_t at = address + (uint32_t)done;
 		r = probe->driver->write(probe, at, width_of(at, part), data + done, part, deadline_ns, err);
 	}
-	munmap((void *)(uintptr_t)data, length);
+	probe_file_unmap(data, length);
 	return r;
 }
 
@@ -176,10 +181,10 @@ static int compare_dump(struct probe *probe, uint32_t address, const uint8_t *da
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	int r = probe_file_dump(probe, address, length, path, deadline_ns, err);
 	if (r == 0)
-		r = map_file(path, length, &is, err);
+		r = probe_file_map(path, length, &is, err);
 	if (r == 0) {
 		*ret_offset = first_difference(is, data, length);
-		munmap((void *)(uintptr_t)is, length);
+		probe_file_unmap(is, length);
 	}
 	unlink(path);
 	free(path);
@@ -190,7 +195,7 @@ int probe_file_compare(struct probe *probe, uint32_t address, const char *path, 
                        struct error *err)
 {
 	const uint8_t *data;
-	int r = map_file(path, length, &data, err);
+	int r = probe_file_map(path, length, &data, err);
 	if (r < 0)
 		return r;
 	*ret_offset = SIZE_MAX;
@@ -198,6 +203,6 @@ int probe_file_compare(struct probe *probe, uint32_t address, const char *path, 
 		r = compare_dump(probe, address, data, length, ret_offset, deadline_ns, err);
 	else
 		r = compare_pieces(probe, address, data, length, ret_offset, deadline_ns, err);
-	munmap((void *)(uintptr_t)data, length);
+	probe_file_unmap(data, length);
 	return r;
 }

@@ -37,6 +37,9 @@ int probe_file_load(struct probe *, uint32_t address, const char *path, size_t l
 int probe_file_dump(struct probe *, uint32_t address, size_t length, const char *path, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int probe_file_compare(struct probe *, uint32_t address, const char *path, size_t length, size_t *ret_offset, int64_t deadline_ns,
                        struct error *err) WARN_UNUSED;
+/* The bytes of a file of so many, until probe_file_unmap(). */
+int probe_file_map(const char *path, size_t length, const uint8_t **ret, struct error *err) WARN_UNUSED;
+void probe_file_unmap(const uint8_t *data, size_t length);
 /* Newly allocated: from the root, whatever the working directory of a program is; NULL: out of memory. */
 char *probe_file_absolute(const char *path);
 

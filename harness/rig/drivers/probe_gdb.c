@@ -13,22 +13,12 @@
 #include <string.h>
 
 #include "../probe_private.h"
-#include "probe_gdb_link.h"
+#include "probe_gdb.h"
 
 #define STANDARD_PACKET 400 /* what a server that announces nothing takes */
 #define LEAST_PACKET    64
-#define PACKET_FRAME    32   /* "$X12345678,1234:" and "#00" */
 #define PIECE_MAX       2048 /* bytes: qemu refuses more than half of a packet of 4096 */
 #define OUTPUT_MAX      65536
-
-struct gdb {
-	struct gdb_link *link; /* NULL: not connected */
-	size_t packet;         /* largest DATA that the server takes */
-	bool standing;         /* as far as we know */
-	bool wanted_halted;    /* by a verb, across connections */
-	bool packed_writes;    /* X works */
-	bool continues;        /* vCont;c works */
-};
 
 static struct gdb *gdb_of(const struct probe *probe)
 {
@@ -96,13 +86,20 @@ static int receive(struct gdb *gdb, const char *what, const char **ret, size_t *
 	}
 }
 
-static int ask(struct gdb *gdb, const char *question, const char **ret, size_t *ret_length, int64_t deadline_ns, struct error *err)
+int gdb_ask_bytes(struct gdb *gdb, const struct bytes *question, const char *what, const char **ret, size_t *ret_length,
+                  int64_t deadline_ns, struct error *err)
+{
+	int r = gdb_link_send(gdb->link, question->data, question->length, deadline_ns, err);
+	return r < 0 ? r : receive(gdb, what, ret, ret_length, deadline_ns, err);
+}
+
+int gdb_ask(struct gdb *gdb, const char *question, const char **ret, size_t *ret_length, int64_t deadline_ns, struct error *err)
 {
 	int r = gdb_link_send(gdb->link, question, strlen(question), deadline_ns, err);
 	return r < 0 ? r : receive(gdb, question, ret, ret_length, deadline_ns, err);
 }
 
-static int strange_answer(struct gdb *gdb, const char *question, const char *answer, struct error *err)
+int gdb_strange_answer(struct gdb *gdb, const char *question, const char *answer, struct error *err)
 {
 	char *clean = console_clean(answer, strnlen(answer, 60));
 	int r = error_set(err, ERROR_BENCH, EBADMSG, "GDB server %s: answers \"%.40s\" with \"%s\"", gdb_link_address(gdb->link), question,
@@ -182,12 +179,14 @@ static int go_on(struct gdb *gdb, int r, int64_t deadline_ns, struct error *err)
 static void read_features(struct gdb *gdb, const char *features, bool *ret_trust)
 {
 	static const char size[] = "PacketSize=";
-	*ret_trust = false;
+	*ret_trust = gdb->memory_map = false;
 	for (const char *at = features; at; at = strchr(at, ';') ? strchr(at, ';') + 1 : NULL) {
 		if (!strncmp(at, size, sizeof(size) - 1))
 			gdb->packet = strtoul(at + sizeof(size) - 1, NULL, 16);
 		else if (!strncmp(at, "QStartNoAckMode+", 16))
 			*ret_trust = true;
+		else if (!strncmp(at, "qXfer:memory-map:read+", 22))
+			gdb->memory_map = true;
 	}
 	if (gdb->packet < LEAST_PACKET)
 		gdb->packet = STANDARD_PACKET;
@@ -200,17 +199,17 @@ static int agree(struct gdb *gdb, int64_t deadline_ns, struct error *err)
 	const char *answer;
 	size_t length;
 	bool trust;
-	int r = ask(gdb, "qSupported:multiprocess-;swbreak-;hwbreak-;vContSupported+", &answer, &length, deadline_ns, err);
+	int r = gdb_ask(gdb, "qSupported:multiprocess-;swbreak-;hwbreak-;vContSupported+", &answer, &length, deadline_ns, err);
 	if (r < 0)
 		return r;
 	read_features(gdb, answer, &trust);
 	if (trust) {
-		r = ask(gdb, "QStartNoAckMode", &answer, &length, deadline_ns, err);
+		r = gdb_ask(gdb, "QStartNoAckMode", &answer, &length, deadline_ns, err);
 		if (r == 0 && !strcmp(answer, "OK"))
 			gdb_link_trust(gdb->link);
 	}
 	if (r == 0)
-		r = ask(gdb, "vCont?", &answer, &length, deadline_ns, err);
+		r = gdb_ask(gdb, "vCont?", &answer, &length, deadline_ns, err);
 	if (r == 0)
 		gdb->continues = !strncmp(answer, "vCont", 5) && strstr(answer, ";c");
 	return r;
@@ -229,7 +228,7 @@ static int ask_why(struct gdb *gdb, int64_t deadline_ns, struct error *err)
 	if (is_end(answer, length))
 		return ended(gdb, answer, err);
 	if (!is_stop(answer, length))
-		return strange_answer(gdb, "?", answer, err);
+		return gdb_strange_answer(gdb, "?", answer, err);
 	gdb->standing = true;
 	return 0;
 }
@@ -238,7 +237,7 @@ static int try_packed_writes(struct gdb *gdb, int64_t deadline_ns, struct error 
 {
 	const char *answer;
 	size_t length;
-	int r = ask(gdb, "X0,0:", &answer, &length, deadline_ns, err);
+	int r = gdb_ask(gdb, "X0,0:", &answer, &length, deadline_ns, err);
 	if (r == 0)
 		gdb->packed_writes = !strcmp(answer, "OK");
 	return r;
@@ -252,7 +251,7 @@ static void gdb_disconnect(struct probe *probe)
 	const int64_t deadline_ns = loop_now_ns() + INT64_C(200) * 1000000;
 	/* A server whose client just goes away may leave the target standing. */
 	if (gdb->link && gdb_link_alive(gdb->link) && !gdb->wanted_halted && stop(gdb, deadline_ns, NULL) == 0)
-		(void)!ask(gdb, "D", &answer, &length, deadline_ns, NULL);
+		(void)!gdb_ask(gdb, "D", &answer, &length, deadline_ns, NULL);
 	gdb_link_close(gdb->link);
 	gdb->link = NULL;
 	gdb->standing = false;
@@ -324,8 +323,7 @@ static int gdb_halted(struct probe *probe, bool *ret, int64_t deadline_ns, struc
 	return r;
 }
 
-/* E01, or "E.why" in words. */
-static int refused(const struct gdb *gdb, const char *verb, uint32_t address, const char *answer, struct error *err)
+int gdb_refused(const struct gdb *gdb, const char *verb, uint32_t address, const char *answer, struct error *err)
 {
 	return error_set(err, ERROR_DUT, EFAULT, "%s %08Xh is refused (GDB server %s: \"%.60s\")", verb, (unsigned)address,
 	                 gdb_link_address(gdb->link), answer);
@@ -333,7 +331,7 @@ static int refused(const struct gdb *gdb, const char *verb, uint32_t address, co
 
 static size_t largest_piece(const struct gdb *gdb, unsigned width)
 {
-	size_t piece = (gdb->packet - PACKET_FRAME) / 2;
+	size_t piece = (gdb->packet - GDB_PACKET_FRAME) / 2;
 	if (piece > PIECE_MAX)
 		piece = PIECE_MAX;
 	return piece / width * width;
@@ -346,16 +344,16 @@ static int read_piece(struct gdb *gdb, uint32_t address, uint8_t *buffer, size_t
 	const char *answer;
 	size_t answer_length;
 	(void)snprintf(question, sizeof(question), "m%" PRIx32 ",%zx", address, length);
-	int r = ask(gdb, question, &answer, &answer_length, deadline_ns, err);
+	int r = gdb_ask(gdb, question, &answer, &answer_length, deadline_ns, err);
 	if (r < 0)
 		return r;
 	if (answer[0] == 'E' && (answer_length % 2 || answer[1] == '.'))
-		return refused(gdb, "reading", address, answer, err);
+		return gdb_refused(gdb, "reading", address, answer, err);
 	ssize_t got = gdb_hex_bytes(answer, answer_length, buffer, length);
 	if (got < 0)
-		return strange_answer(gdb, question, answer, err);
+		return gdb_strange_answer(gdb, question, answer, err);
 	if (got == 0)
-		return refused(gdb, "reading", address, "nothing", err);
+		return gdb_refused(gdb, "reading", address, "nothing", err);
 	*ret_got = (size_t)got;
 	return 0;
 }
@@ -406,7 +404,8 @@ static int write_piece(struct gdb *gdb, uint32_t address, const uint8_t *data, s
 		r = receive(gdb, "writing memory", &answer, &answer_length, deadline_ns, err);
 	if (r < 0 || !strcmp(answer, "OK"))
 		return r;
-	return answer[0] == 'E' ? refused(gdb, "writing", address, answer, err) : strange_answer(gdb, "writing memory", answer, err);
+	return answer[0] == 'E' ? gdb_refused(gdb, "writing", address, answer, err)
+	                        : gdb_strange_answer(gdb, "writing memory", answer, err);
 }
 
 static int gdb_write(struct probe *probe, uint32_t address, unsigned width, const void *data, size_t length, int64_t deadline_ns,
@@ -418,6 +417,25 @@ static int gdb_write(struct probe *probe, uint32_t address, unsigned width, cons
 	for (size_t done = 0; r == 0 && done < length; done += piece)
 		r = write_piece(gdb, address + (uint32_t)done, (const uint8_t *)data + done, length - done < piece ? length - done : piece,
 		                deadline_ns, err);
+	return go_on(gdb, r, deadline_ns, err);
+}
+
+/* ---- flash ---- */
+
+static int gdb_program(struct probe *probe, uint32_t address, const char *path, int64_t deadline_ns, struct error *err)
+{
+	struct gdb *gdb = gdb_of(probe);
+	const uint8_t *data;
+	size_t length;
+	int r = probe_file_length(path, address, &length, err);
+	if (r == 0)
+		r = probe_file_map(path, length, &data, err);
+	if (r < 0)
+		return r;
+	r = stop(gdb, deadline_ns, err);
+	if (r == 0)
+		r = gdb_flash_program(gdb, address, data, length, deadline_ns, err);
+	probe_file_unmap(data, length);
 	return go_on(gdb, r, deadline_ns, err);
 }
 
@@ -457,7 +475,7 @@ static int command_answer(struct gdb *gdb, const char *command, struct bytes *ou
 		r = take_output(output, answer + more, length - more);
 		if (r < 0)
 			return r == -ENOMEM ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory")
-			                    : strange_answer(gdb, command, answer, err);
+			                    : gdb_strange_answer(gdb, command, answer, err);
 		if (!more)
 			return 0;
 	}
@@ -526,5 +544,6 @@ const struct probe_driver probe_driver_gdb = {
         .reset = gdb_reset,
         .read = gdb_read,
         .write = gdb_write,
+        .program = gdb_program,
         .command = gdb_command,
 };

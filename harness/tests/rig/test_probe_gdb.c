@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "../../rig/attach.h"
+#include "../../rig/drivers/probe_gdb_map.h"
 #include "../../rig/drivers/probe_gdb_packet.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -112,6 +113,58 @@ START_TEST(what_never_ends_is_given_up)
 		piece[0] = piece[1];
 	}
 	ck_assert_int_eq(item, _i ? GDB_TOO_LONG : GDB_NOISE);
+}
+END_TEST
+
+/* ---- memory maps ---- */
+
+#define MAP(regions) "<?xml version=\"1.0\"?><!DOCTYPE memory-map SYSTEM \"gdb-memory-map.dtd\"><memory-map>" regions "</memory-map>"
+#define FLASH(start, length, block)                                                                                                        \
+	"<memory type=\"flash\" start=\"" start "\" length=\"" length "\"><property name=\"blocksize\">" block "</property></memory>"
+#define RAM         "<memory type=\"ram\" start=\"0x20000000\" length=\"0x10000\"/>"
+#define TWO_FLASHES MAP(FLASH("0x08000000", "0x1000", "0x400") RAM FLASH("0x08001000", "0x2000", "0x1000"))
+
+static const struct {
+	const char *xml;
+	unsigned count;
+	const char *why; /* NULL: good */
+} maps[] = {
+        {TWO_FLASHES, 2, NULL},
+        {MAP(RAM), 0, NULL},
+        {MAP(FLASH("4096", "8192", "x1024")), 0, "lacks"},
+        {MAP(FLASH("4096", "8192", "1024\n")), 1, NULL},
+        {"", 0, "no XML"},
+        {"<memory-map>", 0, "no XML"},
+        {"<target/>", 0, "no memory map"},
+        {MAP(FLASH("0", "0x1000", "0")), 0, "block size"},
+        {MAP(FLASH("0", "0x1000", "-1")), 0, "block size"},
+        {MAP(FLASH("0", "0x1001", "0x1000")), 0, "whole number of blocks"},
+        {MAP(FLASH("0x10", "0x1000", "0x1000")), 0, "whole number of blocks"},
+        {MAP(FLASH("0", "0", "0x1000")), 0, "whole number of blocks"},
+        {MAP(FLASH("0xfffffffffffff000", "0x2000", "0x1000")), 0, "over the end"},
+        {MAP("<memory type=\"flash\" start=\"0\" length=\"16\"/>"), 0, "block size"},
+        {MAP("<memory type=\"flash\" length=\"16\"/>"), 0, "start"},
+};
+
+START_TEST(maps_are_read)
+{
+	struct gdb_map map;
+	const char *why = "";
+	int r = gdb_map_parse(maps[_i].xml, strlen(maps[_i].xml), &map, &why);
+	ck_assert_msg((r == 0) == !maps[_i].why, "%s: %d %s", maps[_i].xml, r, why);
+	if (r < 0) {
+		ck_assert_int_eq(r, -EBADMSG);
+		ck_assert_msg(strstr(why, maps[_i].why), "%s: %s", maps[_i].xml, why);
+		return;
+	}
+	ck_assert_uint_eq(map.count, maps[_i].count);
+	if (_i == 0) {
+		ck_assert_ptr_eq(gdb_map_find(&map, 0x08000fff), &map.flash[0]);
+		ck_assert_ptr_eq(gdb_map_find(&map, 0x08001000), &map.flash[1]);
+		ck_assert_ptr_null(gdb_map_find(&map, 0x08003000));
+		ck_assert_ptr_null(gdb_map_find(&map, 0x07ffffff));
+		ck_assert_uint_eq(map.flash[1].block, 0x1000);
+	}
 }
 END_TEST
 
@@ -244,6 +297,82 @@ static const char *fake_next(struct fake *fake)
 	}
 }
 
+/* ---- its flash: two regions, and nothing is kept before vFlashDone ---- */
+
+#define FLASH_BEGIN 0x08000000u
+#define FLASH_SIZE  0x3000u
+#define FLASH_OLD   0x5a
+
+static struct {
+	uint8_t now[FLASH_SIZE], then[FLASH_SIZE];
+} flash;
+
+static void send_bytes(struct fake *fake, const uint8_t *data, size_t length)
+{
+	char text[2 * 256 + 1];
+	for (size_t i = 0; i < length; i++)
+		(void)snprintf(text + 2 * i, 3, "%02x", data[i]);
+	fake_send(fake, text);
+}
+
+static void send_map(struct fake *fake, const char *question, const char *misdeed)
+{
+	const char *xml = strstr(misdeed, "no regions") ? MAP(RAM) : strstr(misdeed, "bad map") ? "<memory-map>" : TWO_FLASHES;
+	size_t offset, length, all = strlen(xml);
+	char piece[256];
+	if (sscanf(question, "qXfer:memory-map:read::%zx,%zx", &offset, &length) != 2 || offset > all || length >= sizeof(piece))
+		_exit(1);
+	(void)snprintf(piece, sizeof(piece), "%c%.*s", all - offset > length ? 'm' : 'l', (int)length, xml + offset);
+	fake_send(fake, piece);
+}
+
+static const char *erase_flash(unsigned at, unsigned length, const char *misdeed)
+{
+	const unsigned block = at < FLASH_BEGIN + 0x1000 ? 0x400 : 0x1000, end = block == 0x400 ? 0x1000 : FLASH_SIZE;
+	if (strstr(misdeed, "erase fails") || at % block || length % block || length == 0 || at - FLASH_BEGIN + length > end)
+		return "E01";
+	memset(flash.then + (at - FLASH_BEGIN), 0xff, length);
+	return "OK";
+}
+
+/* Bits are only cleared. */
+static const char *write_flash(unsigned at, const char *data, size_t length, const char *misdeed)
+{
+	if (strstr(misdeed, "write fails") || at < FLASH_BEGIN || at - FLASH_BEGIN + length > FLASH_SIZE)
+		return "E.memtype";
+	for (size_t i = 0; i < length; i++)
+		flash.then[at - FLASH_BEGIN + i] &= (uint8_t)data[i];
+	return "OK";
+}
+
+/* false: nothing of flash. */
+static bool serve_flash(struct fake *fake, const char *question, const char *misdeed)
+{
+	unsigned at, length;
+	int head = 0;
+	if (!strncmp(question, "qSupported", 10)) {
+		fake_send(fake, "PacketSize=80;qXfer:memory-map:read+");
+	} else if (!strncmp(question, "qXfer", 5)) {
+		send_map(fake, question, misdeed);
+	} else if (!strncmp(question, "vFlash", 6) && strstr(misdeed, "unknown")) {
+		fake_send(fake, "");
+	} else if (sscanf(question, "vFlashErase:%x,%x", &at, &length) == 2) {
+		fake_send(fake, erase_flash(at, length, misdeed));
+	} else if (sscanf(question, "vFlashWrite:%x:%n", &at, &head) == 1 && head) {
+		fake_send(fake, write_flash(at, question + head, fake->decoder.length - (size_t)head, misdeed));
+	} else if (!strcmp(question, "vFlashDone")) {
+		if (!strstr(misdeed, "forgets"))
+			memcpy(flash.now, flash.then, sizeof(flash.now));
+		fake_send(fake, strstr(misdeed, "done fails") ? "E05" : "OK");
+	} else if (sscanf(question, "m%x,%x", &at, &length) == 2 && at >= FLASH_BEGIN && at - FLASH_BEGIN + length <= FLASH_SIZE &&
+	           length <= 256) {
+		send_bytes(fake, flash.now + (at - FLASH_BEGIN), length);
+	} else {
+		return false;
+	}
+	return true;
+}
+
 /* Answers as any server does, and as the misdeed says when memory is read. */
 static void fake_serve(int listener, const char *misdeed)
 {
@@ -272,6 +401,8 @@ static void fake_serve(int listener, const char *misdeed)
 		}
 		if (!fake.trusted)
 			fake_raw(&fake, "+");
+		if (strstr(misdeed, "flash") && serve_flash(&fake, question, misdeed))
+			continue;
 		if (!strncmp(question, "qSupported", 10))
 			fake_send(&fake, strstr(misdeed, "no-ack") ? "PacketSize=400;QStartNoAckMode+" : "PacketSize=400");
 		else if (!strcmp(question, "QStartNoAckMode")) {
@@ -397,6 +528,83 @@ START_TEST(resets_need_their_commands)
 	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_SYSTEM, within(700), &error), -EOPNOTSUPP);
 	ck_assert_msg(strstr(error.message, "monitor_reset"), "%s", error.message);
 	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_APPLICATION, within(700), &error), -EOPNOTSUPP);
+}
+END_TEST
+
+/* ---- flash ---- */
+
+static char image_path[200];
+
+static void write_file(size_t length)
+{
+	static uint8_t content[0x2000];
+	(void)snprintf(image_path, sizeof(image_path), "%s/image", directory);
+	for (size_t i = 0; i < sizeof(content); i++)
+		content[i] = (uint8_t)(i + i / 256); /* everything that has to be escaped, too */
+	int fd = open(image_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, content, length), (ssize_t)length);
+	ck_assert_int_eq(close(fd), 0);
+}
+
+static void serve_with_flash(const char *misdeed)
+{
+	memset(&flash, FLASH_OLD, sizeof(flash));
+	serve(misdeed);
+	attach("");
+}
+
+static uint8_t flash_byte(uint32_t at)
+{
+	uint8_t byte;
+	int r = probe_read(probe, at, 1, &byte, 1, within(5000), &error);
+	ck_assert_msg(r == 0, "%s", error.message);
+	return byte;
+}
+
+/* Over both regions: the last block of the one and the first of the other are erased, no other. */
+START_TEST(flash_is_programmed)
+{
+	serve_with_flash("flash");
+	write_file(0x1300);
+	int r = probe_program(probe, FLASH_BEGIN + 0xc10, image_path, within(5000), &error);
+	ck_assert_msg(r == 0, "%s", error.message);
+	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0xbff), FLASH_OLD);
+	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0xc0f), 0xff);
+	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0xc11), 1);
+	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0x1f10), 0xff);
+	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0x1fff), 0xff);
+	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0x2000), FLASH_OLD);
+}
+END_TEST
+
+static const struct {
+	const char *misdeed;
+	uint32_t at;
+	int code;
+	enum error_domain domain;
+	const char *message;
+} flash_misdeeds[] = {
+        {"none", FLASH_BEGIN, EOPNOTSUPP, ERROR_BENCH, "this server does not program flash (it has no memory map)"},
+        {"flash, no regions", FLASH_BEGIN, EOPNOTSUPP, ERROR_BENCH, "its memory map has no flash"},
+        {"flash, unknown", FLASH_BEGIN, EOPNOTSUPP, ERROR_BENCH, "does not know the packets"},
+        {"flash, bad map", FLASH_BEGIN, EBADMSG, ERROR_BENCH, "its memory map is of no use: it is no XML"},
+        {"flash", 0x20000000, EINVAL, ERROR_TESTCASE, "there is no flash at 20000000h"},
+        {"flash", FLASH_BEGIN + 0x2ff0, EINVAL, ERROR_TESTCASE, "there is no flash at 08003000h"},
+        {"flash, erase fails", FLASH_BEGIN + 0x10, EFAULT, ERROR_DUT, "erasing 08000000h is refused"},
+        {"flash, write fails", FLASH_BEGIN, EFAULT, ERROR_DUT, "programming 08000000h is refused"},
+        {"flash, done fails", FLASH_BEGIN, EFAULT, ERROR_DUT, "E05"},
+        {"flash, forgets", FLASH_BEGIN, EIO, ERROR_DUT, "differs from"},
+};
+
+START_TEST(flash_misbehaves)
+{
+	serve_with_flash(flash_misdeeds[_i].misdeed);
+	write_file(0x100);
+	int r = probe_program(probe, flash_misdeeds[_i].at, image_path, within(5000), &error);
+	ck_assert_msg(r == -flash_misdeeds[_i].code, "%s: %d %s", flash_misdeeds[_i].misdeed, r, error.message);
+	ck_assert_int_eq(error.domain, flash_misdeeds[_i].domain);
+	ck_assert_msg(strstr(error.message, flash_misdeeds[_i].message), "%s", error.message);
 }
 END_TEST
 
@@ -542,6 +750,18 @@ START_TEST(qemu_killed_and_started_anew)
 }
 END_TEST
 
+START_TEST(qemu_programs_no_flash)
+{
+	start_qemu();
+	attach("");
+	(void)snprintf(image_path, sizeof(image_path), "%s/image", directory);
+	ck_assert_int_eq(probe_program(probe, 0, image_path, within(5000), &error), -EOPNOTSUPP);
+	ck_assert_msg(strstr(error.message, "this server does not program flash"), "%s", error.message);
+	/* It still answers. */
+	(void)counter();
+}
+END_TEST
+
 START_TEST(qemu_another_board)
 {
 	start_qemu();
@@ -562,6 +782,9 @@ int main(void)
 	tcase_add_loop_test(fake, misbehaving_servers, 0, sizeof(misdeeds) / sizeof(*misdeeds));
 	tcase_add_test(fake, nobody_listens);
 	tcase_add_test(fake, resets_need_their_commands);
+	tcase_add_loop_test(codec, maps_are_read, 0, sizeof(maps) / sizeof(*maps));
+	tcase_add_test(fake, flash_is_programmed);
+	tcase_add_loop_test(fake, flash_misbehaves, 0, sizeof(flash_misdeeds) / sizeof(*flash_misdeeds));
 	tcase_add_checked_fixture(qemu, setup, teardown);
 	tcase_set_timeout(qemu, 120);
 	if (qemu_path()) {
@@ -570,6 +793,7 @@ int main(void)
 		tcase_add_test(qemu, qemu_resets_by_its_monitor);
 		tcase_add_test(qemu, qemu_killed_and_started_anew);
 		tcase_add_test(qemu, qemu_another_board);
+		tcase_add_test(qemu, qemu_programs_no_flash);
 	} else {
 		(void)fputs("qemu is not installed: its stub was not tried\n", stderr);
 	}
