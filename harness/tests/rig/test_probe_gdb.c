@@ -771,10 +771,80 @@ START_TEST(qemu_another_board)
 }
 END_TEST
 
-int main(void)
+/* ---- gdbserver ---- */
+
+#define GDBSERVER "/usr/bin/gdbserver"
+#define REAL_DATA 0x10000000u /* of gdb_target: the linker is told so */
+
+static char target_path[PATH_MAX];
+
+static uint32_t real_counter(void)
+{
+	uint8_t bytes[4];
+	int r = probe_read(probe, REAL_DATA, 4, bytes, 4, within(5000), &error);
+	ck_assert_msg(r == 0, "%s", error.message);
+	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+/* It tells its port on its standard error. */
+static void start_gdbserver(void)
+{
+	char text[400] = "";
+	int ends[2];
+	ck_assert_int_eq(pipe(ends), 0);
+	server = fork();
+	if (server == 0) {
+		(void)dup2(ends[1], 2);
+		(void)close(ends[0]);
+		(void)alarm(60);
+		execl(GDBSERVER, "gdbserver", "--once", "--no-startup-with-shell", "127.0.0.1:0", target_path, NULL);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	for (size_t length = 0; !strstr(text, "port ") || !strchr(strstr(text, "port "), '\n');) {
+		ssize_t n = read(ends[0], text + length, sizeof(text) - 1 - length);
+		ck_assert_msg(n > 0, "gdbserver: %s", text);
+		length += (size_t)n;
+	}
+	(void)close(ends[0]);
+	(void)snprintf(address, sizeof(address), "\"127.0.0.1:%d\"", atoi(strstr(text, "port ") + 5));
+}
+
+START_TEST(gdbserver_halts_resumes_and_writes)
+{
+	const uint8_t number[4] = {0, 0, 0, 0x40};
+	bool halted = false;
+	start_gdbserver();
+	attach("");
+	int64_t end_ns = loop_now_ns() + 20 * SECOND_NS;
+	for (uint32_t before = real_counter(); real_counter() == before; (void)poll(NULL, 0, 20))
+		ck_assert_msg(loop_now_ns() < end_ns, "the program does not run");
+	ck_assert_msg(probe_halt(probe, within(5000), &error) == 0, "%s", error.message);
+	ck_assert_int_eq(probe_halted(probe, &halted, within(5000), &error), 0);
+	ck_assert(halted);
+	uint32_t before = real_counter();
+	(void)poll(NULL, 0, 50);
+	ck_assert_uint_eq(real_counter(), before);
+	ck_assert_msg(probe_write(probe, REAL_DATA, 4, number, 4, within(5000), &error) == 0, "%s", error.message);
+	ck_assert_uint_eq(real_counter(), 0x40000000);
+	ck_assert_int_eq(probe_resume(probe, within(5000), &error), 0);
+	while (real_counter() == 0x40000000)
+		ck_assert_msg(loop_now_ns() < end_ns, "the program does not go on");
+	ck_assert_uint_ge(real_counter(), 0x40000001);
+	/* Memory that is not there. */
+	uint8_t byte;
+	ck_assert_int_eq(probe_read(probe, 0x10, 1, &byte, 1, within(5000), &error), -EFAULT);
+	ck_assert_int_eq(error.domain, ERROR_DUT);
+	/* Halted, it is not let go at the end: the server takes it along. */
+	ck_assert_int_eq(probe_halt(probe, within(5000), &error), 0);
+}
+END_TEST
+
+int main(int argc, char **argv)
 {
 	Suite *suite = suite_create("probe by the GDB remote protocol");
-	TCase *codec = tcase_create("packets"), *fake = tcase_create("servers"), *qemu = tcase_create("qemu");
+	TCase *codec = tcase_create("packets"), *fake = tcase_create("servers"), *qemu = tcase_create("qemu"),
+	      *real = tcase_create("gdbserver");
 	tcase_add_loop_test(codec, packets_are_decoded, 0, sizeof(packets) / sizeof(*packets));
 	tcase_add_test(codec, what_is_encoded_is_decoded);
 	tcase_add_loop_test(codec, what_never_ends_is_given_up, 0, 2);
@@ -800,6 +870,15 @@ int main(void)
 	suite_add_tcase(suite, codec);
 	suite_add_tcase(suite, fake);
 	suite_add_tcase(suite, qemu);
+	tcase_add_checked_fixture(real, setup, teardown);
+	tcase_set_timeout(real, 60);
+	if (argc > 1 && access(GDBSERVER, X_OK) == 0) {
+		(void)snprintf(target_path, sizeof(target_path), "%s", argv[1]);
+		tcase_add_test(real, gdbserver_halts_resumes_and_writes);
+	} else {
+		(void)fputs("gdbserver is not installed, or no program was named: it was not tried\n", stderr);
+	}
+	suite_add_tcase(suite, real);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	int failed = srunner_ntests_failed(runner);
