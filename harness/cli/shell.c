@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "../base/suggest.h"
 #include "../rig/rig_lock.h"
 #include "commands.h"
 #include "run_directory.h"
@@ -177,6 +178,13 @@ static int with_rig(const struct program_rig *rig, const struct options *options
 
 /* ---- the command ---- */
 
+static int wrong_option(const char *command, const char *text)
+{
+	static const char *const options[] = {"--rig", "--out", "--leave-powered", NULL};
+	char hint[160];
+	return command_usage_error(command, "wrong or incomplete option %s%s", text, suggest_text(text, options, hint, sizeof(hint)));
+}
+
 static int read_options(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {{"rig", required_argument, NULL, 'r'},
@@ -194,7 +202,7 @@ static int read_options(struct options *options, int argc, char **argv)
 		else if (option == 'l')
 			options->leave_powered = true;
 		else
-			return command_usage_error(argv[0], "wrong or incomplete option %s", argv[optind - 1]);
+			return wrong_option(argv[0], argv[optind - 1]);
 	}
 	if (argc - optind > 2)
 		return command_usage_error(argv[0], "one case, please");

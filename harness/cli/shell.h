@@ -65,6 +65,11 @@ void shell_say(struct shell *, const char *format, ...) PRINTF_LIKE(2, 3);
 /* "typed:LINE:COLUMN: message": `at` points into shell->text (NULL: its begin). */
 void shell_wrong(struct shell *, const char *at, const char *format, ...) PRINTF_LIKE(3, 4);
 void shell_print_error(struct shell *, const struct error *);
+/* Whether the group of the rig file (roles, links, buses) has the name; with a suggestion it is offered all of them. */
+struct suggestion;
+bool shell_group_has(const struct shell *, const char *group, const char *name, struct suggestion *or_null);
+/* shell_wrong() for a word that is none of a command's; words is NULL-terminated. */
+void shell_wrong_word(struct shell *, const char *at, size_t length, const char *what, const char *const *words);
 /* The next word from *at on: its length, 0 at the end. *at is moved to its begin. */
 size_t shell_word(const char **at);
 /* Steps as they are typed. */

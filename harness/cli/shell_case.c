@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A case in the shell, step by step. */
+#include <dirent.h>
 #include <errno.h>
+#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +126,29 @@ static void begin_case(struct shell *shell, const struct case_def *def)
 	print_position(shell);
 }
 
+/* Beside it there may be one of nearly the same name. */
+static void no_file(struct shell *shell, const char *path, const char *at)
+{
+	char folder[512], near[256] = "", hint[320];
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	struct suggestion suggestion = {.word = name};
+	snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+	DIR *directory = opendir(folder);
+	struct dirent *entry;
+	while (directory && (entry = readdir(directory)) != NULL) {
+		suggestion_offer(&suggestion, entry->d_name);
+		/* The entry is gone with the next one. */
+		if (suggestion.best == entry->d_name) {
+			snprintf(near, sizeof(near), "%s", entry->d_name);
+			suggestion.best = near;
+		}
+	}
+	shell_wrong(shell, at, directory ? "there is no file \"%s\"%s" : "there is no file \"%s\", and no such directory%s", path,
+	            suggestion_text(&suggestion, hint, sizeof(hint)));
+	if (directory)
+		(void)closedir(directory);
+}
+
 void shell_do_load(struct shell *shell, const char *rest)
 {
 	char first[512], second[256];
@@ -144,6 +169,8 @@ void shell_do_load(struct shell *shell, const char *rest)
 			unknown_case(shell, program, second, id);
 		else if (program && id_length == 0)
 			def = only_case(shell, program);
+	} else if (strchr(first, '/') || fnmatch("*.y*ml", first, 0) == 0) {
+		no_file(shell, first, rest);
 	} else {
 		def = case_by_id(shell, first, rest);
 	}
@@ -161,6 +188,36 @@ static bool has_case(struct shell *shell)
 	return false;
 }
 
+/* Without the case's: "steps/2", and "steps/2/0" for one in its block. */
+static const char *short_id(const struct case_def *def, const struct step_call *call)
+{
+	size_t length = strlen(def->id);
+	return !strncmp(call->id, def->id, length) && call->id[length] == '/' ? call->id + length + 1 : call->id;
+}
+
+static void list_block(struct shell *shell, const struct case_def *def, const struct step_block *block, unsigned depth)
+{
+	for (unsigned i = 0; i < block->count; i++) {
+		const struct step_call *call = block->calls[i];
+		shell_say(shell, "       %-10s %*s%s\n", short_id(def, call), (int)depth * 2, "", call->text);
+		if (call->block)
+			list_block(shell, def, call->block, depth + 1);
+	}
+}
+
+static bool has_id(const struct case_def *def, const struct step_call *call, const char *id)
+{
+	return !strcmp(call->id, id) || !strcmp(short_id(def, call), id);
+}
+
+static bool block_has(const struct case_def *def, const struct step_block *block, const char *id)
+{
+	for (unsigned i = 0; block && i < block->count; i++)
+		if (has_id(def, block->calls[i], id) || block_has(def, block->calls[i]->block, id))
+			return true;
+	return false;
+}
+
 void shell_do_list(struct shell *shell, const char *rest)
 {
 	if (!has_case(shell))
@@ -171,8 +228,10 @@ void shell_do_list(struct shell *shell, const char *rest)
 	shell_say(shell, "%s: %s\n", def->id, def->title ? def->title : "");
 	for (unsigned i = 0; i < count; i++) {
 		const struct step_call *call = session_step_at(shell->session, i);
-		shell_say(shell, "%c%c %3u  %-6s %s\n", i == position ? failed ? '!' : '>' : ' ',
-		          session_breaks_at(shell->session, i) ? 'b' : ' ', i + 1, i < def->setup.count ? "setup" : "", call->text);
+		shell_say(shell, "%c%c %3u  %-10s %s\n", i == position ? failed ? '!' : '>' : ' ',
+		          session_breaks_at(shell->session, i) ? 'b' : ' ', i + 1, short_id(def, call), call->text);
+		if (call->block)
+			list_block(shell, def, call->block, 1);
 	}
 	for (unsigned i = 0; i < def->always.count; i++)
 		shell_say(shell, "        always %s\n", def->always.calls[i]->text);
@@ -250,13 +309,24 @@ static int step_index(struct shell *shell, const char *text, bool names)
 	unsigned long number = strtoul(text, &end, 10);
 	if (*text >= '0' && *text <= '9' && !*end && number >= 1 && number <= count)
 		return (int)number - 1;
+	const struct case_def *def = session_case(shell->session);
+	for (unsigned i = 0; i < count; i++) {
+		const struct step_call *call = session_step_at(shell->session, i);
+		if (has_id(def, call, text))
+			return (int)i;
+		if (!block_has(def, call->block, text))
+			continue;
+		shell_wrong(shell, text, "%s is in the block of step %u (%s), which runs as a whole: stop before it with %u", text, i + 1,
+		            call->def->name, i + 1);
+		return -1;
+	}
 	for (unsigned i = session_position(shell->session) + 1; names && i < count; i++)
 		if (!strcmp(session_step_at(shell->session, i)->def->name, text))
 			return (int)i;
 	if (names)
 		shell_wrong(shell, text, "\"%s\" is no number from 1 to %u, and no step to come has this name", text, count);
 	else
-		shell_wrong(shell, text, "\"%s\" is no number of a step: 1 to %u", text, count);
+		shell_wrong(shell, text, "\"%s\" is no number of a step (1 to %u), and no id: `list` shows them", text, count);
 	return -1;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/suggest.h"
 #include "../report/text.h"
 #include "shell.h"
 #include "shell_typed.h"
@@ -44,7 +45,14 @@ static void do_help(struct shell *shell, const char *rest)
 		shell_say(shell, "%s", text ? text : "out of memory\n");
 		free(text);
 	} else {
-		shell_wrong(shell, rest, "there is no step and no command \"%s\"", name);
+		struct suggestion suggestion = {.word = name};
+		char hint[160];
+		for (command = shell_commands; command->name; command++)
+			suggestion_offer(&suggestion, command->name);
+		for (unsigned i = 0; i < shell->registry->count; i++)
+			suggestion_offer(&suggestion, shell->registry->steps[i]->name);
+		shell_wrong(shell, rest, "there is no step and no command \"%s\"%s", name,
+		            suggestion_text(&suggestion, hint, sizeof(hint)));
 	}
 }
 
@@ -111,7 +119,12 @@ static void do_vars(struct shell *shell, const char *rest)
 {
 	const struct value *value;
 	const char *name;
+	static const char *const words[] = {"all", NULL};
 	bool all = !strcmp(rest, "all");
+	if (*rest && !all) {
+		shell_wrong_word(shell, rest, strlen(rest), "word of vars [all]", words);
+		return;
+	}
 	for (unsigned i = 0; (value = scope_at(session_scope(shell->session), i, &name)); i++) {
 		if (!all && !strncmp(name, "rig.", 4))
 			continue;
@@ -170,7 +183,7 @@ const struct shell_command shell_commands[] = {
         {"continue", "continue", "runs on to the next break, failure, or end; behind a failed step. At the end, `always` and the verdict.",
          shell_do_continue},
         {"until", "until N|NAME", "runs up to the step with this number, or to the next one of this name.", shell_do_until},
-        {"break", "break N", "stops before step N; again: no longer.", shell_do_break},
+        {"break", "break N|ID", "stops before step N, or the one with this id (as `list` has them); again: no longer.", shell_do_break},
         {"retry", "retry", "runs the failed step again; the case's failure stays.", shell_do_retry},
         {"restart", "restart", "ends the case and begins it again.", shell_do_restart},
         {"always", "always", "runs the steps of `always` now.", shell_do_always},

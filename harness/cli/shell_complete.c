@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "../report/trace.h"
 #include "../rig/rig.h"
@@ -68,6 +69,21 @@ static void offer_cases(struct completion *completion)
 	for (unsigned i = 0; i < shell->program_count; i++)
 		for (unsigned k = 0; k < shell->programs[i]->count; k++)
 			offer(completion, "", shell->programs[i]->cases[k]->id, "");
+}
+
+/* The cases of a file that is not loaded yet; one that is no program has none. */
+static void offer_cases_of(struct completion *completion, const char *path)
+{
+	struct program *program = NULL;
+	struct error_list errors = {0};
+	struct stat status;
+	if (stat(path, &status) == 0 && S_ISREG(status.st_mode) &&
+	    program_load(&path, 1, completion->shell->registry, &program, &errors) == 0) {
+		for (unsigned i = 0; i < program->count; i++)
+			offer(completion, "", program->cases[i]->id, "");
+		program_free(program);
+	}
+	error_list_free(&errors);
 }
 
 static void offer_files(struct completion *completion)
@@ -181,7 +197,8 @@ static void offer_arguments(struct completion *completion, const struct step_def
 		offer_names(completion, def);
 }
 
-static void offer_for_command(struct completion *completion, const struct shell_command *command)
+/* before: what stands between the command and the word, without blanks at the ends. */
+static void offer_for_command(struct completion *completion, const struct shell_command *command, const char *before)
 {
 	const char *name = command->name;
 	if (!strcmp(name, "help")) {
@@ -191,6 +208,8 @@ static void offer_for_command(struct completion *completion, const struct shell_
 		for (const struct trace_protocol *protocol = trace_protocols; protocol->name; protocol++)
 			offer(completion, "", protocol->name, "");
 		offer_group(completion, "roles");
+	} else if (!strcmp(name, "load") && *before) {
+		offer_cases_of(completion, before);
 	} else if (!strcmp(name, "load")) {
 		offer_cases(completion);
 		offer_files(completion);
@@ -213,7 +232,9 @@ void shell_complete(void *context, const char *line, size_t *ret_from, void (*ad
 	for (name = 0; typed_name_char(first[name]); name++)
 		;
 	/* A word begins behind a blank, a bracket, a comma, a quote; paths and names of cases hold most else. */
-	while (from > 0 && !strchr(" \t[{,\"'", line[from - 1]))
+	/* Ids of cases hold brackets and commas. */
+	bool load = name == 4 && !strncmp(first, "load", 4);
+	while (from > 0 && !strchr(load ? " \t" : " \t[{,\"'", line[from - 1]))
 		from--;
 	if (variable && variable[1] == '{' && !strchr(variable, '}'))
 		from = (size_t)(variable - line);
@@ -233,8 +254,11 @@ void shell_complete(void *context, const char *line, size_t *ret_from, void (*ad
 	snprintf(word, sizeof(word), "%.*s", (int)name, first);
 	const struct shell_command *command = shell_command_find(first, name);
 	const struct step_def *def = step_registry_find(completion.shell->registry, word);
-	if (command)
-		offer_for_command(&completion, command);
-	else if (def && from >= (size_t)(first + name - line))
+	if (command) {
+		char before[512];
+		const char *rest = first + name + strspn(first + name, " \t");
+		snprintf(before, sizeof(before), "%.*s", rest < completion.word ? (int)strcspn(rest, " \t") : 0, rest);
+		offer_for_command(&completion, command, before);
+	} else if (def && from >= (size_t)(first + name - line))
 		offer_arguments(&completion, def, first + name, from - (size_t)(first + name - line));
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../base/suggest.h"
 #include "../rig/rig.h"
 #include "shell.h"
 
@@ -58,6 +59,18 @@ void shell_do_power(struct shell *shell, const char *rest)
 		return;
 	}
 	bool on = state_length == 2 && !strncmp(state, "on", 2), off = state_length == 3 && !strncmp(state, "off", 3);
+	static const char *const states[] = {"on", "off", NULL};
+	char role[128], hint[160];
+	struct suggestion suggestion = {.word = role};
+	snprintf(role, sizeof(role), "%.*s", (int)length, rest);
+	if (!shell_group_has(shell, "roles", role, &suggestion)) {
+		shell_wrong(shell, rest, "the rig has no role \"%s\"%s", role, suggestion_text(&suggestion, hint, sizeof(hint)));
+		return;
+	}
+	if (!on && !off && state_length > 0) {
+		shell_wrong_word(shell, state, state_length, "state: power ROLE on, or power ROLE off", states);
+		return;
+	}
 	if (!on && !off) {
 		shell_wrong(shell, state, "power ROLE on, or power ROLE off");
 		return;
@@ -137,7 +150,8 @@ void shell_do_save(struct shell *shell, const char *rest)
 		if (*path && length == 3 && !strncmp(rest, "all", 3)) {
 			all = true;
 		} else if ((*path && *id) || length >= sizeof(id)) {
-			shell_wrong(shell, rest, "save FILE [ID] [all]");
+			static const char *const words[] = {"all", NULL};
+			shell_wrong_word(shell, rest, length, "word of save FILE [ID] [all]", words);
 			return;
 		} else {
 			snprintf(*path ? id : path, *path ? sizeof(id) : sizeof(path), "%.*s", (int)length, rest);

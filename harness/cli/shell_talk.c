@@ -67,6 +67,25 @@ void shell_wrong(struct shell *shell, const char *at, const char *format, ...)
 	shell_print_error(shell, &error);
 }
 
+bool shell_group_has(const struct shell *shell, const char *group, const char *name, struct suggestion *or_null)
+{
+	const struct value *map = shell->rig ? value_get(rig_file_root(shell->rig->context), group) : NULL;
+	bool has = false;
+	for (unsigned i = 0; map && map->type == VALUE_MAP && i < map->map.count; i++) {
+		has = has || !strcmp(map->map.entries[i].key, name);
+		if (or_null)
+			suggestion_offer(or_null, map->map.entries[i].key);
+	}
+	return has;
+}
+
+void shell_wrong_word(struct shell *shell, const char *at, size_t length, const char *what, const char *const *words)
+{
+	char word[128], hint[160];
+	snprintf(word, sizeof(word), "%.*s", (int)length, at);
+	shell_wrong(shell, at, "\"%s\" is no %s%s", word, what, suggest_text(word, words, hint, sizeof(hint)));
+}
+
 void shell_report_failure(struct shell *shell, const struct error *error)
 {
 	static const char *const causes[] = {[ERROR_NONE] = "bench", [ERROR_USAGE] = "testcase",    [ERROR_BENCH] = "bench",
@@ -85,12 +104,29 @@ void shell_report_failure(struct shell *shell, const struct error *error)
 	shell_say(shell, "  cause:    %s\n", causes[error->domain]);
 }
 
+/* Identifiers and codes are read in hexadecimal, whoever made the number. */
+static char *describe(const char *name, const struct value *value)
+{
+	static const char *const hexadecimal[] = {"address",        "source",      "target",      "id",   "did",    "code",
+	                                          "further_action", "sync_status", "last_result", "nrc",  "idcode", "word",
+	                                          "request_id",     "response_id", "service",     "type", NULL};
+	unsigned i = 0;
+	while (hexadecimal[i] && strcmp(hexadecimal[i], name) != 0)
+		i++;
+	struct value *copy = hexadecimal[i] && value->type == VALUE_INTEGER ? value_copy(value) : NULL;
+	if (copy)
+		copy->hex = true;
+	char *text = value_describe(copy ? copy : value);
+	value_free(copy);
+	return text;
+}
+
 void shell_print_results(struct shell *shell, bool whole)
 {
 	const struct value *results = session_results(shell->session);
 	struct text line = {0};
 	for (unsigned i = 0; results && i < results->map.count; i++) {
-		char *text = value_describe(results->map.entries[i].value);
+		char *text = describe(results->map.entries[i].key, results->map.entries[i].value);
 		char *clean = text ? text_clean(text, strlen(text), whole ? 0 : SHOWN_BYTES / 2) : NULL;
 		if (whole)
 			text_printf(&line, "  %s: %s\n", results->map.entries[i].key, clean ? clean : "");
@@ -111,12 +147,27 @@ void shell_print_results(struct shell *shell, bool whole)
 
 /* ---- steps ---- */
 
+/* The check does not know the names of the rig: who typed one wrongly is told the nearest. */
+static void suggest_role(const struct shell *shell, struct error *error)
+{
+	char word[128], hint[160];
+	struct suggestion suggestion = {.word = word};
+	if (sscanf(error->message, "the rig has no role \"%127[^\"]", word) != 1 || strstr(error->message, "did you mean"))
+		return;
+	(void)shell_group_has(shell, "roles", word, &suggestion);
+	size_t length = strlen(error->message);
+	snprintf(error->message + length, sizeof(error->message) - length, "%s", suggestion_text(&suggestion, hint, sizeof(hint)));
+}
+
 static bool check_rig(struct shell *shell, struct step_block *block, struct error_list *errors)
 {
 	struct case_def def = session_typed_case, *cases[] = {&def};
 	const struct program program = {cases, 1};
 	def.steps = *block;
-	return !shell->rig || program_check_rig(&program, shell->rig, errors) == 0;
+	bool has = !shell->rig || program_check_rig(&program, shell->rig, errors) == 0;
+	for (unsigned i = 0; i < errors->count; i++)
+		suggest_role(shell, &errors->items[i]);
+	return has;
 }
 
 static void print_saved(struct shell *shell, const struct step_call *call)
@@ -124,7 +175,9 @@ static void print_saved(struct shell *shell, const struct step_call *call)
 	for (unsigned i = 0; call->save && i < call->save->map.count; i++) {
 		const char *name = call->save->map.entries[i].key;
 		const struct value *value = scope_get(session_scope(shell->session), name);
-		char *text = value ? value_describe(value) : NULL, *clean = text ? text_clean(text, strlen(text), SHOWN_BYTES) : NULL;
+		const struct value *result = call->save->map.entries[i].value;
+		char *text = value ? describe(result->type == VALUE_TEXT ? result->text : "", value) : NULL;
+		char *clean = text ? text_clean(text, strlen(text), SHOWN_BYTES) : NULL;
 		struct value *copy = value ? value_copy(value) : NULL;
 		shell_say(shell, "  %s = %s\n", name, clean ? clean : "");
 		if (!copy || session_set(shell->session, name, copy) < 0)

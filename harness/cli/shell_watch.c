@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/suggest.h"
+#include "../lang/lang_private.h"
 #include "../report/event.h"
 #include "../report/text.h"
 #include "../report/trace.h"
@@ -68,6 +70,55 @@ static void print_event(struct shell *shell, const struct event *event)
 	json_decref(json);
 }
 
+/* ---- what there is to watch ---- */
+
+static bool fits_channel(const struct shell *shell, const char *pattern)
+{
+	static const char *const own[] = {"run", "case", "measure", NULL};
+	static const char *const groups[][2] = {{"roles", "board:"}, {"links", "link:"}, {"buses", "can:"}};
+	for (unsigned i = 0; own[i]; i++)
+		if (fnmatch(pattern, own[i], 0) == 0)
+			return true;
+	/* Testers are named by the steps. */
+	if (!strncmp(pattern, "tester:", 7) || fnmatch(pattern, "tester:main", 0) == 0)
+		return true;
+	for (unsigned g = 0; shell->rig && g < sizeof(groups) / sizeof(*groups); g++) {
+		const struct value *map = value_get(rig_file_root(shell->rig->context), groups[g][0]);
+		for (unsigned i = 0; map && map->type == VALUE_MAP && i < map->map.count; i++) {
+			char channel[256];
+			snprintf(channel, sizeof(channel), "%s%s", groups[g][1], map->map.entries[i].key);
+			if (fnmatch(pattern, channel, 0) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool fits_kind(const char *pattern)
+{
+	for (unsigned i = 0; event_kinds[i]; i++)
+		if (fnmatch(pattern, event_kinds[i], 0) == 0)
+			return true;
+	return false;
+}
+
+/* A word that no event can ever fit is a slip of the pen. */
+static bool word_ok(struct shell *shell, const char *at, size_t length)
+{
+	char word[256], hint[160];
+	struct suggestion suggestion = {.word = word};
+	snprintf(word, sizeof(word), "%.*s", (int)length, at);
+	if (shell_group_has(shell, "roles", word, &suggestion) || trace_protocol_find(word) || fits_channel(shell, word) || fits_kind(word))
+		return true;
+	for (const struct trace_protocol *protocol = trace_protocols; protocol->name; protocol++)
+		suggestion_offer(&suggestion, protocol->name);
+	for (unsigned i = 0; event_kinds[i]; i++)
+		suggestion_offer(&suggestion, event_kinds[i]);
+	shell_wrong(shell, at, "\"%.60s\" is no protocol, no role, and fits no channel and no kind of event%s", word,
+	            suggestion_text(&suggestion, hint, sizeof(hint)));
+	return false;
+}
+
 /* ---- live ---- */
 
 static void tell_dropped(struct shell *shell)
@@ -107,6 +158,9 @@ void shell_watch_end(struct shell *shell)
 void shell_do_watch(struct shell *shell, const char *rest)
 {
 	size_t length;
+	for (const char *at = rest; (length = shell_word(&at)) > 0; at += length)
+		if (!word_ok(shell, at, length))
+			return;
 	for (; (length = shell_word(&rest)) > 0; rest += length)
 		if (shell_filter_add(&shell->watched, rest, length) < 0) {
 			shell_wrong(shell, rest, "at most %d are watched", SHELL_WORDS_MAX);
@@ -128,7 +182,12 @@ void shell_do_unwatch(struct shell *shell, const char *rest)
 		while (i < filter->count && (strlen(filter->words[i]) != length || strncmp(filter->words[i], rest, length) != 0))
 			i++;
 		if (i == filter->count) {
-			shell_wrong(shell, rest, "\"%.*s\" is not watched", (int)length, rest);
+			char word[128], hint[160];
+			struct suggestion suggestion = {.word = word};
+			snprintf(word, sizeof(word), "%.*s", (int)length, rest);
+			for (i = 0; i < filter->count; i++)
+				suggestion_offer(&suggestion, filter->words[i]);
+			shell_wrong(shell, rest, "\"%s\" is not watched%s", word, suggestion_text(&suggestion, hint, sizeof(hint)));
 			continue;
 		}
 		free(filter->words[i]);
@@ -163,6 +222,9 @@ void shell_do_events(struct shell *shell, const char *rest)
 	struct shell_filter filter = {.count = 0};
 	struct looking looking = {.filter = &filter, .size = EVENTS_SHOWN};
 	size_t length;
+	for (const char *at = rest; (length = shell_word(&at)) > 0; at += length)
+		if (!isdigit((unsigned char)*at) && !word_ok(shell, at, length))
+			return;
 	for (; (length = shell_word(&rest)) > 0; rest += length) {
 		unsigned long number = isdigit((unsigned char)*rest) ? strtoul(rest, NULL, 10) : 0;
 		if (number > 0 && number <= EVENTS_MAX)

@@ -52,6 +52,23 @@ static void value_put(struct text *line, const json_t *value)
 	free(dump);
 }
 
+/* Identifiers, addresses and codes are read in hexadecimal. */
+static void member_put(struct text *line, const char *key, const json_t *value)
+{
+	static const struct {
+		const char *key;
+		int digits;
+	} hexadecimal[] = {{"id", 3},     {"address", 4},    {"logical_address", 4}, {"source", 4}, {"target", 4},
+	                   {"entity", 4}, {"request_id", 3}, {"response_id", 3},     {"did", 4},    {"idcode", 8},
+	                   {"nrc", 2},    {"code", 2},       {"service", 2},         {"type", 4}};
+	for (size_t i = 0; json_is_integer(value) && i < sizeof(hexadecimal) / sizeof(*hexadecimal); i++)
+		if (strcmp(hexadecimal[i].key, key) == 0 && json_integer_value(value) >= 0) {
+			text_printf(line, "0x%0*" PRIx64, hexadecimal[i].digits, (uint64_t)json_integer_value(value));
+			return;
+		}
+	value_put(line, value);
+}
+
 /* Everything the event says, as it is: for kinds that have no wording of their own. */
 static void members_put(struct text *line, json_t *data)
 {
@@ -60,7 +77,7 @@ static void members_put(struct text *line, json_t *data)
 	json_object_foreach(data, key, value)
 	{
 		text_printf(line, "%s%s=", line->bytes.length > 0 ? " " : "", key);
-		value_put(line, value);
+		member_put(line, key, value);
 	}
 }
 
@@ -103,12 +120,12 @@ static void uds_put(struct text *line, const json_t *data)
 {
 	const json_t *service = json_object_get(data, "service");
 	if (service)
-		value_put(line, service);
+		member_put(line, "service", service);
 	address_put(line, data, "source", "");
 	address_put(line, data, "target", "→ ");
 	if (json_object_get(data, "nrc")) {
 		text_put(line, " nrc ");
-		value_put(line, json_object_get(data, "nrc"));
+		member_put(line, "nrc", json_object_get(data, "nrc"));
 	}
 	const char *hex = json_string_value(json_object_get(data, "hex"));
 	if (!hex)

@@ -7,6 +7,7 @@ import pty
 import pwd
 import re
 import select
+import shutil
 import signal
 import socket
 import stat
@@ -363,6 +364,74 @@ def begun_again():
         must({key: counts[key] for key in wanted} == wanted, f"{out}: {counts}")
 
 
+NESTED = """\
+- id: shell.nested
+  title: A block in it
+  steps:
+    - wait: 1ms
+    - repeat: {times: 2, steps: [{wait: 1ms}, {note: "in the block"}]}
+    - note: "behind the block"
+"""
+
+
+def nested_file():
+    path = os.path.join(OUT, "nested.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(NESTED)
+    return path
+
+
+def slips():
+    """What was mistyped is told with what it may have been."""
+    nested_file()
+    for line, said in (("power zwg on", r'typed:1:7: .*"zwg" \(did you mean "zgw"\?\)'), ("board.power_on zwg", r'"zwg" \(did you mean "zgw"\?\)'),
+                       ("power zgw onn", r'"onn" .*\(did you mean "on"\?\)'), ("vars al", r'"al" .*\(did you mean "all"\?\)'),
+                       ("watch nonsense", r'typed:1:7: "nonsense" is no protocol'), ("watch consol", r'\(did you mean "console"\?\)'),
+                       ("watch zgw nonsense", r'typed:1:11: "nonsense"'), ("watch 'x*y'", r"fits no channel"), ("events 5 dopi", r'\(did you mean "doip"\?\)'),
+                       ("help wiat", r'\(did you mean "wait"\?\)'), ("load nofile.yaml", r'typed:1:6: there is no file "nofile.yaml"'),
+                       (f"load {OUT}/nestde.yaml", r'there is no file ".*nestde.yaml" \(did you mean "nested.yaml"\?\)'),
+                       (f"load {OUT}/nowhere/x.yaml", "no such directory")):
+        done = piped("slips", (line + "\n").encode())
+        text = done.stdout.decode()
+        must(done.returncode == 2 and re.search(said, text), f"{line}: status {done.returncode}, {text[-600:]!r}")
+        must("watched:" not in text, f"{line} watches")
+        shutil.rmtree(os.path.join(OUT, "slips"))
+    done = piped("slips", b"watch console zgw tls.* link:* tester:mine can:can0 board:zgw case step.end *\n")
+    must(done.returncode == 0 and b"watched:" in done.stdout, done.stdout)
+    done = subprocess.run([HILBENCH, "shell", "--rgi", "x"], stdin=subprocess.DEVNULL, capture_output=True, text=True, cwd=ROOT, timeout=LONG_S)
+    must(done.returncode == 2 and 'did you mean "--rig"' in done.stderr, done.stderr)
+
+
+def breaks_by_id():
+    done = piped("ids", f"load {nested_file()}\nlist\nbreak steps/1/0\nbreak steps/2\nlist\ncontinue\nbreak shell.nested/steps/2\ncontinue\n".encode())
+    text = done.stdout.decode()
+    must("steps/1/0" in text and "steps/2 " in text, f"the list has no ids: {text}")
+    must(re.search(r"typed:3:7: steps/1/0 is in the block of step 2 \(repeat\), which runs as a whole", text), text)
+    must("stops before step 3\n" in text and "no longer stops before step 3" in text, text)
+    must(re.search(r"^at  3 .*behind the block", text, re.M) and "shell.nested: pass" in text, text)
+
+
+def hexadecimal():
+    done = piped("hex", b"rack.ready\nwatch uds can.error\ntester.connect role: zgw\ndoip.activate source: 0x0e80 save: {c: code}\nresults\n"
+                 b"uds.request role: zgw data: 22 ff ff expect: {positive: false} save: {n: nrc}\n")
+    text = done.stdout.decode()
+    must(done.returncode == 0, f"status {done.returncode}: {text[-500:]}")
+    must("code: 0x10" in text and "c = 0x10" in text and "source: 0x" in text, text[-900:])
+    must("nrc: 0x31" in text and "n = 0x31" in text and "nrc 0x31" in text, text[-900:])
+
+
+def completes_cases():
+    path = case_file()
+    terminal = shell("complete-cases")
+    terminal.send(f"load {path} shell.pa\t\n")
+    terminal.expect("shell.passes: Nothing is wrong here")
+    terminal.expect(PROMPT)
+    terminal.send("continue\n")
+    terminal.expect("shell.passes: pass")
+    terminal.send("quit\n")
+    must(terminal.end() == 0, "the completed case did not pass")
+
+
 def two_hundred():
     lines = "".join(f"note \"line {i}\"\n" for i in range(200))
     done = piped("many", lines.encode())
@@ -419,7 +488,8 @@ def main():
                          ("the typed line survives what is watched", keeps_the_line), ("history", remembers),
                          ("a run breaks at a failure", breaks_a_run), ("200 steps from a pipe", two_hundred), ("malformed input", malformed),
                          ("two users of a rack", two_users), ("ended by signals", ended_by_signals),
-                         ("rig commands ended by signals", rig_commands_end), ("begun again", begun_again)):
+                         ("rig commands ended by signals", rig_commands_end), ("begun again", begun_again), ("slips of the pen", slips),
+                         ("breaks by id", breaks_by_id), ("hexadecimal", hexadecimal), ("completion of cases", completes_cases)):
         if len(sys.argv) < 2 or sys.argv[1] in name:
             tried("shell: " + name, action)
     finish()
