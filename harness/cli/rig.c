@@ -12,7 +12,16 @@
 #define EXIT_DUT 1 /* the board refuses, or does not boot */
 
 static const struct rig_verb *const verbs[] = {
-        &rig_verb_list, &rig_verb_check, &rig_verb_power, &rig_verb_reset, &rig_verb_console, &rig_verb_probe, &rig_verb_can, &rig_verb_net,
+        &rig_verb_list,
+        &rig_verb_check,
+        &rig_verb_power,
+        &rig_verb_reset,
+        &rig_verb_console,
+        &rig_verb_probe,
+        &rig_verb_can,
+        &rig_verb_net,
+        &rig_verb_cleanup,
+        &rig_verb_selftest,
         NULL,
 };
 
@@ -63,10 +72,10 @@ static const struct rig_verb *verb_find(const char *name)
 	return NULL;
 }
 
-static const struct option options[] = {{"rig", required_argument, NULL, 'r'},  {"watch", no_argument, NULL, 'w'},
-                                        {"json", no_argument, NULL, 'j'},       {"time", no_argument, NULL, 't'},
-                                        {"kind", required_argument, NULL, 'k'}, {"log", required_argument, NULL, 'l'},
-                                        {"for", required_argument, NULL, 'f'},  {0}};
+static const struct option options[] = {
+        {"rig", required_argument, NULL, 'r'}, {"watch", no_argument, NULL, 'w'},        {"json", no_argument, NULL, 'j'},
+        {"time", no_argument, NULL, 't'},      {"kind", required_argument, NULL, 'k'},   {"log", required_argument, NULL, 'l'},
+        {"for", required_argument, NULL, 'f'}, {"within", required_argument, NULL, 'i'}, {0}};
 
 static const char *option_name(char letter)
 {
@@ -76,7 +85,7 @@ static const char *option_name(char letter)
 	return "?";
 }
 
-static int read_duration(const char *text, int64_t *ret_ns)
+static int read_duration(const char *name, const char *text, int64_t *ret_ns)
 {
 	struct value *word = value_new_text(text), *duration = NULL;
 	struct error error = {0};
@@ -84,7 +93,7 @@ static int read_duration(const char *text, int64_t *ret_ns)
 	if (r == 0 && duration->integer > 0)
 		*ret_ns = duration->integer;
 	else
-		r = command_usage_error("rig", "--for takes a time like 10s, not \"%s\"", text);
+		r = command_usage_error("rig", "--%s takes a time like 10s, not \"%s\"", name, text);
 	value_free(duration);
 	value_free(word);
 	return r == 0 ? 0 : EXIT_USAGE;
@@ -111,8 +120,10 @@ static int take_option(int option, struct rig_call *call, const char **path)
 	case 'l':
 		call->log = optarg;
 		return 0;
+	case 'i':
+		return read_duration("within", optarg, &call->within_ns);
 	default:
-		return read_duration(optarg, &call->for_ns);
+		return read_duration("for", optarg, &call->for_ns);
 	}
 }
 
@@ -154,7 +165,7 @@ static int run(int argc, char **argv)
 			return status;
 	}
 	if (optind == argc)
-		return command_usage_error(argv[0], "say one of list, check, power, reset, console, probe, can, net");
+		return command_usage_error(argv[0], "say one of list, check, power, reset, console, probe, can, net, cleanup, selftest");
 	const struct rig_verb *verb = verb_find(argv[optind]);
 	call.words = argv + optind + 1;
 	call.count = argc - optind - 1;
@@ -164,7 +175,7 @@ static int run(int argc, char **argv)
 const struct command command_rig = {
         .name = "rig",
         .summary = "looks at the parts of a rig, and works with its boards by hand",
-        .usage = "rig [--rig FILE] list|check|power|reset|console|probe|can|net …\n"
+        .usage = "rig [--rig FILE] list|check|power|reset|console|probe|can|net|cleanup|selftest …\n"
                  "  --rig FILE              the rig (rigs/virtual.yaml)\n"
                  "  list                    roles, links, buses and identities of the rig file\n"
                  "  check [--json]          looks at every resource and says what is wrong with which cable or setting\n"
@@ -178,6 +189,9 @@ const struct command command_rig = {
                  "                          LENGTH is a number of bytes or a size like 64KiB\n"
                  "  can [--watch]           state, counters, load and bit rates of each bus; --watch: again every second\n"
                  "  net                     links, addresses, and what answers a vehicle identification request\n"
+                 "  cleanup [--json]        the safe state, after a user who may have died: boards off, resets released\n"
+                 "  selftest [--within TIME] [--json]\n"
+                 "                          boots every board from a cold start, asks who they are, and switches off (60s)\n"
                  "The boards of a virtual rig are there for as long as the command runs; real ones are taken as they are",
         .run = run,
 };

@@ -21,7 +21,7 @@ struct rig_call {
 	int count;
 	bool watch, json, time;
 	const char *kind, *log;
-	int64_t for_ns; /* 0: not given */
+	int64_t for_ns, within_ns; /* 0: not given */
 };
 struct rig_verb {
 	const char *name;
@@ -31,7 +31,7 @@ struct rig_verb {
 	int (*run)(const struct rig_call *);
 };
 extern const struct rig_verb rig_verb_list, rig_verb_check, rig_verb_power, rig_verb_reset, rig_verb_console, rig_verb_probe, rig_verb_can,
-        rig_verb_net;
+        rig_verb_net, rig_verb_cleanup, rig_verb_selftest;
 
 /* "hilbench rig: message" on stderr; the exit status that fits. */
 int rig_fail(const struct error *);
@@ -51,6 +51,8 @@ struct rig_live {
 	struct rig_board *board;       /* virtual: of the role */
 	struct rig_attached *attached; /* real: of the role */
 };
+/* SIGINT, SIGTERM and SIGHUP cancel the loop from then on. */
+void rig_catch_signals(struct loop *);
 /* role NULL: no board is attached. SIGINT, SIGTERM and SIGHUP cancel the loop from then on. 0 or the exit status, after a message; then
  * there is nothing to stop. */
 int rig_live_start(struct rig_live *ret, const struct rig_call *, const char *role);

@@ -22,7 +22,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 }
 
 /* Ctrl-C ends the command in order, not in the middle of something. */
-static void catch_signals(struct loop *loop)
+void rig_catch_signals(struct loop *loop)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	sigset_t set;
@@ -47,7 +47,7 @@ static int start_parts(struct rig_live *live, const struct rig_call *call, const
 		r = timeline_new(&live->timeline, NULL, 1000, err);
 	if (r < 0)
 		return r;
-	catch_signals(live->loop);
+	rig_catch_signals(live->loop);
 	if (!rig_file_is_virtual(call->file))
 		return role ? rig_attach(&live->attached, call->file, live->loop, live->timeline, role, bus_folder_path(live->folder), err)
 		            : 0;

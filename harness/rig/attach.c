@@ -129,3 +129,17 @@ int rig_attached_reset(struct rig_attached *attached, int64_t deadline_ns, struc
 		r = board_reset_open(&attached->reset, board, attached->line, err);
 	return r < 0 ? r : board_reset_pulse(attached->reset, deadline_ns, &at, err);
 }
+
+int rig_attached_release(struct rig_attached *attached, int64_t deadline_ns, struct error *err)
+{
+	const struct value *map = value_get(attached->board.map, "reset");
+	const char *driver = map ? map_text(map, "driver") : NULL;
+	int r = 0;
+	if (!driver || !strcmp(driver, "probe"))
+		return error_set(err, ERROR_BENCH, EOPNOTSUPP, "nothing holds %s in reset while nobody uses it", attached->board.role);
+	if (!strcmp(driver, "serial"))
+		r = open_line(attached, err);
+	if (r == 0 && !attached->reset)
+		r = board_reset_open(&attached->reset, &attached->board, attached->line, err);
+	return r < 0 ? r : board_reset_hold(attached->reset, false, deadline_ns, err);
+}

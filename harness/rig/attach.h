@@ -27,5 +27,7 @@ int rig_attached_input(struct rig_attached *, const void *data, size_t length, s
 int rig_attached_alive(const struct rig_attached *, struct error *err) WARN_UNUSED;
 /* The role's `reset:`; -EOPNOTSUPP without one. */
 int rig_attached_reset(struct rig_attached *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
+/* Lets go of the role's `reset:`; -EOPNOTSUPP where it cannot hold the board while nobody uses it (by the probe, or only pulsed). */
+int rig_attached_release(struct rig_attached *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 
 #endif
