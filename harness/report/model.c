@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "journal.h"
+#include "model_private.h"
 #include "text.h"
 
 #define OPEN_STEPS_LIMIT   32
@@ -557,8 +558,11 @@ static void case_decide(struct report_case *c)
 	}
 }
 
-static void run_judge(struct report_run *run)
+void report_run_judge(struct report_run *run)
 {
+	memset(run->by_verdict, 0, sizeof(run->by_verdict));
+	run->flaky = 0;
+	run->verdict = VERDICT_PASS;
 	for (size_t i = 0; i < run->case_count; i++) {
 		struct report_case *c = &run->cases[i];
 		case_decide(c);
@@ -596,7 +600,7 @@ static int journal_read(struct builder *b, struct journal *journal, struct error
 	b->run->journal_cut = journal_was_cut(journal);
 	attempt_abandon(b);
 	cases_complete(b);
-	run_judge(b->run);
+	report_run_judge(b->run);
 	return b->failed ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
 }
 
@@ -627,7 +631,7 @@ int report_run_read(const char *journal_path, struct report_run **ret, struct er
 	return r;
 }
 
-static void attempt_clear(struct report_attempt *attempt)
+void report_attempt_clear(struct report_attempt *attempt)
 {
 	for (size_t i = 0; i < attempt->event_count; i++)
 		report_event_clear(&attempt->events[i]);
@@ -640,10 +644,10 @@ static void attempt_clear(struct report_attempt *attempt)
 	step_clear(&attempt->step);
 }
 
-static void case_clear(struct report_case *c)
+void report_case_clear(struct report_case *c)
 {
 	for (size_t i = 0; i < c->attempt_count; i++)
-		attempt_clear(&c->attempts[i]);
+		report_attempt_clear(&c->attempts[i]);
 	free(c->attempts);
 	free(c->id);
 	free(c->title);
@@ -657,7 +661,7 @@ void report_run_free(struct report_run *run)
 	if (!run)
 		return;
 	for (size_t i = 0; i < run->case_count; i++)
-		case_clear(&run->cases[i]);
+		report_case_clear(&run->cases[i]);
 	free(run->cases);
 	for (size_t i = 0; i < run->measurement_count; i++)
 		report_measurement_free(&run->measurements[i]);

@@ -5,6 +5,7 @@
 #include <limits.h>
 
 #include "junit.h"
+#include "merge.h"
 #include "page.h"
 #include "results.h"
 #include "store.h"
@@ -40,6 +41,19 @@ int report_write_all(const char *run_directory, struct error *err)
 	if (r < 0)
 		return r;
 	r = reports_write(run, run_directory, err);
+	report_run_free(run);
+	return r;
+}
+
+int report_write_merged(const char *directory, const struct merge_part *parts, size_t count, struct report_summary *ret, struct error *err)
+{
+	struct report_run *run = NULL;
+	int r = report_run_merge(parts, count, &run, err);
+	if (r < 0)
+		return r;
+	r = reports_write(run, directory, err);
+	if (r == 0)
+		r = report_summary_of(run, directory, ret, err);
 	report_run_free(run);
 	return r;
 }

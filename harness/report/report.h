@@ -54,6 +54,13 @@ struct report_summary {
 };
 /* 0, or -errno with err filled and *ret untouched. Release with report_summary_free(). */
 int report_summary_load(const char *run_directory, struct report_summary *ret, struct error *err) WARN_UNUSED;
+/* The same of a run that was read; directory: where its reports are. */
+struct report_run;
+int report_summary_of(const struct report_run *, const char *directory, struct report_summary *ret, struct error *err) WARN_UNUSED;
+/* Writes the reports of several runs together (merge.h) into `directory`, and gives their summary. */
+struct merge_part;
+int report_write_merged(const char *directory, const struct merge_part *parts, size_t count, struct report_summary *ret,
+                        struct error *err) WARN_UNUSED;
 void report_summary_free(struct report_summary *);
 /* Plain lines: problems as file:line:column messages, measurements, counts, paths. */
 void report_summary_print(FILE *, const struct report_summary *);

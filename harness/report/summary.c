@@ -127,10 +127,15 @@ int report_summary_load(const char *run_directory, struct report_summary *ret, s
 	int r = report_run_read(path, &run, err);
 	if (r < 0)
 		return r;
-	struct report_summary summary = {0};
-	bool filled = summary_fill(&summary, run, run_directory);
+	r = report_summary_of(run, run_directory, ret, err);
 	report_run_free(run);
-	if (!filled) {
+	return r;
+}
+
+int report_summary_of(const struct report_run *run, const char *directory, struct report_summary *ret, struct error *err)
+{
+	struct report_summary summary = {0};
+	if (!summary_fill(&summary, run, directory)) {
 		report_summary_free(&summary);
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	}

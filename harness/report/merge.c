@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "merge.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "model_private.h"
+#include "text.h"
+
+struct merger {
+	struct report_run *whole; /* NULL before the first part */
+	json_t *index;            /* case id -> position in whole */
+	struct text rigs;         /* labels, each once, with commas */
+};
+
+static int out_of_memory(struct error *err)
+{
+	return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+}
+
+/* ---- one part before it is joined ---- */
+
+/* Another run's monotonic times on the clock of the first. */
+static void shift(struct report_run *run, int64_t by_ns)
+{
+	run->begin_ns += by_ns;
+	run->end_ns += by_ns;
+	for (size_t i = 0; i < run->lost_board_count; i++)
+		run->lost_boards[i].at_ns += by_ns;
+	for (size_t i = 0; i < run->case_count; i++) {
+		for (size_t k = 0; k < run->cases[i].attempt_count; k++) {
+			struct report_attempt *attempt = &run->cases[i].attempts[k];
+			attempt->begin_ns += by_ns;
+			attempt->end_ns += by_ns;
+			for (size_t n = 0; n < attempt->event_count; n++)
+				attempt->events[n].at_ns += by_ns;
+		}
+	}
+}
+
+/* Who reads an attempt wants to know where it was. */
+static int mark_attempts(struct report_run *run, const char *label)
+{
+	for (size_t i = 0; i < run->case_count; i++) {
+		for (size_t k = 0; k < run->cases[i].attempt_count; k++) {
+			struct report_attempt *attempt = &run->cases[i].attempts[k];
+			if (run->cases[i].not_begun || attempt->note_count == MODEL_NOTES_KEPT)
+				continue;
+			char *note = NULL;
+			if (asprintf(&note, "on rig %s", label) < 0)
+				return -ENOMEM;
+			attempt->notes[attempt->note_count++] = note;
+		}
+	}
+	return 0;
+}
+
+static void add_rig(struct text *rigs, const char *label)
+{
+	const char *all = text_end(rigs);
+	size_t length = strlen(label);
+	for (const char *at = all; (at = strstr(at, label)); at += length)
+		if ((at == all || at[-1] == ' ') && (at[length] == '\0' || at[length] == ','))
+			return;
+	text_printf(rigs, "%s%s", *all ? ", " : "", label);
+}
+
+/* ---- joining ---- */
+
+static void drop_measurements(struct report_run *run, const char *case_id)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < run->measurement_count; i++) {
+		if (strcmp(run->measurements[i].case_id, case_id) == 0)
+			report_measurement_free(&run->measurements[i]);
+		else
+			run->measurements[kept++] = run->measurements[i];
+	}
+	run->measurement_count = kept;
+	kept = 0;
+	for (size_t i = 0; i < run->sweep_count; i++) {
+		if (strcmp(run->sweeps[i].case_id, case_id) == 0)
+			report_sweep_free(&run->sweeps[i]);
+		else
+			run->sweeps[kept++] = run->sweeps[i];
+	}
+	run->sweep_count = kept;
+}
+
+/* The attempts of `later` behind those of `c`; *later is left without them. */
+static int join_attempts(struct report_case *c, struct report_case *later)
+{
+	struct report_attempt *grown = reallocarray(c->attempts, c->attempt_count + later->attempt_count, sizeof(*grown));
+	if (!grown)
+		return -ENOMEM;
+	c->attempts = grown;
+	for (size_t i = 0; i < later->attempt_count; i++) {
+		later->attempts[i].number = (int64_t)(c->attempt_count + 1);
+		c->attempts[c->attempt_count++] = later->attempts[i];
+	}
+	later->attempt_count = 0;
+	return 0;
+}
+
+static int join_case(struct merger *merger, struct report_case *later)
+{
+	struct report_run *whole = merger->whole;
+	const json_t *position = json_object_get(merger->index, later->id);
+	if (!position) {
+		struct report_case *grown = reallocarray(whole->cases, whole->case_count + 1, sizeof(*grown));
+		whole->cases = grown ? grown : whole->cases;
+		if (!grown || json_object_set_new(merger->index, later->id, json_integer((json_int_t)whole->case_count)) < 0)
+			return -ENOMEM;
+		whole->cases[whole->case_count++] = *later;
+		*later = (struct report_case){0};
+		return 0;
+	}
+	struct report_case *c = &whole->cases[json_integer_value(position)];
+	if (later->not_begun)
+		return 0;
+	drop_measurements(whole, c->id);
+	if (!c->not_begun)
+		return join_attempts(c, later);
+	report_case_clear(c);
+	*c = *later;
+	*later = (struct report_case){0};
+	return 0;
+}
+
+static int join_measurements(struct report_run *whole, struct report_run *part)
+{
+	struct report_measurement *measurements =
+	        reallocarray(whole->measurements, whole->measurement_count + part->measurement_count + 1, sizeof(*measurements));
+	whole->measurements = measurements ? measurements : whole->measurements;
+	struct report_sweep *sweeps = reallocarray(whole->sweeps, whole->sweep_count + part->sweep_count + 1, sizeof(*sweeps));
+	whole->sweeps = sweeps ? sweeps : whole->sweeps;
+	if (!measurements || !sweeps)
+		return -ENOMEM;
+	for (size_t i = 0; i < part->measurement_count; i++)
+		whole->measurements[whole->measurement_count++] = part->measurements[i];
+	for (size_t i = 0; i < part->sweep_count; i++)
+		whole->sweeps[whole->sweep_count++] = part->sweeps[i];
+	part->measurement_count = part->sweep_count = 0;
+	return 0;
+}
+
+static int join_boards(struct report_run *whole, struct report_run *part)
+{
+	struct report_lost_board *boards =
+	        reallocarray(whole->lost_boards, whole->lost_board_count + part->lost_board_count + 1, sizeof(*boards));
+	if (!boards)
+		return -ENOMEM;
+	whole->lost_boards = boards;
+	for (size_t i = 0; i < part->lost_board_count; i++)
+		boards[whole->lost_board_count++] = part->lost_boards[i];
+	part->lost_board_count = 0;
+	return 0;
+}
+
+static void join_frame(struct report_run *whole, struct report_run *part)
+{
+	if (part->begin_ns < whole->begin_ns)
+		whole->begin_ns = part->begin_ns;
+	if (part->end_ns > whole->end_ns)
+		whole->end_ns = part->end_ns;
+	whole->events += part->events;
+	whole->begun += part->begun;
+	whole->interrupted |= part->interrupted;
+	whole->journal_cut |= part->journal_cut;
+	whole->virtual_rack |= part->virtual_rack;
+	whole->stop_at_failure |= part->stop_at_failure;
+	if (!whole->failure.message) {
+		struct report_failure failure = whole->failure;
+		whole->failure = part->failure;
+		part->failure = failure;
+	}
+}
+
+static int join(struct merger *merger, struct report_run *part)
+{
+	struct report_run *whole = merger->whole;
+	if (whole->has_offset && part->has_offset)
+		shift(part, part->realtime_offset_ns - whole->realtime_offset_ns);
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < part->case_count; i++)
+		r = join_case(merger, &part->cases[i]);
+	if (r == 0)
+		r = join_measurements(whole, part);
+	if (r == 0)
+		r = join_boards(whole, part);
+	join_frame(whole, part);
+	return r;
+}
+
+/* ---- the whole ---- */
+
+/* The cases of the first part are those to begin with. */
+static int begin_with(struct merger *merger, struct report_run *part)
+{
+	merger->whole = part;
+	for (size_t i = 0; i < part->case_count; i++)
+		if (json_object_set_new(merger->index, part->cases[i].id, json_integer((json_int_t)i)) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int take_part(struct merger *merger, const struct merge_part *part, struct error *err)
+{
+	char path[PATH_MAX];
+	struct report_run *run;
+	if (snprintf(path, sizeof(path), "%s/events.jsonl", part->directory) >= (int)sizeof(path))
+		return error_set(err, ERROR_BENCH, ENAMETOOLONG, "the path of a run's directory is too long");
+	int r = report_run_read(path, &run, err);
+	if (r == -ENOENT || r == -ENODATA)
+		return 0; /* it never began */
+	if (r < 0)
+		return r;
+	add_rig(&merger->rigs, part->label);
+	r = mark_attempts(run, part->label);
+	if (r == 0 && !merger->whole) {
+		r = begin_with(merger, run);
+		run = NULL;
+	} else if (r == 0) {
+		r = join(merger, run);
+	}
+	report_run_free(run);
+	return r < 0 ? out_of_memory(err) : 0;
+}
+
+/* Every case that was to be came to its end. */
+static bool came_to_an_end(const struct report_run *run)
+{
+	for (size_t i = 0; i < run->case_count; i++) {
+		const struct report_case *c = &run->cases[i];
+		if (c->not_begun || !c->attempts[c->attempt_count - 1].ended)
+			return false;
+	}
+	return run->case_count > 0;
+}
+
+static int conclude(struct merger *merger)
+{
+	struct report_run *run = merger->whole;
+	char *rig = strdup(text_end(&merger->rigs));
+	if (!rig || merger->rigs.failed) {
+		free(rig);
+		return -ENOMEM;
+	}
+	free(run->rig);
+	run->rig = rig;
+	run->has_status = false; /* each part has its own */
+	run->planned = (unsigned)run->case_count;
+	run->complete = came_to_an_end(run);
+	if (run->complete) {
+		free(run->failure.domain);
+		free(run->failure.message);
+		run->failure = (struct report_failure){0};
+		run->interrupted = false;
+	}
+	report_run_judge(run);
+	return 0;
+}
+
+int report_run_merge(const struct merge_part *parts, size_t count, struct report_run **ret, struct error *err)
+{
+	struct merger merger = {.index = json_object()};
+	int r = merger.index ? 0 : out_of_memory(err);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = take_part(&merger, &parts[i], err);
+	if (r == 0 && !merger.whole)
+		r = error_set(err, ERROR_BENCH, ENODATA, "no run left a journal");
+	if (r == 0 && conclude(&merger) < 0)
+		r = out_of_memory(err);
+	if (r == 0)
+		*ret = merger.whole;
+	else
+		report_run_free(merger.whole);
+	json_decref(merger.index);
+	text_free(&merger.rigs);
+	return r;
+}

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several runs as one report. */
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../report/merge.h"
+#include "../../report/report.h"
+#include "synthetic.h"
+
+/* A run whose run.begin names what it selected. */
+static void begin(struct synthetic *s, const char *selected, long long offset_ns)
+{
+	synthetic_begin(s);
+	synthetic_event(s, "run", "run.begin",
+	                "{\"version\":\"0\",\"utc\":\"2026-01-01T00:00:00Z\",\"realtime_offset_ns\":%lld,\"rig\":\"virtual\",\"rig_file\":"
+	                "\"v.yaml\","
+	                "\"virtual\":true,\"seed\":1,\"arguments\":[],\"host\":\"h\",\"repeat\":1,\"stop_at_failure\":false,\"cases\":%s}",
+	                offset_ns, selected);
+}
+
+static void one_case(struct synthetic *s, const char *id, const char *verdict, const char *cause)
+{
+	synthetic_case_begin(s, id, "a.yaml", 1);
+	synthetic_case_end(s, id, 1, verdict, cause, *cause ? "because" : "");
+}
+
+#define CASE(id) "{\"id\":\"" id "\",\"title\":\"" id "\",\"file\":\"a.yaml\",\"line\":1}"
+
+static struct report_run *merged(struct synthetic *a, struct synthetic *b)
+{
+	struct merge_part parts[] = {{"v1", a->directory}, {"v2", b->directory}};
+	struct report_run *run;
+	struct error error = {0};
+	ck_assert_msg(report_run_merge(parts, 2, &run, &error) == 0, "%s", error.message);
+	return run;
+}
+
+static const struct report_case *find(const struct report_run *run, const char *id)
+{
+	for (size_t i = 0; i < run->case_count; i++)
+		if (strcmp(run->cases[i].id, id) == 0)
+			return &run->cases[i];
+	ck_abort_msg("there is no case %s", id);
+}
+
+START_TEST(shards_are_joined)
+{
+	struct synthetic a, b;
+	begin(&a, "[" CASE("one") "]", 1000);
+	one_case(&a, "one", "pass", "");
+	synthetic_end(&a, 0, false);
+	synthetic_close(&a);
+	begin(&b, "[" CASE("two") "]", 1000);
+	one_case(&b, "two", "fail", "dut");
+	synthetic_end(&b, 1, false);
+	synthetic_close(&b);
+	struct report_run *run = merged(&a, &b);
+	ck_assert_uint_eq(run->case_count, 2);
+	ck_assert(run->complete);
+	ck_assert_int_eq(run->verdict, VERDICT_FAIL);
+	ck_assert_uint_eq(run->by_verdict[VERDICT_PASS], 1);
+	ck_assert_uint_eq(run->by_verdict[VERDICT_FAIL], 1);
+	ck_assert_str_eq(run->rig, "v1, v2");
+	ck_assert_uint_eq(find(run, "two")->attempts[0].note_count, 1);
+	ck_assert_str_eq(find(run, "two")->attempts[0].notes[0], "on rig v2");
+	report_run_free(run);
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
+/* The first rig broke; the second one did what was left. Both attempts stay, and the bench's does not count. */
+START_TEST(a_retry_keeps_both_attempts)
+{
+	struct synthetic a, b;
+	begin(&a, "[" CASE("one") "," CASE("two") "," CASE("three") "]", 0);
+	one_case(&a, "one", "pass", "");
+	one_case(&a, "two", "error", "bench");
+	synthetic_case_begin(&a, "three", "a.yaml", 1); /* killed */
+	synthetic_close(&a);
+	begin(&b, "[" CASE("two") "," CASE("three") "]", 0);
+	one_case(&b, "two", "pass", "");
+	one_case(&b, "three", "pass", "");
+	synthetic_end(&b, 0, false);
+	synthetic_close(&b);
+	struct report_run *run = merged(&a, &b);
+	ck_assert_uint_eq(run->case_count, 3);
+	ck_assert_uint_eq(find(run, "two")->attempt_count, 2);
+	ck_assert_int_eq(find(run, "two")->attempts[0].verdict, VERDICT_ERROR);
+	ck_assert_int_eq(find(run, "two")->attempts[1].number, 2);
+	ck_assert_uint_eq(find(run, "three")->attempt_count, 2);
+	ck_assert(run->complete);
+	ck_assert_int_eq(run->verdict, VERDICT_PASS);
+	ck_assert_uint_eq(run->flaky, 2);
+	report_run_free(run);
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
+/* What a device did wrong is not hidden by a later run. */
+START_TEST(a_failure_is_not_mended)
+{
+	struct synthetic a, b;
+	begin(&a, "[" CASE("one") "]", 0);
+	one_case(&a, "one", "fail", "dut");
+	synthetic_end(&a, 1, false);
+	synthetic_close(&a);
+	begin(&b, "[" CASE("one") "]", 0);
+	one_case(&b, "one", "pass", "");
+	synthetic_end(&b, 0, false);
+	synthetic_close(&b);
+	struct report_run *run = merged(&a, &b);
+	ck_assert_int_eq(run->verdict, VERDICT_FAIL);
+	report_run_free(run);
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
+START_TEST(what_nobody_began_makes_it_incomplete)
+{
+	struct synthetic a, b;
+	begin(&a, "[" CASE("one") "," CASE("two") "]", 0);
+	one_case(&a, "one", "pass", "");
+	synthetic_close(&a);
+	synthetic_begin(&b); /* no event at all */
+	synthetic_close(&b);
+	struct report_run *run = merged(&a, &b);
+	ck_assert(!run->complete);
+	ck_assert(find(run, "two")->not_begun);
+	ck_assert_int_eq(run->verdict, VERDICT_ERROR);
+	report_run_free(run);
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
+/* Each run's times are right by its own offset between the clocks. */
+START_TEST(times_are_shifted)
+{
+	struct synthetic a, b;
+	char early[64], late[64];
+	begin(&a, "[" CASE("one") "]", 1000000000000000000);
+	one_case(&a, "one", "pass", "");
+	synthetic_end(&a, 0, false);
+	synthetic_close(&a);
+	begin(&b, "[" CASE("two") "]", 1000000060000000000);
+	one_case(&b, "two", "pass", "");
+	synthetic_end(&b, 0, false);
+	synthetic_close(&b);
+	struct report_run *alone;
+	char path[128];
+	snprintf(path, sizeof(path), "%s/events.jsonl", b.directory);
+	ck_assert_int_eq(report_run_read(path, &alone, NULL), 0);
+	report_run_utc(alone, alone->cases[0].attempts[0].begin_ns, early);
+	struct report_run *run = merged(&a, &b);
+	report_run_utc(run, find(run, "two")->attempts[0].begin_ns, late);
+	ck_assert_str_eq(early, late);
+	report_run_free(alone);
+	report_run_free(run);
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
+/* Measurements of a case are those of the run that had it last; every report can be written of the whole. */
+START_TEST(measurements_are_of_the_last_run)
+{
+	struct synthetic a, b;
+	struct report_summary summary;
+	struct error error = {0};
+	begin(&a, "[" CASE("one") "]", 0);
+	synthetic_case_begin(&a, "one", "a.yaml", 1);
+	synthetic_samples(&a, "one", 7, true);
+	synthetic_case_end(&a, "one", 1, "error", "bench", "lost");
+	synthetic_end(&a, 3, false);
+	synthetic_close(&a);
+	begin(&b, "[" CASE("one") "]", 0);
+	synthetic_case_begin(&b, "one", "a.yaml", 1);
+	synthetic_samples(&b, "one", 5, true);
+	synthetic_case_end(&b, "one", 1, "pass", "", "");
+	synthetic_end(&b, 0, false);
+	synthetic_close(&b);
+	struct merge_part parts[] = {{"v1", a.directory}, {"v2", b.directory}};
+	ck_assert_msg(report_write_merged(b.directory, parts, 2, &summary, &error) == 0, "%s", error.message);
+	ck_assert_uint_eq(summary.figure_count, 1);
+	ck_assert_uint_eq(summary.figures[0].n, 5);
+	report_summary_free(&summary);
+	char *junit = synthetic_read(&b, "junit.xml");
+	ck_assert_ptr_nonnull(strstr(junit, "tests=\"1\""));
+	free(junit);
+	ck_assert(synthetic_has(&b, "report.html") && synthetic_has(&b, "results.json"));
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
+START_TEST(nothing_to_merge_is_an_error)
+{
+	struct merge_part parts[] = {{"v1", "/nonexistent/a"}, {"v2", "/nonexistent/b"}};
+	struct report_run *run;
+	struct error error = {0};
+	ck_assert_int_eq(report_run_merge(parts, 2, &run, &error), -ENODATA);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("merge");
+	TCase *tests = tcase_create("merge");
+	tcase_add_test(tests, shards_are_joined);
+	tcase_add_test(tests, a_retry_keeps_both_attempts);
+	tcase_add_test(tests, a_failure_is_not_mended);
+	tcase_add_test(tests, what_nobody_began_makes_it_incomplete);
+	tcase_add_test(tests, times_are_shifted);
+	tcase_add_test(tests, measurements_are_of_the_last_run);
+	tcase_add_test(tests, nothing_to_merge_is_an_error);
+	suite_add_tcase(suite, tests);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? 1 : 0;
+}
