@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "health.h"
+
+/* How a reason begins that a person gave: such a quarantine ends only when a person asks for it. */
+#define BY_HAND      "by hand: "
+#define MOST_DOUBLED 6 /* 2^6: at most 64 times */
+
+static void set_reason(struct rig_record *record, const char *prefix, const char *text, int64_t now_utc_ns)
+{
+	char *reason = NULL;
+	/* Without memory the old reason is better than none. */
+	if (asprintf(&reason, "%s%s", prefix, text ? text : "") >= 0) {
+		free(record->reason);
+		record->reason = reason;
+	}
+	record->since_utc_ns = now_utc_ns;
+}
+
+static void set_state(struct rig_record *record, enum rig_health health, const char *text, int64_t now_utc_ns)
+{
+	record->health = health;
+	set_reason(record, "", text, now_utc_ns);
+}
+
+static bool by_hand(const struct rig_record *record)
+{
+	return record->health == HEALTH_QUARANTINED && record->reason && strncmp(record->reason, BY_HAND, strlen(BY_HAND)) == 0;
+}
+
+static bool good_run(struct rig_record *record, int64_t now_utc_ns, const char **kind)
+{
+	if (record->health == HEALTH_QUARANTINED || (record->health == HEALTH_HEALTHY && record->bench_errors == 0))
+		return false;
+	set_state(record, HEALTH_HEALTHY, "", now_utc_ns);
+	record->bench_errors = 0;
+	*kind = "recovered";
+	return true;
+}
+
+static void quarantine(struct rig_record *record, const char *text, int64_t now_utc_ns)
+{
+	set_state(record, HEALTH_QUARANTINED, text, now_utc_ns);
+	record->recoveries = 0;
+}
+
+static bool bench_error(struct rig_record *record, const char *text, const struct health_rules *rules, int64_t now_utc_ns,
+                        const char **kind)
+{
+	record->bench_errors++;
+	*kind = "bench_error";
+	if (record->health == HEALTH_QUARANTINED)
+		return true;
+	if (record->bench_errors >= rules->quarantine_after) {
+		quarantine(record, text, now_utc_ns);
+		*kind = "quarantined";
+	} else if (record->health == HEALTH_HEALTHY) {
+		set_state(record, HEALTH_SUSPECT, text, now_utc_ns);
+		*kind = "suspect";
+	} else {
+		set_state(record, HEALTH_SUSPECT, text, now_utc_ns);
+	}
+	return true;
+}
+
+static bool cleanup_failed(struct rig_record *record, const char *text, int64_t now_utc_ns, const char **kind)
+{
+	*kind = record->health == HEALTH_QUARANTINED ? "cleanup" : "quarantined";
+	if (record->health == HEALTH_QUARANTINED)
+		return false;
+	quarantine(record, text, now_utc_ns);
+	return true;
+}
+
+static bool checked(struct rig_record *record, bool good, const char *text, int64_t now_utc_ns, const char **kind)
+{
+	if (record->online == good)
+		return false;
+	record->online = good;
+	/* A suspect or quarantined rig keeps the reason for that. */
+	if (record->health == HEALTH_HEALTHY)
+		set_reason(record, "", good ? "" : text, now_utc_ns);
+	*kind = good ? "online" : "offline";
+	return true;
+}
+
+static bool recovery_good(struct rig_record *record, int64_t now_utc_ns, const char **kind)
+{
+	*kind = "recovered";
+	if (record->health == HEALTH_HEALTHY && record->online && record->bench_errors == 0 && record->recoveries == 0)
+		return false;
+	set_state(record, HEALTH_HEALTHY, "", now_utc_ns);
+	record->online = true; /* it answered just now */
+	record->bench_errors = record->recoveries = 0;
+	return true;
+}
+
+/* `since` is renewed: the next try counts from this one. */
+static bool recovery_failed(struct rig_record *record, const char *text, int64_t now_utc_ns, const char **kind)
+{
+	if (record->health != HEALTH_QUARANTINED) {
+		quarantine(record, text, now_utc_ns);
+		record->recoveries = 1;
+		*kind = "quarantined";
+		return true;
+	}
+	record->since_utc_ns = now_utc_ns;
+	record->recoveries++;
+	*kind = "recovery";
+	return true;
+}
+
+bool health_next(struct rig_record *record, enum health_input input, const char *text, const struct health_rules *rules, int64_t now_utc_ns,
+                 const char **ret_kind)
+{
+	*ret_kind = NULL;
+	switch (input) {
+	case HEALTH_RUN_GOOD:
+		return good_run(record, now_utc_ns, ret_kind);
+	case HEALTH_RUN_BENCH_ERROR:
+		return bench_error(record, text, rules, now_utc_ns, ret_kind);
+	case HEALTH_CLEANUP_FAILED:
+		return cleanup_failed(record, text, now_utc_ns, ret_kind);
+	case HEALTH_CHECK_FAILED:
+		return checked(record, false, text, now_utc_ns, ret_kind);
+	case HEALTH_CHECK_GOOD:
+		return checked(record, true, text, now_utc_ns, ret_kind);
+	case HEALTH_RECOVERY_GOOD:
+		return recovery_good(record, now_utc_ns, ret_kind);
+	case HEALTH_RECOVERY_FAILED:
+		return recovery_failed(record, text, now_utc_ns, ret_kind);
+	case HEALTH_BY_HAND:
+		quarantine(record, "", now_utc_ns);
+		set_reason(record, BY_HAND, text, now_utc_ns);
+		*ret_kind = "operator";
+		return true;
+	}
+	return false;
+}
+
+int64_t health_recovery_due_ns(const struct rig_record *record, const struct health_rules *rules)
+{
+	if (record->health != HEALTH_QUARANTINED || by_hand(record))
+		return 0;
+	unsigned doubled = record->recoveries < MOST_DOUBLED ? record->recoveries : MOST_DOUBLED;
+	int64_t delay_ns, due_ns;
+	if (__builtin_mul_overflow(rules->recovery_after_ns, (int64_t)1 << doubled, &delay_ns) ||
+	    __builtin_add_overflow(record->since_utc_ns, delay_ns, &due_ns))
+		return INT64_MAX;
+	return due_ns > 0 ? due_ns : 1;
+}
+
+bool health_fit(const struct rig_record *record, char *buffer, unsigned size)
+{
+	const char *reason = record->reason && *record->reason ? record->reason : "no reason is known";
+	if (size)
+		buffer[0] = '\0';
+	if (record->health == HEALTH_QUARANTINED) {
+		(void)snprintf(buffer, size, "quarantined: %s", reason);
+		return false;
+	}
+	if (!record->online) {
+		(void)snprintf(buffer, size, "offline: %s", reason);
+		return false;
+	}
+	return true;
+}
