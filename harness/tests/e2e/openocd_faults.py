@@ -4,6 +4,7 @@
 bench within its deadline, and the next case works."""
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -194,12 +195,26 @@ def try_link(run, path):
 def missing():
     run = Run(READ, lambda text: text.replace('jtag: "${jtag}"', "jtag: /nonexistent/socket"))
     expect("no adapter", run, ["ended with status 1", "openocd-zgw.log"], 5)
-    run = Run(READ, lambda text: text.replace("driver: openocd", "driver: openocd\n      program: /nonexistent/openocd"))
-    expect("no program", run, ["no program /nonexistent/openocd"], 5)
+    refused_start("no program", lambda text: text.replace("driver: openocd", "driver: openocd\n      program: /nonexistent/openocd"),
+                  "there is no program /nonexistent/openocd")
     run = Run(READ, lambda text: text.replace("target: vb.mem", "target: vb.memory"))
     expect("no such target", run, ['no target "vb.memory", but: vb.mem'], 5)
-    run = Run(READ, lambda text: text.replace(os.path.join(ROOT, "rigs/openocd/vboard.cfg"), "no-such.cfg"))
-    expect("no such configuration", run, ["no-such.cfg"], 5)
+    refused_start("no such configuration", lambda text: text.replace(os.path.join(ROOT, "rigs/openocd/vboard.cfg"), "no-such.cfg"),
+                  "there is no configuration no-such.cfg")
+
+
+def refused_start(name, change, words):
+    """Known before anything starts, with its place in the rig file: by the run, and by the check."""
+    run = Run(READ, change)
+    run.finish()
+    place = re.escape(run.rig) + r":\d+:\d+: .*" + re.escape(words)
+    check(f"{name}: a run is refused", run.process.returncode == 2 and re.search(place, run.text) and "case.begin" not in run.kinds(), run.text)
+    done = subprocess.run([HILBENCH, "check", "--rig", run.rig, os.path.join(os.path.dirname(run.rig), "cases.yaml")], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    check(f"{name}: the check tells", done.returncode == 2 and re.search(place, done.stdout), done.stdout)
+    done = subprocess.run([HILBENCH, "rig", "--rig", run.rig, "check", "--json"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=False)
+    probes = [r for r in json.loads(done.stdout)["resources"] if r["kind"] == "probe"]
+    check(f"{name}: rig check calls it bad", done.returncode == 1 and all(p["state"] == "bad" and p["remedy"] for p in probes) and probes, probes)
 
 
 FAKE = """#!/bin/sh
@@ -230,6 +245,52 @@ def another_server(name, answer, words):
         run = Run(READ, lambda text: text.replace("driver: openocd", f"driver: openocd\n      deadline: 1s\n      program: {program}"))
         expect(f"a server that answers {name}", run, words, 5)
     listener.close()
+
+
+SCRIPTED = """#!/usr/bin/python3
+import socket, sys
+listener = socket.create_server(("127.0.0.1", 0))
+print(f"Info : Listening on port {listener.getsockname()[1]} for tcl connections", file=sys.stderr, flush=True)
+connection = listener.accept()[0]
+rest = b""
+while part := connection.recv(65536):
+    rest += part
+    while b"\\x1a" in rest:
+        command, rest = rest.split(b"\\x1a", 1)
+        answer = "0 =1" if b"was_examined" in command else "0 0x4ba00477" if b"rig_idcode" in command else "0 "
+        if WORD in command:
+            print(LOG, file=sys.stderr, flush=True)
+            answer = ANSWER
+        connection.sendall(answer.encode() + b"\\x1a")
+"""
+
+
+def scripted(name, word, log, answer, hit, words, verdict="fail", cause="dut"):
+    """An OpenOCD that words an error as the real one does when it is in luck, or on other chips."""
+    with tempfile.TemporaryDirectory() as folder:
+        program, image = os.path.join(folder, "openocd"), os.path.join(folder, "image.bin")
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(SCRIPTED.replace("WORD", repr(word.encode())).replace("LOG", repr(log)).replace("ANSWER", repr(answer)))
+        os.chmod(program, 0o755)
+        with open(image, "wb") as file:
+            file.write(bytes(8192))
+        run = Run(hit.replace("IMAGE", image), lambda text: re.sub(r"\n *(unique_id|slot): .*", "", text)
+                  .replace("driver: openocd", f"driver: openocd\n      program: {program}"))
+        expect(name, run, words, 6, verdict=verdict, cause=cause)
+
+
+def refused_in_other_words():
+    load = "probe.load: {role: zgw, address: 0x20000000, file: IMAGE}"
+    compare = "probe.compare: {role: zgw, address: 0x20000000, file: IMAGE}"
+    hidden = "Error: JTAG-DP STICKY ERROR\nError: Failed to write memory and, additionally, failed to find out where"
+    scripted("a refused load that does not know where", "load_image", hidden, "-107 ", load, ["refuses", "20000000h"])
+    scripted("a refused load of which only the access port tells", "load_image", "Error: JTAG-DP STICKY ERROR", "-107 ", load, ["refuses", "20000000h"])
+    scripted("a refused dump", "dump_image", "Error: JTAG-DP STICKY ERROR\nError: Failed to read memory at 0x20000400", "-107 ", compare, ["refuses", "20000400h"])
+    command = 'probe.command: {role: zgw, command: "rig_flash_write 0xA0000000 {1}"}'
+    scripted("a refused command that says where", "capture", "", "1 refused: the flash at 0xA0000000: protected", command, ["refuses", "A0000000h"])
+    scripted("a refused flash by OpenOCD's own driver", "capture", "Error: failed erasing sectors 0 to 1", "1 ", command, ["refuses", "failed erasing"])
+    scripted("an adapter that is lost in a load", "load_image", "Error: Failed to write memory and, additionally, failed to find out where", "-107 ", load,
+             ["lost its adapter"], "error", "bench")
 
 
 def hostile_names():
@@ -270,7 +331,7 @@ def runner_killed():
 
 def main():
     for scenario in (ended_while_idle, ended_in_a_verb, hung, adapter_hangs, adapter_dies, wrong_identity, chip_with_another_idcode,
-                     plugged_into_another_board, missing, hostile_names, without_power, refused_access, runner_killed):
+                     plugged_into_another_board, missing, hostile_names, without_power, refused_access, refused_in_other_words, runner_killed):
         try:
             scenario()
         except (OSError, KeyError, subprocess.SubprocessError, ValueError) as problem:

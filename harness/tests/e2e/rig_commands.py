@@ -27,8 +27,8 @@ ENVIRONMENT = {**os.environ, "HILBENCH_LOCKS": OUT}
 
 def rig(*words, file=VIRTUAL, prefix=(), **options):
     begin = time.monotonic()
-    done = subprocess.run([*prefix, HILBENCH, "rig", "--rig", file, *words], capture_output=True, text=True, timeout=90, env=ENVIRONMENT,
-                          **{"stdin": subprocess.DEVNULL, **options})
+    done = subprocess.run([*prefix, HILBENCH, "rig", "--rig", file, *words], capture_output=True, text=True, timeout=90,
+                          **{"stdin": subprocess.DEVNULL, "env": ENVIRONMENT, **options})
     return done, time.monotonic() - begin
 
 
@@ -94,7 +94,7 @@ class Supply:
     """A supply of two channels that answers, is another one, or says nothing."""
 
     def __init__(self, identity="SIMULATED,PSU-2,1,1.0", on=False, mute=False):
-        self.identity, self.on, self.mute, self.commands = identity, on, mute, []
+        self.identity, self.on, self.mute, self.commands, self.switched_at = identity, on, mute, [], []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -116,6 +116,7 @@ class Supply:
                     self.commands.append(command)
                     if command.startswith("OUTP "):
                         self.on = command.endswith("ON")
+                        self.switched_at.append(time.monotonic())
                     answer = {"*IDN?": self.identity, "SYST:ERR?": '0,"No error"', "OUTP?": str(int(self.on)), "*OPC?": "1",
                               "MEAS:VOLT?": "12.0" if self.on else "0.0", "MEAS:CURR?": "0.1" if self.on else "0.0"}.get(command)
                     if answer is not None:
@@ -125,6 +126,178 @@ class Supply:
 
     def close(self):
         self.listener.close()
+
+
+def rig_text(name, console="{driver: pty, path: /dev/null}", more=""):
+    """One board whose parts are named as they are; nothing of it is reached over a network."""
+    path = os.path.join(OUT, name + ".yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(f"name: {name}\ntester: {{address: 127.0.0.1, logical_address: 0x0e80}}\nroles:\n  zgw:\n    driver: board\n"
+                   f"    address: 127.0.0.2\n    power: {{driver: command, on: [/bin/true], off: [/bin/true]}}\n    console: {console}\n{more}")
+    return path
+
+
+def check_consoles():
+    """What is no serial port, is not there, or carries a reset line that cannot work."""
+    for name, console, problem, remedy in [
+            ("a null device", "{driver: serial, device: /dev/null}", "is no serial port", "console.device"),
+            ("a plain file", f"{{driver: serial, device: {HILBENCH}}}", "is no serial port", "console.device"),
+            ("a missing pseudo-terminal", "{driver: pty, path: /tmp/hilbench-no-such-pty}", "no such pseudo-terminal", "console.path"),
+            ("a missing port", "{driver: serial, device: /dev/serial/by-id/none}", "no such device", "USB")]:
+        found = of(report(rig("check", "--json", file=rig_text("parts", console))[0]), "console")
+        good = found and found[0]["state"] == "bad" and problem in found[0]["problem"] and remedy in found[0]["remedy"]
+        check(f"rig check: {name} as a console", good and ("pty" not in console or "USB" not in found[0]["remedy"]), found)
+    path = rig_text("parts", "{driver: serial, device: /dev/serial/by-id/none}", "    reset: {driver: serial, line: dtr}\n")
+    found = of(report(rig("check", "--json", file=path)[0]), "reset")
+    check("rig check: a reset line is as bad as its port", found and found[0]["state"] == "bad" and found[0]["remedy"], found)
+
+
+def readable():
+    """No name is empty, and no variable is shown as it stands in the file."""
+    for words in (["list"], ["check"]):
+        done, _ = rig(*words)
+        check(f"rig {words[0]}: the rack's number is N, with a legend", "${" not in done.stdout and "127.N." in done.stdout and "\nN: " in done.stdout,
+              done.stdout[-300:])
+    probes = of(report(rig("check", "--json")[0]), "probe")
+    check("rig check: a probe has a name", probes and not any(p["name"].rstrip().endswith(("openocd", ":")) for p in probes), probes)
+    done, _ = rig("list", file=TC375)
+    check("rig list: the real rack is shown", done.returncode == 0 and "zgw" in done.stdout, done)
+    prefix = namespace()
+    if prefix:
+        result = report(rig("check", "--json", file=TC375, prefix=prefix)[0])
+        check("rig check: the TC375 boards have a probe each, the Linux one has none",
+              {r["role"] for r in of(result, "probe")} == {r["role"] for r in of(result, "adapter")} == {"zgw", "ecu"}, result)
+
+
+def lock_refuses():
+    """Every verb that touches a board is refused while somebody has the rig, and says who."""
+    config = os.path.join(ROOT, "rigs/openocd/vboard.cfg")
+    path = rig_text("held", "{driver: pty, path: /dev/pts/0}", "    reset: {driver: command, pulse: [/bin/true]}\n"
+                    f"    probe: {{driver: openocd, config: [{config}], target: t}}\n")
+    holder_program = "import fcntl,sys,time;f=open(sys.argv[1],'w');fcntl.flock(f,fcntl.LOCK_EX);f.write('somebody (process 1) since today: a test\\n');f.flush();" \
+                     "print('held',flush=True);time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", holder_program, os.path.join(OUT, "hilbench-held.lock")], stdout=subprocess.PIPE) as holder:
+        holder.stdout.readline()
+        for words in (["power", "zgw", "off"], ["power", "zgw", "on"], ["power", "zgw", "cycle"], ["power", "zgw", "status"], ["reset", "zgw"],
+                      ["console", "zgw", "--for", "1s"], ["probe", "zgw", "identify"], ["probe", "zgw", "halt"], ["net"], ["cleanup"], ["selftest"]):
+            done, took = rig(*words, file=path)
+            check(f"rig {' '.join(words)}: refused while somebody has the rig, with his name",
+                  done.returncode == 3 and "somebody (process 1)" in done.stdout + done.stderr and took < 5, done)
+        holder.kill()
+
+
+def words_first():
+    """Nothing is started for words that are wrong: no folder, no board."""
+    for name, words in [("a length of nothing", ["dump", "0x20000000", "0", "/tmp/x"]), ("a unit that is none", ["dump", "0x20000000", "64Kib", "/tmp/x"]),
+                        ("a length over the end", ["dump", "0xfffffff0", "64KiB", "/tmp/x"]), ("a file that is not there", ["load", "0x20000000", "/none"]),
+                        ("a place that takes no file", ["dump", "0x20000000", "4", "/none/x"]), ("a file to compare", ["compare", "0x20000000", "/none"]),
+                        ("bytes that are none", ["write", "0x20000000", "0g"]), ("a kind of reset", ["reset", "warm"])]:
+        trace = os.path.join(OUT, "trace")
+        done, _ = rig("probe", "zgw", *words, prefix=["strace", "-f", "-e", "trace=execve", "-o", trace] if shutil.which("strace") else ())
+        started = os.path.exists(trace) and any("vboard" in line for line in open(trace, encoding="utf-8", errors="replace"))
+        check(f"rig probe: {name} is told before a board starts", done.returncode == 2 and done.stderr.startswith("hilbench rig: ") and not started, done)
+
+
+def probe_files():
+    image, dump = os.path.join(OUT, "image64"), os.path.join(OUT, "dump64")
+    with open(image, "wb") as file:
+        file.write(bytes(range(256)) * 4)
+    done, _ = rig("probe", "zgw", "dump", "0x20000000", "64KiB", dump)
+    check("rig probe: dump takes a size", done.returncode == 0 and os.path.getsize(dump) == 65536, done)
+    done, _ = rig("probe", "zgw", "compare", "0x20000000", dump)
+    check("rig probe: compare finds what is equal", done.returncode == 0 and "is what" in done.stdout, done)
+    done, _ = rig("probe", "zgw", "compare", "0x20000000", image)
+    check("rig probe: compare finds what differs", done.returncode == 1 and "differ from byte 1 on" in done.stderr, done)
+    done, _ = rig("probe", "zgw", "load", "0x30000000", image)
+    check("rig probe: a refused load is the board's, with the address", done.returncode == 1 and "refuses" in done.stderr and "30000000h" in done.stderr, done)
+    path = os.path.join(OUT, "no-adapter.yaml")
+    with open(VIRTUAL, encoding="utf-8") as file:
+        text = file.read().replace('jtag: "${jtag}"', "jtag: /nonexistent/socket").replace("openocd/vboard.cfg", os.path.join(ROOT, "rigs/openocd/vboard.cfg"))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    done, _ = rig("probe", "zgw", "identify", file=path)
+    named = re.search(r"see (\S+)", done.stderr)
+    kept = named and os.path.exists(named[1])
+    check("rig probe: the log that an error names is there", done.returncode == 3 and kept, done)
+    if kept:
+        os.remove(named[1])
+
+
+# ---- from one user to the next ----
+
+def items(done):
+    try:
+        result = json.loads(done.stdout)
+        return result["ok"], {item["resource"]: item for item in result["items"]}
+    except (ValueError, KeyError):
+        return None, {}
+
+
+def cleanup_virtual():
+    mark = f"job-{os.getpid()}"
+    environment = {**ENVIRONMENT, "HILBENCH_JOB": mark}
+    left = [subprocess.Popen([sys.executable, "-c", program], env=environment) for program in
+            ("import time; time.sleep(60)", "import signal,time; signal.signal(15, signal.SIG_IGN); time.sleep(60)")]
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={**ENVIRONMENT, "HILBENCH_JOB": mark + "0"})
+    time.sleep(0.3)
+    done, took = rig("cleanup", "--json", env=environment)
+    good, found = items(done)
+    check("rig cleanup: what a job left is ended and told", done.returncode == 0 and good and took < 20 and
+          all(f"process {p.pid}" in found and p.wait(5) is not None for p in left), done)
+    check("rig cleanup: another job's process lives", other.poll() is None, done)
+    other.kill()
+    other.wait()
+    done, _ = rig("cleanup", env={k: v for k, v in ENVIRONMENT.items() if k != "HILBENCH_JOB"})
+    check("rig cleanup: without a mark nobody is looked for", done.returncode == 0 and "not set" in done.stdout, done)
+
+
+def cleanup_real():
+    master, slave = pty.openpty()
+    supply = Supply(on=True)
+    path = write_rig("cleaned", supply.address, os.ttyname(slave))
+    os.close(slave)
+    done, _ = rig("cleanup", "--json", file=path)
+    good, found = items(done)
+    check("rig cleanup: a board is switched off, and that is read back", done.returncode == 0 and good and not supply.on and
+          "read back" in found.get("power zgw", {}).get("message", "") and found.get("console zgw", {}).get("ok"), done)
+    supply.mute = True
+    done, took = rig("cleanup", "--json", file=path)
+    good, found = items(done)
+    check("rig cleanup: a supply that says nothing is told within 20 s", done.returncode == 3 and good is False and took < 20 and
+          found.get("power zgw", {}).get("ok") is False and "console zgw" in found, (took, done))
+    supply.close()
+    os.close(master)
+    prefix = namespace()
+    if prefix:
+        script = ("ip link set lo up; ip link add rack0 type dummy 2>/dev/null && ip link set rack0 up && "
+                  "ip address add 192.168.10.1/24 dev rack0 && ip address add 192.168.1.200/24 dev rack0; exec \"$@\"")
+        done, took = rig("cleanup", "--json", file=TC375, prefix=[*prefix, "sh", "-c", script, "sh"])
+        good, found = items(done)
+        wanted = {f"{part} {role}" for role in ("vmg", "zgw", "ecu") for part in ("power", "console")} | {"bus can0", "reset zgw", "reset ecu"}
+        check("rig cleanup: nothing connected: every item, within 20 s", done.returncode == 3 and good is False and took < 20 and wanted <= set(found), (took, done))
+
+
+def selftest():
+    done, _ = rig("selftest", "--json")
+    good, found = items(done)
+    check("rig selftest: the virtual rack passes", done.returncode == 0 and good and all(found.get(f"boot {r}", {}).get("ok") for r in ("vmg", "zgw", "ecu"))
+          and "WHB7ZGW0000000091" in found.get("identity zgw", {}).get("message", "") and found.get("bus can0", {}).get("ok") and "off zgw" in found, done)
+    path = os.path.join(OUT, "broken.yaml")
+    with open(VIRTUAL, encoding="utf-8") as file:
+        virtual = file.read().replace("openocd/vboard.cfg", os.path.join(ROOT, "rigs/openocd/vboard.cfg"))
+    for name, text, resource in [("another chip", virtual.replace("0x6731048cc3c02165", "0x6731048cc3c02166"), "probe zgw"),
+                                 ("a board that does not connect", virtual.replace("target: \"127.${rack}.1.1:3496\"", "target: \"127.${rack}.1.1:3999\""), "boot zgw")]:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        done, took = rig("selftest", "--json", "--within", "4s", file=path)
+        good, found = items(done)
+        check(f"rig selftest: {name} is found", text != virtual and done.returncode == 3 and good is False and found.get(resource, {}).get("ok") is False
+              and took < 20, (took, done))
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("name: x\n")
+    for verb in ("cleanup", "selftest"):
+        done, _ = rig(verb, "--json", file=path)
+        check(f"rig {verb}: a rig file that is none is a usage error", done.returncode == 2 and path in done.stderr, done)
 
 
 def write_rig(name, supply, console, more=""):
@@ -161,6 +334,7 @@ def check_instruments():
     done, _ = rig("power", "zgw", "on", file=path)
     check("rig power: on stays on", done.returncode == 0 and "zgw is on: 12.000 V" in done.stdout and supply.on, done)
     done, _ = rig("power", "zgw", "cycle", file=path)
+    check("rig power: a cycle is off for a second", supply.switched_at[-1] - supply.switched_at[-2] >= 1.0, supply.switched_at)
     switched = [c for c in supply.commands if c.startswith("OUTP ")]
     check("rig power: cycle is off and on again", done.returncode == 0 and switched[-2:] == ["OUTP OFF", "OUTP ON"], switched)
     done, _ = rig("reset", "zgw", file=path)
@@ -215,8 +389,8 @@ def console_of_real_board(master, path):
 # ---- virtual boards ----
 
 def virtual_boards():
-    done, _ = rig("power", "zgw", "cycle")
-    check("rig power: a virtual board boots, and again after a cycle", done.returncode == 0 and done.stdout.count("is on, booted") == 2, done)
+    done, took = rig("power", "zgw", "cycle")
+    check("rig power: a virtual board boots, and again after a cycle", done.returncode == 0 and done.stdout.count("is on, booted") == 2 and took > 1, done)
     done, _ = rig("reset", "zgw", "--kind", "external")
     check("rig reset: a virtual board boots again", done.returncode == 0 and "was reset" in done.stdout, done)
     done, _ = rig("net")
@@ -270,7 +444,7 @@ def at_terminal():
             done, code = os.waitpid(pid, os.WNOHANG)
             status = os.waitstatus_to_exitcode(code) if done else None
         os.close(master)
-        check(f"rig console: at a terminal, ended by {name}", status == 0 and raw and b"stage=activated" in out, (status, raw, out[-200:]))
+        check(f"rig console: at a terminal, ended by {name}", status == (0 if name == "Ctrl-]" else 130) and raw and b"stage=activated" in out, (status, raw, out[-200:]))
         check(f"rig console: the terminal is as before after {name}", after == before, (before[3], after and after[3]))
     lines = [line for line in out.splitlines() if b"stage=" in line]
     check("rig console: --time stamps each line", lines and all(re.match(rb"\d\d:\d\d:\d\d\.\d{6} ", line) for line in lines), lines[:3])
@@ -294,7 +468,15 @@ def bad_use():
 check_virtual()
 check_nothing_connected()
 check_instruments()
+check_consoles()
+readable()
+lock_refuses()
 virtual_boards()
+words_first()
+probe_files()
+cleanup_virtual()
+cleanup_real()
+selftest()
 at_terminal()
 bad_use()
 left = [name for name in os.listdir("/tmp") if name.startswith("hilbench-rig-") and not os.path.exists("/proc/" + name.split("-")[2])]
