@@ -17,6 +17,7 @@
 #include "../base/log.h"
 #include "../rig/rig_lock.h"
 #include "../run/executor.h"
+#include "case_ids.h"
 #include "commands.h"
 #include "progress.h"
 #include "run_directory.h"
@@ -26,8 +27,9 @@
 #define LIST_LIMIT    64
 
 struct arguments {
-	const char *rig, *out;
+	const char *rig, *out, *cases_from;
 	const char *tags[LIST_LIMIT + 1], *globs[LIST_LIMIT + 1], *params[LIST_LIMIT + 1];
+	const char *const *ids; /* of cases_from, as patterns */
 	unsigned tag_count, glob_count, param_count, repeat, retries;
 	bool stop_at_failure, break_on_failure;
 	uint64_t seed;
@@ -70,6 +72,9 @@ static int take_option(struct arguments *arguments, int option, const char *text
 		return add_text(arguments->tags, &arguments->tag_count, text);
 	case 'c':
 		return add_text(arguments->globs, &arguments->glob_count, text);
+	case 'f':
+		arguments->cases_from = text;
+		return 0;
 	case 'p':
 		return add_text(arguments->params, &arguments->param_count, text);
 	case 's':
@@ -93,17 +98,12 @@ static int take_option(struct arguments *arguments, int option, const char *text
 
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
-	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},
-	                                        {"out", required_argument, NULL, 'o'},
-	                                        {"tag", required_argument, NULL, 't'},
-	                                        {"case", required_argument, NULL, 'c'},
-	                                        {"param", required_argument, NULL, 'p'},
-	                                        {"repeat", required_argument, NULL, 'n'},
-	                                        {"seed", required_argument, NULL, 's'},
-	                                        {"retry", required_argument, NULL, 'a'},
-	                                        {"stop-at-failure", no_argument, NULL, 'x'},
-	                                        {"break-on-failure", no_argument, NULL, 'b'},
-	                                        {0}};
+	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},        {"out", required_argument, NULL, 'o'},
+	                                        {"tag", required_argument, NULL, 't'},        {"case", required_argument, NULL, 'c'},
+	                                        {"cases-from", required_argument, NULL, 'f'}, {"param", required_argument, NULL, 'p'},
+	                                        {"repeat", required_argument, NULL, 'n'},     {"seed", required_argument, NULL, 's'},
+	                                        {"retry", required_argument, NULL, 'a'},      {"stop-at-failure", no_argument, NULL, 'x'},
+	                                        {"break-on-failure", no_argument, NULL, 'b'}, {0}};
 	int option, status = 0;
 	optind = 0;
 	opterr = 0;
@@ -256,7 +256,7 @@ static int run_program(const struct program *program, const struct arguments *ar
 {
 	struct executor_options options = {.rig_path = arguments->rig,
 	                                   .tags = arguments->tags,
-	                                   .globs = arguments->globs,
+	                                   .globs = arguments->ids ? arguments->ids : arguments->globs,
 	                                   .repeat = arguments->repeat,
 	                                   .retries = arguments->retries,
 	                                   .stop_at_failure = arguments->stop_at_failure,
@@ -297,7 +297,13 @@ static int run(int argc, char **argv)
 	json_t *words = json_array();
 	for (int i = 1; i < argc; i++)
 		json_array_append_new(words, json_string(argv[i]));
+	char **ids = NULL;
 	int status = read_arguments(&arguments, argc, argv);
+	if (status == 0 && arguments.cases_from)
+		status = case_ids_load(arguments.cases_from, &ids);
+	arguments.ids = (const char *const *)ids;
+	if (status == 0 && arguments.ids && arguments.glob_count)
+		status = command_usage_error(argv[0], "--cases-from takes the place of --case");
 	if (status == 0 && arguments.break_on_failure && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO)))
 		status = command_usage_error(argv[0], "--break-on-failure needs a terminal: nobody could answer");
 	if (status == 0)
@@ -307,6 +313,7 @@ static int run(int argc, char **argv)
 		program_free(program);
 	}
 	json_decref(words);
+	case_ids_free(ids);
 	return status;
 }
 
@@ -318,6 +325,7 @@ const struct command command_run = {
                  "  --out DIR          where results go (reports/out/UTC-N)\n"
                  "  --tag TAG          only cases with this tag; may be repeated; !TAG: without it\n"
                  "  --case GLOB        only cases whose id fits; may be repeated\n"
+                 "  --cases-from FILE  only cases whose id is a line of it\n"
                  "  --param R:N=V      board parameter N of role R in place of the rig file's; may be repeated\n"
                  "  --repeat N         everything N times\n"
                  "  --retry N          further attempts of a case that the bench itself broke (1)\n"
