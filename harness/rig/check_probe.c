@@ -214,7 +214,7 @@ static void add_adapter(struct check_list *list, const struct check_kind *kind, 
 	struct check_item *item = check_add(list, kind, role->key, probe);
 	char *text = serial ? serial->type == VALUE_TEXT ? strdup(serial->text) : value_describe(serial) : NULL;
 	if (item) {
-		(void)snprintf(item->name, sizeof(item->name), "%s", text ? text : "");
+		(void)snprintf(item->name, sizeof(item->name), "%s", text ? text : "any");
 		(void)snprintf(item->group, sizeof(item->group), "adapter %.60s", role->key);
 	}
 	free(text);
@@ -244,7 +244,7 @@ static void look_at_adapter(struct check_context *context, const struct check_it
 	char serial[128], others[200] = "";
 	bool found = false;
 	(void)context;
-	if (!item->name[0]) {
+	if (!value_get(item->map, "adapter_serial")) {
 		check_problem(finding, RIG_CHECK_NOT_ASKED, "the rig file names no `adapter_serial`: any adapter is taken");
 		return;
 	}
