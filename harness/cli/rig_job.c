@@ -17,7 +17,7 @@
 #define FOUND_MAX   256
 #define ROUNDS      4 /* what is ended may have started something meanwhile */
 #define PATIENCE_MS 1000
-#define LINE_MAX_   (256u << 10) /* of an environment that is looked at */
+#define ENVIRON_MAX (256u << 10) /* of an environment that is looked at */
 
 struct process {
 	pid_t pid;
@@ -62,7 +62,7 @@ static bool is_own(pid_t pid)
 
 static bool has_mark(pid_t pid, const char *job, char *buffer)
 {
-	ssize_t length = read_proc(pid, "environ", buffer, LINE_MAX_);
+	ssize_t length = read_proc(pid, "environ", buffer, ENVIRON_MAX);
 	for (const char *at = buffer; length > 0 && at < buffer + length; at += strlen(at) + 1)
 		if (!strncmp(at, MARK, sizeof(MARK) - 1) && !strcmp(at + sizeof(MARK) - 1, job))
 			return true;
@@ -134,8 +134,8 @@ void rig_job_end(struct rig_work *work)
 {
 	const char *job = getenv("HILBENCH_JOB");
 	struct process processes[FOUND_MAX];
-	char *buffer = malloc(LINE_MAX_);
-	unsigned total = 0, count = 1;
+	char *buffer = malloc(ENVIRON_MAX);
+	unsigned count = 1;
 	if (!job || !*job || !buffer) {
 		rig_work_item(work, buffer != NULL, "processes", "%s",
 		              buffer ? "HILBENCH_JOB is not set: nobody's processes are looked for" : "out of memory");
@@ -145,7 +145,6 @@ void rig_job_end(struct rig_work *work)
 	for (unsigned i = 0; i < ROUNDS && count > 0; i++) {
 		count = find(job, buffer, processes);
 		end_found(work, processes, count);
-		total += count;
 	}
 	rig_work_item(work, count == 0, "processes", count ? "new ones of the job %s begin again and again" : "none of the job %s is left",
 	              job);
