@@ -28,6 +28,7 @@ struct keeper_order {
 	int64_t grace_ns;
 	uint64_t output_bytes; /* of the whole directory; 0: no limit */
 	uint64_t memory_bytes; /* resident, of everything below the keeper together; 0: no limit */
+	uint64_t free_bytes;   /* less free on the directory's disk: reason "disk"; 0: no limit */
 };
 struct keeper_exit {
 	int exit_status, signal; /* -1: none */
@@ -68,7 +69,8 @@ typedef void (*errand_done)(const struct errand_result *, void *context);
  * It dies with the daemon. */
 int errand_start(struct errand **ret, sd_event *, const char *program, const char *directory, const char *const *argv,
                  const char *const *environment, int64_t limit_ns, errand_done, void *context, struct error *err) WARN_UNUSED;
-void errand_free(struct errand *); /* kills it when it still runs; no callback */
+/* Always, also in the callback or after it. Kills it when it still runs; no callback then. */
+void errand_free(struct errand *);
 int errand_main(int argc, char **argv);
 
 #endif

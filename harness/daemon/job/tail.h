@@ -39,13 +39,27 @@ int tail_finish(struct tail *, struct error *err) WARN_UNUSED;
 /* One reader of the journal. offset counts bytes of the file and must be at the beginning of a line. */
 struct tail_reader {
 	uint64_t offset;
-	bool summary; /* without doip, tls record, can and console lines and other traffic */
+	bool summary;   /* without doip, tls record, can and console lines and other traffic */
+	bool begun;     /* these two are tail_read()'s: zero at the beginning */
+	uint64_t known; /* up to here nothing was missed: what was there before the first call, or is read */
 };
 /* Whole lines (with their newlines) into buffer, *ret_length > 0 or 0 when there is no more now; moves the offset. A line over size is cut
- * out and replaced by a comment event {"kind":"left-out"}. -EOVERFLOW: too far behind, nothing is read. */
+ * out and replaced by a comment event {"kind":"left-out"}. -EOVERFLOW: more than TAIL_LAG of what came since the first call is not read
+ * yet; nothing is read. -EINVAL: no line begins at the first offset. */
 int tail_read(struct tail *, struct tail_reader *, char *buffer, size_t size, size_t *ret_length, struct error *err) WARN_UNUSED;
 
-/* GET …/timeline: what the page draws, from a journal on disk (shape: docs/reference/api.md). New reference. */
+/* GET …/timeline: what the page draws, from a journal on disk (shape: docs/reference/api.md). Times count from the first event; from_ns and
+ * to_ns as well, to_ns <= 0: to the end. `end` is null for what has no duration; "level" is "info", "warn", or a verdict ("pass",
+ * "skipped", "inconclusive", "fail", "error"), "" while it still runs. Cases, steps and power are thinned last, what failed after all
+ * others of its lane. New reference. */
 int timeline_lanes(const char *journal_path, int64_t from_ns, int64_t to_ns, unsigned limit, json_t **ret, struct error *err) WARN_UNUSED;
+/* The same in steps of about 10 ms each, for a loop that must go on. */
+struct lanes;
+int lanes_begin(struct lanes **ret, const char *journal_path, int64_t from_ns, int64_t to_ns, unsigned limit,
+                struct error *err) WARN_UNUSED;
+/* 1: go on, 0: done, -errno. */
+int lanes_step(struct lanes *, struct error *err) WARN_UNUSED;
+/* Frees it; the answer (new reference), or NULL when it was not done. */
+json_t *lanes_end(struct lanes *);
 
 #endif
