@@ -34,9 +34,8 @@ struct book {
 	bool lost;      /* SQLite rolled the whole transaction back by itself: nothing goes on before the outermost end */
 	bool damaged;   /* SQLITE_CORRUPT was seen: no more writing */
 	bool only_read;
-	int wal_pages;                 /* after the last commit */
-	int64_t optimised_ns, used_ns; /* CLOCK_MONOTONIC of the last PRAGMA optimize and the last count of bytes */
-	uint64_t used_bytes;
+	int wal_pages;        /* after the last commit */
+	int64_t optimised_ns; /* CLOCK_MONOTONIC of the last PRAGMA optimize */
 };
 
 /* ---- statements ---- */
@@ -87,6 +86,22 @@ struct book_migration {
 	const char *sql;
 };
 extern const struct book_migration book_migrations[]; /* ends with number 0 */
+
+/* ---- the file: book_file.c, book_schema.c ---- */
+int64_t book_monotonic_ns(void);
+/* Directory and lock; then *ret_there says whether a database is there that may be opened (owner, mode, header, length). */
+int book_file_directory(struct book *, const char *path, bool make, struct error *err) WARN_UNUSED;
+int book_file_lock(struct book *, struct error *err) WARN_UNUSED;
+int book_file_examine(struct book *, bool *ret_there, struct error *err) WARN_UNUSED;
+/* Path of a file of the state directory; NULL: no memory. */
+char *book_path(const struct book *, const char *name);
+/* A database with every migration under its name, whole or not at all. */
+int book_schema_create(struct book *, struct error *err) WARN_UNUSED;
+/* Version, schema, structure: as far as it goes in a bounded time. Nothing is written. -EUCLEAN. */
+int book_schema_examine(struct book *, int *ret_version, struct error *err) WARN_UNUSED;
+int book_schema_migrate(struct book *, int version, struct error *err) WARN_UNUSED;
+/* One statement or several without values and rows; -errno. */
+int book_script(struct book *, const char *sql, struct error *err) WARN_UNUSED;
 
 /* ---- the check ---- */
 /* A query that gives one row with one text for each breach. */
