@@ -3,7 +3,8 @@
  * An HTTP server on libmicrohttpd inside the event loop: a UNIX socket, TCP sockets (TLS by GnuTLS where asked for), routes, bounded
  * bodies, streams. It decides who asks and refuses what may not be; it knows nothing of what is asked. Slow or silent clients are cut off
  * after 30 s without a byte of a request (headers and body), 60 s idle; at most 32 KiB of headers; at most 512 connections, 64 from one
- * address. A handler answers exactly once, at once or later (http_request_keep).
+ * address. A handler answers exactly once: before it returns, or later. A request that its handler leaves unanswered is kept, also when
+ * its client goes away (the answer then goes nowhere) and when the server ends (the client gets 503); it is gone with its answer.
  */
 #ifndef HARNESS_DAEMON_HTTP_HTTP_H
 #define HARNESS_DAEMON_HTTP_HTTP_H
@@ -31,7 +32,8 @@ struct http_route {
 	http_handler handler;
 	/* A body as it comes, for uploads; NULL: it is collected. Called with data NULL and length 0 once at the beginning (return the
 	 * state), and drop() if the client is gone before the handler was called. Negative -errno from body(): the request is answered with
-	 * the error. */
+	 * the error. drop() is called once in each case in which body() began with 0 and the handler is not reached (also after a later
+	 * error of body() itself), and never when the beginning failed. */
 	int (*body)(struct http_request *, const void *data, size_t length, void *context, struct error *err);
 	void (*drop)(struct http_request *, void *context);
 };
