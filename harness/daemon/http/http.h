@@ -69,6 +69,7 @@ json_t *http_body_json(struct http_request *);
 const char *http_user(struct http_request *); /* "ada", name of the token, "loopback" */
 enum token_role http_role(struct http_request *);
 bool http_is_local(struct http_request *);               /* by the UNIX socket */
+bool http_is_gone(struct http_request *);                /* the client is: an answer that is due later goes nowhere */
 void http_set_state(struct http_request *, void *state); /* for body() and the handler */
 void *http_state(struct http_request *);
 

@@ -302,6 +302,11 @@ bool http_is_local(struct http_request *request)
 	return request->connection && request->connection->endpoint->local;
 }
 
+bool http_is_gone(struct http_request *request)
+{
+	return !request->mhd || (request->connection && request->connection->gone);
+}
+
 void http_set_state(struct http_request *request, void *state)
 {
 	request->state = state;
