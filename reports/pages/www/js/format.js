@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Times, durations, sizes as text.
+import { h } from './element.js';
+
+const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+const SCALES = [['s', 1e9], ['ms', 1e6], ['µs', 1e3], ['ns', 1]];
+
+function figures(value) {
+  return value >= 100 ? value.toFixed(1) : value >= 10 ? value.toFixed(2) : value.toFixed(3);
+}
+
+/** Nanoseconds, in the unit that reads best. */
+export function duration(ns) {
+  if (ns === null || ns === undefined || !Number.isFinite(ns)) return '';
+  const sign = ns < 0 ? '−' : '';
+  const size = Math.abs(ns);
+  if (size >= 3600e9) return `${sign}${Math.floor(size / 3600e9)} h ${Math.floor((size % 3600e9) / 60e9)} min`;
+  if (size >= 60e9) return `${sign}${Math.floor(size / 60e9)} min ${Math.floor((size % 60e9) / 1e9)} s`;
+  const [unit, scale] = SCALES.find(([, s]) => size >= s) || ['ns', 1];
+  return `${sign}${scale === 1 ? Math.round(size) : figures(size / scale)} ${unit}`;
+}
+
+/** A value of a measurement; all of them are kept in ns. */
+export function measured(ns, unit = '') {
+  const scale = SCALES.find(([name]) => name === unit);
+  return scale && ns !== null && ns !== undefined ? `${figures(ns / scale[1])} ${unit}` : duration(ns);
+}
+
+/** A time element: local time, UTC as its title. */
+export function when(text) {
+  const time = text ? new Date(text) : null;
+  if (!time || Number.isNaN(time.getTime())) return null;
+  return h('time', { datetime: text, title: text }, `${DATE.format(time)}, ${CLOCK.format(time)}`);
+}
+
+export function day(text) {
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? '–' : DATE.format(time);
+}
+
+export function between(from, to) {
+  return from && to ? duration((new Date(to) - new Date(from)) * 1e6) : '';
+}
+
+export function size(bytes) {
+  if (!Number.isFinite(bytes)) return '';
+  const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+  let step = 0;
+  while (bytes >= 1024 && step < units.length - 1) {
+    bytes /= 1024;
+    step++;
+  }
+  return `${step && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`;
+}

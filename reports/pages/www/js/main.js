@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Chooses the page that the address names.
+import { h, swap } from './element.js';
+import { match, parse } from './route.js';
+import { View } from './view.js';
+import * as session from './session.js';
+import * as live from './live.js';
+import { ROUTES } from './routes.js';
+
+const NAVIGATION = [['rigs', 'Rigs'], ['jobs', 'Jobs'], ['nights', 'Nights'], ['measurements', 'Measurements'], ['status', 'Status']];
+let view = null;
+let loaded = false;
+
+function navigation(first) {
+  swap(document.getElementById('nav'), NAVIGATION.map(([path, text]) => h('a', { href: `#/${path}`, 'aria-current': path === first && 'page' }, text)));
+}
+
+function who() {
+  const user = session.current();
+  swap(document.getElementById('who'), user.role === 'nobody' ? h('a', { href: '#/sign-in' }, 'Sign in')
+    : h('a', { href: '#/sign-in', title: 'Who am I' }, `${user.name} (${user.role})`));
+}
+
+async function show() {
+  view?.leave();
+  const shown = view = new View(document.getElementById('content'));
+  const { path, query } = parse(location.hash);
+  const found = match(ROUTES, path.length ? path : ['rigs']);
+  navigation(path[0] || 'rigs');
+  shown.show(h('p', { class: 'busy' }, 'Loading…'));
+  window.scrollTo(0, 0);
+  try {
+    if (session.current().role === 'nobody') await session.load();
+    if (!found) throw Object.assign(new Error(`There is no page ${location.hash}.`), { status: 404 });
+    await found.page(shown, found.parameters, query);
+  } catch (error) {
+    shown.fail(error, show);
+  }
+  if (loaded && !shown.left && document.activeElement === document.body) shown.root.focus({ preventScroll: true });
+  loaded = true;
+}
+
+document.addEventListener('session', () => {
+  who();
+});
+document.getElementById('skip').addEventListener('click', (event) => {
+  event.preventDefault();
+  document.getElementById('content').focus();
+});
+window.addEventListener('hashchange', show);
+document.addEventListener('session-changed', () => live.start());
+who();
+live.start();
+show();

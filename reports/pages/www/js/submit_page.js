@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The form that submits a job.
+import { change, get, url } from './api.js';
+import { h, swap } from './element.js';
+import { size } from './format.js';
+import { to } from './route.js';
+import { newKey, pathsOf, submission } from './submission.js';
+import { pathOf, travels, upload, yaml } from './upload.js';
+
+function field(label, name, properties = {}) {
+  return h('label', null, h('span', { class: 'label' }, label), h('input', { name, autocomplete: 'off', ...properties }));
+}
+
+function destinations(rigs) {
+  const pools = [...new Set(rigs.map((rig) => rig.pool).filter(Boolean))];
+  return h('label', null, h('span', { class: 'label' }, 'Where'), h('select', { name: 'where' }, h('option', { value: '' }, 'any rig that fits'),
+    pools.map((pool) => h('option', { value: `pool:${pool}` }, `pool ${pool}`)), rigs.map((rig) => h('option', { value: `rig:${rig.name}` }, `rig ${rig.name}`))));
+}
+
+function optionFields() {
+  return [
+    h('details', { 'data-key': 'options' }, h('summary', null, 'Which cases and how'), h('div', { class: 'fields' },
+      field('Tags (!slow leaves out)', 'tags'), field('Cases (boot.*)', 'cases'), h('label', null, h('span', { class: 'label' }, 'Parameters (zgw:fault=x), one a line'),
+        h('textarea', { name: 'params', rows: 2 })),
+      field('Repeat', 'repeat', { type: 'number', min: 1 }), field('Attempts more at a failed case', 'retry', { type: 'number', min: 0 }), field('Seed', 'seed', { type: 'number', min: 0 }),
+      h('label', null, h('input', { type: 'checkbox', name: 'stop_at_failure' }), ' Stop at the first failure'))),
+    h('details', { 'data-key': 'limits' }, h('summary', null, 'Queue and limits'), h('div', { class: 'fields' },
+      field('Needs (can-fd, probe)', 'requires'), field('Priority (−100 to 100)', 'priority', { type: 'number', min: -100, max: 100 }),
+      field('Spread over at most so many rigs', 'spread', { type: 'number', min: 1, max: 16 }), field('Time limit (2h)', 'time_limit'),
+      field('Further runs when the bench fails', 'retries', { type: 'number', min: 0 }))),
+  ];
+}
+
+function placed(error) {
+  const { place } = error;
+  return place?.file ? `${place.file}:${place.line ?? ''}${place.column ? `:${place.column}` : ''}: ${error.message}` : error.message;
+}
+
+export async function submitPage(view) {
+  view.title('Submit a job');
+  const { rigs } = await get(url('rigs'), view.signal);
+  let files = [], key = newKey();
+  const chosen = h('p', { class: 'soft', 'aria-live': 'polite' }, 'No file is chosen.');
+  const paths = h('textarea', { name: 'paths', rows: 3, required: true });
+  const bar = h('progress', { 'aria-label': 'Upload', hidden: true });
+  const problem = h('div', { role: 'alert' });
+  const submit = h('button', { class: 'primary' }, 'Submit');
+  const choose = (event) => {
+    files = [...event.target.files].filter(travels);
+    for (const input of inputs) if (input !== event.target) input.value = '';
+    const names = files.map(pathOf);
+    paths.value = pathsOf(names.some((n) => n.includes('/')) ? names : names.filter(yaml)).join('\n');
+    key = newKey();
+    chosen.textContent = files.length ? `${files.length} files, ${size(files.reduce((sum, f) => sum + f.size, 0))}: ${names.slice(0, 6).join(', ')}${names.length > 6 ? ', …' : ''}` : 'No file is chosen.';
+  };
+  const inputs = [h('input', { type: 'file', multiple: true, onchange: choose, id: 'files' }), h('input', { type: 'file', webkitdirectory: true, onchange: choose, id: 'folder' })];
+  const form = h('form', { onchange: (event) => { if (event.target.type !== 'file') key = newKey(); } });
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    swap(problem);
+    if (!files.length) return swap(problem, h('p', { class: 'notice bad' }, 'Choose the YAML files or a folder first.'));
+    submit.disabled = true;
+    bar.hidden = false;
+    try {
+      const list = await upload(files, (done, of) => { bar.max = of; bar.value = done; });
+      const job = await change('POST', url('jobs'), { ...submission(Object.fromEntries(new FormData(form)), key), files: list });
+      location.hash = to('jobs', job.id);
+    } catch (error) {
+      swap(problem, h('p', { class: 'notice bad' }, placed(error)));
+    } finally {
+      submit.disabled = false;
+      bar.hidden = true;
+    }
+    return null;
+  });
+  form.append(
+    h('fieldset', null, h('legend', null, 'Test files'), h('div', { class: 'fields' },
+      h('label', null, h('span', { class: 'label' }, 'YAML files (with what they name)'), inputs[0]), h('label', null, h('span', { class: 'label' }, 'or a whole folder'), inputs[1])), chosen,
+    h('label', null, h('span', { class: 'label' }, 'Run these, one a line'), h('div', { class: 'fields' }, paths))),
+    h('fieldset', null, h('legend', null, 'The job'), h('div', { class: 'fields' }, field('Title', 'title', { maxlength: 200 }),
+      field('Series (nights of one name are compared)', 'series', { maxlength: 64 }), destinations(rigs)), optionFields()),
+    problem, bar, h('div', { class: 'bar' }, submit));
+  view.show(h('h1', null, 'Submit a job'), h('p', { class: 'soft' }, 'The files travel with the job: a later edit does not change it.'), form);
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Draws the timeline.
+import { since } from './timeline_scale.js';
+import { instant } from './timeline_lanes.js';
+
+export const ROW = 20, AXIS = 26, GAP = 4;
+const LANES = { case: 'step', step: 'step', power: 'power', boot: 'boot', tls: 'tls', doip: 'doip', can: 'can', console: 'console', probe: 'power', other: 'other' };
+const LEVELS = { pass: 'pass', passed: 'pass', good: 'pass', fail: 'fail', failed: 'fail', bad: 'fail', alert: 'fail', error: 'error', inconclusive: 'inconclusive', warning: 'inconclusive', warn: 'inconclusive',
+  skipped: 'skipped' };
+const NAMES = ['paper', 'panel', 'ink', 'soft', 'line', 'accent', 'on', 'band', 'pass', 'fail', 'error', 'inconclusive', 'skipped', 'lane-step', 'lane-power', 'lane-boot', 'lane-tls', 'lane-doip', 'lane-can',
+  'lane-console', 'lane-other'];
+
+export function theme() {
+  const style = getComputedStyle(document.documentElement);
+  return Object.fromEntries(NAMES.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
+}
+
+export function colour(colours, lane, item) {
+  const level = LEVELS[item.level];
+  return colours[level] || colours[`lane-${LANES[lane.kind] || 'other'}`];
+}
+
+export function laneTop(lane, index) {
+  return AXIS + lane.top * ROW + index * GAP;
+}
+
+export function heightOf(layout) {
+  return AXIS + layout.rows * ROW + layout.lanes.length * GAP + 6;
+}
+
+function axis(ctx, { scale, colours, height }) {
+  const { marks, step } = scale.marks();
+  ctx.textAlign = 'center';
+  for (const t of marks) {
+    const x = Math.round(scale.x(t)) + 0.5;
+    ctx.strokeStyle = colours.line;
+    ctx.beginPath();
+    ctx.moveTo(x, AXIS - 6);
+    ctx.lineTo(x, height);
+    ctx.stroke();
+    ctx.fillStyle = colours.soft;
+    ctx.fillText(since(t - scale.begin, step), x, 13);
+  }
+  ctx.textAlign = 'left';
+}
+
+function bar(ctx, model, lane, item, y) {
+  const { scale, colours, selected } = model;
+  const from = Math.max(scale.x(item.t), scale.left - 2), to = Math.min(scale.x(item.end), scale.left + scale.width + 2);
+  if (to < scale.left || from > scale.left + scale.width) return;
+  const width = Math.max(to - from, 1.5);
+  ctx.fillStyle = colour(colours, lane, item);
+  ctx.fillRect(from, y + 2, width, ROW - 4);
+  if (width > 24 && item.label) {
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(from, y, width - 3, ROW);
+    ctx.clip();
+    ctx.fillStyle = colours.on;
+    ctx.fillText(item.label, from + 4, y + ROW / 2 + 0.5);
+    ctx.restore();
+  }
+  if (item === selected) outline(ctx, colours, from - 1, y, width + 2);
+}
+
+function tick(ctx, model, lane, item, y) {
+  const { scale, colours, selected } = model;
+  const x = scale.x(item.t);
+  if (x < scale.left || x > scale.left + scale.width) return;
+  ctx.fillStyle = colour(colours, lane, item);
+  ctx.fillRect(x - 1, y + 2, 2, ROW - 4);
+  if (item === selected) outline(ctx, colours, x - 4, y, 8);
+}
+
+function outline(ctx, colours, x, y, width) {
+  ctx.strokeStyle = colours.ink;
+  ctx.lineWidth = 2;
+  ctx.strokeRect(x, y + 1, width, ROW - 2);
+  ctx.lineWidth = 1;
+}
+
+// Beside a tick, where there is room up to the next one.
+function captions(ctx, model, lane, y) {
+  const { scale, colours } = model;
+  let free = -Infinity;
+  const ticks = lane.placed.filter(({ item }) => instant(item));
+  ctx.fillStyle = colours.ink;
+  for (const [i, { item }] of ticks.entries()) {
+    const x = scale.x(item.t), next = i + 1 < ticks.length ? scale.x(ticks[i + 1].item.t) : scale.left + scale.width;
+    if (x < scale.left || x > scale.left + scale.width || x < free || !item.label) continue;
+    const width = ctx.measureText(item.label).width + 8;
+    if (next - x < width) continue;
+    ctx.fillText(item.label, x + 4, y + ROW / 2 + 0.5);
+    free = x + width;
+  }
+}
+
+function label(ctx, { scale, colours }, lane, y) {
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(0, y, scale.left - 6, lane.rows * ROW);
+  ctx.clip();
+  ctx.fillStyle = colours.ink;
+  ctx.fillText(lane.name, 8, y + ROW / 2 + 0.5);
+  ctx.restore();
+}
+
+/** model: {scale, layout, colours, selected, range: null or [x, x], height, ratio} */
+export function paint(canvas, model) {
+  const ctx = canvas.getContext('2d');
+  const { scale, colours, layout, height, ratio, range } = model;
+  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  ctx.fillStyle = colours.paper;
+  ctx.fillRect(0, 0, scale.left + scale.width, height);
+  ctx.font = '12px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
+  ctx.textBaseline = 'middle';
+  for (const [i, lane] of layout.lanes.entries()) {
+    if (i % 2) continue;
+    ctx.fillStyle = colours.panel;
+    ctx.fillRect(0, laneTop(lane, i) - GAP / 2, scale.left + scale.width, lane.rows * ROW + GAP);
+  }
+  for (const [i, lane] of layout.lanes.entries()) label(ctx, model, lane, laneTop(lane, i));
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(scale.left, 0, scale.width, height);
+  ctx.clip();
+  axis(ctx, model);
+  for (const [i, lane] of layout.lanes.entries()) {
+    for (const { item, row } of lane.placed) (instant(item) ? tick : bar)(ctx, model, lane, item, laneTop(lane, i) + row * ROW);
+    captions(ctx, model, lane, laneTop(lane, i));
+  }
+  if (range) {
+    ctx.fillStyle = colours.band;
+    ctx.fillRect(Math.min(...range), 0, Math.abs(range[1] - range[0]), height);
+  }
+  ctx.restore();
+}
+
+/** {lane, item} at a point of the canvas, or null. */
+export function hit(model, x, y) {
+  let best = null, distance = 6;
+  for (const [i, lane] of model.layout.lanes.entries()) {
+    const row = Math.floor((y - laneTop(lane, i)) / ROW);
+    if (row < 0 || row >= lane.rows || y < laneTop(lane, i)) continue;
+    for (const entry of lane.placed) {
+      if (entry.row !== row) continue;
+      const from = model.scale.x(entry.item.t), to = instant(entry.item) ? from : model.scale.x(entry.item.end);
+      const away = x < from ? from - x : x > to ? x - to : 0;
+      // A tick wins over the bar that it stands on.
+      if (away < distance || (away === 0 && best && instant(entry.item))) {
+        best = { lane, item: entry.item };
+        distance = Math.max(away, 0.01);
+      }
+    }
+  }
+  return best;
+}
