@@ -222,9 +222,7 @@ static int on_gone(sd_event_source *source, int fd, uint32_t revents, void *cont
 	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	errand->over = true;
 	if (errand->unwanted) {
-		/* It was the loop's; its release takes the errand along. */
-		(void)sd_event_source_set_floating(source, false);
-		sd_event_source_unref(source);
+		(void)sd_event_source_set_floating(source, false); /* the loop's was the last reference: takes the errand along */
 		return 0;
 	}
 	errand_tell(errand);
