@@ -64,12 +64,9 @@ static const struct book_rule rules_jobs[] = {
         {"a rig that is not healthy has a reason",
          "SELECT name || ' is ' || health || ' without a reason' FROM rigs WHERE health <> 'healthy' AND reason = ''"},
         {"ids are not given twice",
-         "SELECT 'jobs has id ' || max(id) || ' above its counter' FROM jobs HAVING max(id) > (SELECT seq FROM sqlite_sequence WHERE name "
-         "= 'jobs') "
-         "UNION ALL SELECT 'runs has id ' || max(id) || ' above its counter' FROM runs HAVING max(id) > (SELECT seq FROM sqlite_sequence "
-         "WHERE "
-         "name = 'runs') UNION ALL SELECT 'leases has id ' || max(id) || ' above its counter' FROM leases HAVING max(id) > "
-         "(SELECT seq FROM sqlite_sequence WHERE name = 'leases')"},
+         "SELECT newest.name || ' has id ' || newest.id || ' above its counter' FROM (SELECT 'jobs' AS name, max(id) AS id FROM jobs "
+         "UNION ALL SELECT 'runs', max(id) FROM runs UNION ALL SELECT 'leases', max(id) FROM leases) AS newest "
+         "WHERE newest.id > ifnull((SELECT seq FROM sqlite_sequence WHERE sqlite_sequence.name = newest.name), 0)"},
         {NULL, NULL},
 };
 
@@ -180,6 +177,8 @@ int book_check(struct book *book, bool deep, void (*tell)(const char *breach, vo
 		r = check_rules(&breaches, book_rules_results, err);
 	if (r >= 0)
 		r = or_breach(&breaches, book_check_blobs(&breaches, err), "files", err);
+	if (r >= 0)
+		r = or_breach(&breaches, book_check_figures(&breaches, err), "figures", err);
 	if (r < 0)
 		return r;
 	*ret_breaches = breaches.count;

@@ -34,8 +34,9 @@ struct book {
 	bool lost;      /* SQLite rolled the whole transaction back by itself: nothing goes on before the outermost end */
 	bool damaged;   /* SQLITE_CORRUPT was seen: no more writing */
 	bool only_read;
-	int wal_pages;        /* after the last commit */
-	int64_t optimised_ns; /* CLOCK_MONOTONIC of the last PRAGMA optimize */
+	int wal_pages;         /* after the last commit */
+	int64_t optimised_ns;  /* CLOCK_MONOTONIC of the last PRAGMA optimize */
+	unsigned sweep_folder; /* where blobs_sweep() goes on */
 };
 
 /* ---- statements ---- */
@@ -123,6 +124,8 @@ void book_breach(struct book_breaches *, const char *format, ...) PRINTF_LIKE(2,
 extern const struct book_rule book_rules_results[];
 /* What SQL cannot say: every blob that any table names (job_files, job_reports, …) is there with its size, and its digest when `deep`. */
 int book_check_blobs(struct book_breaches *, struct error *err) WARN_UNUSED;
+/* Likewise: counts of every job are what its cases say; when `deep`, histograms are the sums of those below them. */
+int book_check_figures(struct book_breaches *, struct error *err) WARN_UNUSED;
 /* Sets "cases", "measurements", "artefacts" of a run (docs/reference/api.md). */
 int results_of_run_json(struct book *, int64_t run, json_t *into, struct error *err) WARN_UNUSED;
 /* Bytes of all blobs, as known without a walk over the folders. */

@@ -6,5 +6,6 @@
 
 const struct book_migration book_migrations[] = {
         {1, migration_001},
+        {2, migration_002},
         {0, NULL},
 };
