@@ -15,6 +15,7 @@
  * measurements) has been examined in the order of its tables, the small ones that the daemon acts on first; the rest is what
  * `hilbenchd --check-books` examines, and what is damaged there is said when it is read. */
 #define EXAMINE_LIMIT_NS INT64_C(400000000)
+#define SMALL_PAGES      4096 /* examined in one piece, with the pages that no table has */
 
 static int newest_version(void)
 {
@@ -180,11 +181,17 @@ static int examine_tables(struct book *book, const char *format, const char *goo
 
 static int examine_structure(struct book *book, struct error *err)
 {
-	int64_t limit = book_monotonic_ns() + EXAMINE_LIMIT_NS;
+	int64_t limit = book_monotonic_ns() + EXAMINE_LIMIT_NS, pages = 0;
 	int r;
 
+	r = book_integer(book, &pages, err, "PRAGMA page_count", NO_VALUES);
+	if (r < 0)
+		return r;
 	sqlite3_progress_handler(book->db, 2000, is_late, &limit);
-	r = examine_tables(book, "PRAGMA quick_check(%Q)", "ok", err);
+	if (pages <= SMALL_PAGES)
+		r = examine_by(book, "PRAGMA quick_check(1)", "ok", err);
+	else
+		r = examine_tables(book, "PRAGMA quick_check(%Q)", "ok", err);
 	if (r > 0)
 		r = examine_tables(book, "PRAGMA foreign_key_check(%Q)", NULL, err);
 	sqlite3_progress_handler(book->db, 0, NULL, NULL);
