@@ -30,7 +30,8 @@ int book_open_to_read(struct book **ret, const char *state_directory, struct err
 void book_close(struct book *); /* NULL allowed */
 const char *book_directory(const struct book *);
 
-/* Several changes as one. They nest; the outermost commit is what reaches the disk. After a failure inside, roll back. */
+/* Several changes as one. They nest; the outermost commit is what reaches the disk. After a failure inside, roll back. A commit that fails
+ * has rolled back what it belongs to; at the outermost level one more book_roll_back() does no harm. */
 int book_begin(struct book *, struct error *err) WARN_UNUSED;
 int book_commit(struct book *, struct error *err) WARN_UNUSED;
 void book_roll_back(struct book *);

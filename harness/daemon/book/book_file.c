@@ -145,7 +145,7 @@ static int examine_header(const struct book *book, const uint8_t header[100], of
 	if (memcmp(header, "SQLite format 3", 16) != 0)
 		return damaged(book, "is not a database (its beginning is not SQLite's)", err);
 	if (page_size < 512 || (page_size & (page_size - 1)) || header[18] < 1 || header[18] > 2 || header[19] < 1 || header[19] > 2 ||
-	    big_endian(header + 44) > 4)
+	    big_endian(header + 44) > 4 || big_endian(header + 56) != 1)
 		return damaged(book, "has a damaged header", err);
 	if (big_endian(header + 68) != BOOK_APPLICATION_ID)
 		return damaged(book, "is a database of another program", err);

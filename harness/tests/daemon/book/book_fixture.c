@@ -113,7 +113,7 @@ static void tell(const char *breach, void *context)
 {
 	unsigned *count = context;
 
-	if (strstr(breach, "aaaaaaaa") || strstr(breach, "bbbbbbbb"))
+	if (strstr(breach, "aaaaaaaa") || strstr(breach, "bbbbbbbb") || strstr(breach, "cccccccc"))
 		return;
 	(void)fprintf(stderr, "breach: %s\n", breach);
 	++*count;
