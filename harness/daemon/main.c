@@ -62,7 +62,8 @@ static int take_sockets(struct http_listen *listen, struct error *err)
 static int serve(struct daemon *daemon, struct error *err)
 {
 	const struct daemon_config *config = daemon->config;
-	struct api_options options = {.upload_limit = config->upload_limit, .state_directory = config->state};
+	struct api_options options = {
+	        .upload_limit = config->upload_limit, .state_directory = config->state, .retries = config->lab.retries};
 	struct http_listen listen = {.socket_fd = -1,
 	                             .tcp_fd = -1,
 	                             .socket_path = config->socket,

@@ -10,9 +10,11 @@ struct api;
 struct api_options {
 	uint64_t upload_limit;
 	const char *state_directory;
+	unsigned retries; /* of a job that names none */
 };
-/* Borrowed lab, book and loop outlive it. */
+/* Borrowed lab, book, loop and state_directory outlive it. */
 int api_new(struct api **ret, sd_event *, struct book *, struct lab *, const struct api_options *, struct error *err) WARN_UNUSED;
+/* After http_server_free(): no request and no stream is left. */
 void api_free(struct api *);
 /* For http_server_new(); the context of the handlers and of api_token() is the api. */
 const struct http_route *api_routes(size_t *ret_count);
