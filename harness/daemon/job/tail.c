@@ -16,11 +16,12 @@
 #include "regions.h"
 #include "tail_progress.h"
 
-#define PAUSE_US  20000      /* between two calls of changed() */
-#define LOOK_US   500000     /* without inotify (network file systems) */
-#define TURN_MAX  (1u << 20) /* bytes read in one turn of the loop */
-#define LEFT_OUT  "{\"kind\":\"left-out\"}\n"
-#define PATH_SIZE 4096
+#define PAUSE_US   20000      /* between two calls of changed() */
+#define LOOK_US    500000     /* without inotify (network file systems) */
+#define TURN_MAX   (1u << 20) /* bytes read in one turn of the loop */
+#define REREAD_MAX 65536
+#define LEFT_OUT   "{\"kind\":\"left-out\"}\n"
+#define PATH_SIZE  4096
 
 struct tail {
 	char *path;
@@ -29,7 +30,8 @@ struct tail {
 	void (*changed)(struct tail *, void *context);
 	void *context;
 	uint64_t read_end, line_end; /* bytes of the file that are read; of whole lines */
-	char *ring;                  /* byte n of the file is ring[n % TAIL_RING], for the newest TAIL_RING bytes below read_end */
+	uint64_t highest;            /* read_end ever was */
+	char *ring;                  /* byte n of the file is ring[n % TAIL_RING], for the newest TAIL_RING bytes below highest */
 	struct regions *regions;     /* where lines are that are not traffic */
 	struct tail_progress *progress;
 	struct progress *state;
@@ -40,7 +42,7 @@ struct tail {
 
 static uint64_t ring_begin(const struct tail *tail)
 {
-	return tail->read_end > TAIL_RING ? tail->read_end - TAIL_RING : 0;
+	return tail->highest > TAIL_RING ? tail->highest - TAIL_RING : 0;
 }
 
 static void ring_copy(const struct tail *tail, uint64_t offset, char *to, size_t length)
@@ -91,11 +93,12 @@ static void lines_take(struct tail *tail, uint64_t begin, size_t length)
 	}
 }
 
-/* The writer takes back a line that it could not write whole. What was cut off beyond that stays lost. */
-static void shrink(struct tail *tail)
+/* The writer takes back a line that it could not write whole, and may write another then: what is not whole is read again. A long one only
+ * if the file has become shorter, for that costs. */
+static void take_back(struct tail *tail)
 {
 	struct stat found;
-	if (fstat(tail->file, &found) == 0 && (uint64_t)found.st_size < tail->read_end && (uint64_t)found.st_size >= tail->line_end)
+	if (tail->read_end - tail->line_end < REREAD_MAX || (fstat(tail->file, &found) == 0 && (uint64_t)found.st_size < tail->read_end))
 		tail->read_end = tail->line_end;
 }
 
@@ -109,6 +112,8 @@ static size_t piece_take(struct tail *tail, size_t limit)
 		return 0;
 	const uint64_t begin = tail->read_end;
 	tail->read_end += (uint64_t)n;
+	if (tail->read_end > tail->highest)
+		tail->highest = tail->read_end;
 	lines_take(tail, begin, (size_t)n);
 	tail->progress->bytes = tail->line_end;
 	return (size_t)n;
@@ -144,7 +149,7 @@ static bool take(struct tail *tail, size_t limit)
 	size_t taken = 0, n = 1;
 	if (!opened(tail))
 		return false;
-	shrink(tail);
+	take_back(tail);
 	while (n > 0 && taken < limit) {
 		n = piece_take(tail, limit - taken);
 		taken += n;
