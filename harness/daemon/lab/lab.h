@@ -2,7 +2,8 @@
 /*
  * The lab: jobs get rigs, runs get keepers, results get into the book, rigs get cleaned, and what is sick is kept apart. One thread, in the
  * event loop. Every change is in the book before anybody is told. Errors: ERROR_USAGE with -EINVAL bad request, -ENOENT, -EBUSY conflict,
- * -ESTALE gone, -EHOSTDOWN no rig is fit (rig_refused), -ENOSPC, -ESHUTDOWN; everything else is internal.
+ * -ESTALE gone, -EHOSTDOWN no rig is fit (rig_refused), -EACCES a wrong secret (forbidden), -EAGAIN the queue is full (too_many), -ENOSPC,
+ * -ESHUTDOWN; everything else is internal.
  */
 #ifndef HARNESS_DAEMON_LAB_LAB_H
 #define HARNESS_DAEMON_LAB_LAB_H

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the lab knows beside the book, in the shapes of docs/reference/api.md. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "lab_private.h"
+
+static json_t *texts_json(char **texts)
+{
+	json_t *array = json_array();
+	for (; texts && *texts; texts++)
+		json_array_append_new(array, json_string(*texts));
+	return array;
+}
+
+/* ---- rigs ---- */
+
+/* Jobs of the queue that it could take. */
+static unsigned queue_length(const struct lab *lab, const struct lab_rig *rig)
+{
+	const struct queue_rig *shown = NULL;
+	unsigned count = 0;
+	char ignored[16];
+	for (size_t i = 0; !shown && i < lab->config->rig_count; i++)
+		if (strcmp(lab->queue_rigs[i].name, rig->config->name) == 0)
+			shown = &lab->queue_rigs[i];
+	for (size_t i = 0; shown && i < lab->job_count; i++) {
+		struct queue_want want;
+		if (!lab->jobs[i]->fresh && !lab->jobs[i]->retry_count)
+			continue;
+		lab_job_want(lab->jobs[i], &want);
+		count += queue_possible(&want, shown, 1, ignored, sizeof(ignored));
+	}
+	return count;
+}
+
+static int rig_json(struct lab_rig *rig, json_t **ret, struct error *err)
+{
+	const struct lab_rig_config *config = rig->config;
+	json_t *json;
+	int r = book_rig_json(rig->lab->book, config->name, &json, err);
+	if (r < 0)
+		return r;
+	json_object_set_new(json, "name", json_string(config->name));
+	json_object_set_new(json, "pool", config->pool ? json_string(config->pool) : json_null());
+	json_object_set_new(json, "file", json_string(config->file));
+	json_object_set_new(json, "virtual", json_boolean(rig->facts.is_virtual));
+	json_object_set_new(json, "capabilities", texts_json(rig->facts.capabilities));
+	json_object_set_new(json, "roles", texts_json(rig->facts.roles));
+	json_object_set_new(json, "online", json_boolean(rig->shown.online));
+	json_object_set_new(json, "queue", json_integer(queue_length(rig->lab, rig)));
+	*ret = json;
+	return 0;
+}
+
+int lab_rig_json(struct lab *lab, const char *name, json_t **ret, struct error *err)
+{
+	struct lab_rig *rig = lab_rig_find(lab, name);
+	if (!rig)
+		return error_set(err, ERROR_USAGE, ENOENT, "there is no rig \"%.100s\"", name);
+	lab_queue_rigs(lab);
+	return rig_json(rig, ret, err);
+}
+
+int lab_rigs_json(struct lab *lab, json_t **ret, struct error *err)
+{
+	json_t *list = json_array(), *one;
+	int r = 0;
+	lab_queue_rigs(lab);
+	for (size_t i = 0; r == 0 && i < lab->config->rig_count; i++) {
+		r = rig_json(&lab->rigs[i], &one, err);
+		if (r == 0)
+			json_array_append_new(list, one);
+	}
+	if (r == 0)
+		*ret = json_pack("{s:o}", "rigs", list);
+	else
+		json_decref(list);
+	return r;
+}
+
+/* ---- runs ---- */
+
+/* What its journal says so far, as long as the book has no results of it. */
+static void add_progress(const struct lab_run *run, json_t *json)
+{
+	const struct tail_progress *now = run->tail ? tail_progress(run->tail) : NULL;
+	if (!now)
+		return;
+	json_object_set_new(json, "progress",
+	                    json_pack("{s:s*,s:s*,s:i,s:i}", "case", now->case_id[0] ? now->case_id : NULL, "step",
+	                              now->step[0] ? now->step : NULL, "done", (int)now->done, "of", (int)now->of));
+	json_object_set_new(json, "virtual", json_boolean(now->is_virtual));
+	json_object_set_new(json, "counts",
+	                    json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "planned", (int)now->of, "total", (int)now->done, "pass",
+	                              (int)now->pass, "fail", (int)now->fail, "inconclusive", (int)now->inconclusive, "error",
+	                              (int)now->error, "skipped", (int)now->skipped, "flaky", 0));
+}
+
+int lab_run_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
+{
+	const struct lab_run *run = lab_run_find(lab, id);
+	int r = book_run_json(lab->book, id, ret, err);
+	if (r == 0 && run && run->stage != STAGE_DONE)
+		add_progress(run, *ret);
+	return r;
+}
+
+/* ---- jobs ---- */
+
+static void name_holder(const struct lab *lab, const struct queue_want *want, char *text, size_t size)
+{
+	const struct lab_rig *rig = want->rig ? lab_rig_find(lab, want->rig) : lab->config->rig_count == 1 ? &lab->rigs[0] : NULL;
+	if (!rig || !rig->lease.id || rig->lease.kind != LEASE_PERSON || rig->lease.state != LEASE_ACTIVE)
+		return;
+	char until[40] = "";
+	time_t deadline = (time_t)(rig->lease.deadline_utc_ns / LAB_SECOND_NS);
+	struct tm parts;
+	if (rig->lease.deadline_utc_ns && gmtime_r(&deadline, &parts))
+		(void)strftime(until, sizeof(until), " until %Y-%m-%dT%H:%M:%SZ", &parts);
+	(void)snprintf(text, size, "%s is locked by %.100s%s", rig->config->name, rig->lease.holder ? rig->lease.holder : "somebody",
+	               until);
+}
+
+static void waiting_text(struct lab *lab, const struct lab_job *job, char *text, size_t size)
+{
+	struct queue_want want;
+	if (job->granted_count) {
+		(void)snprintf(text, size, "the list of its cases");
+		return;
+	}
+	if (lab->stopping) {
+		(void)snprintf(text, size, "the next start of the daemon");
+		return;
+	}
+	lab_job_want(job, &want);
+	lab_queue_rigs(lab);
+	queue_waits_for(&want, lab->queue_rigs, lab->config->rig_count, text, size);
+	name_holder(lab, &want, text, size);
+}
+
+int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
+{
+	const struct lab_job *job = lab_job_find(lab, id);
+	char text[600];
+	json_t *one;
+	size_t i;
+	int r = book_job_json(lab->book, id, ret, err);
+	if (r < 0 || !job)
+		return r;
+	json_array_foreach(json_object_get(*ret, "runs"), i, one)
+	{
+		const struct lab_run *run = lab_run_find(lab, json_integer_value(json_object_get(one, "id")));
+		if (run && run->stage != STAGE_DONE)
+			add_progress(run, one);
+	}
+	if (job->fresh || job->retry_count) {
+		waiting_text(lab, job, text, sizeof(text));
+		json_object_set_new(*ret, "waiting_for", json_string(text));
+	}
+	return 0;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside of the lab. Every thing that goes on (a run that is stored, a rig that is cleaned, a job that is finished) is a small state
+ * machine with a function …_advance() that can be called at any time: it does what can be done now. What fails for a reason that may pass
+ * (a full disk) calls lab_again(), and is tried anew by the next tick. What a function changes in memory is in the book before.
+ */
+#ifndef HARNESS_DAEMON_LAB_LAB_PRIVATE_H
+#define HARNESS_DAEMON_LAB_LAB_PRIVATE_H
+
+#include <limits.h>
+
+#include "../book/blobs.h"
+#include "../job/keeper.h"
+#include "folder.h"
+#include "lab.h"
+#include "lease.h"
+#include "queue.h"
+#include "rig_list.h"
+
+#define LAB_SECOND_NS   INT64_C(1000000000)
+#define LAB_RUN_TOLD_NS (LAB_SECOND_NS / 4) /* at most 4 events a second a run */
+/* How reasons begin that are asked for again after a restart. */
+#define REASON_LIMIT     "over its limit: "     /* not tried again: it would only happen once more */
+#define REASON_NOT_BEGUN "not begun: "          /* does not count as a try */
+#define REASON_STOPPED   "the daemon was ended" /* its job is begun anew */
+
+enum rig_work { WORK_NONE, WORK_CHECK, WORK_CLEANUP, WORK_SELFTEST };
+struct lab_lease {
+	int64_t id; /* 0: none */
+	enum lease_kind kind;
+	enum lease_state state;
+	int64_t job, run;
+	char *holder, *secret_hash;
+	struct lease_times times;
+	int64_t deadline_utc_ns;
+	bool beats;
+};
+struct lab_rig {
+	struct lab *lab;
+	const struct lab_rig_config *config;
+	struct rig_facts facts;
+	struct rig_record *record;
+	struct rig_record shown; /* for the queue: a rig that was not looked at yet is not offline */
+	struct lab_lease lease;
+	enum rig_work work;
+	struct errand *errand;
+	bool checked;                      /* since the start */
+	bool wants_test, wants_help;       /* a self-test before the next user; a recovery that was asked for */
+	bool cleaned, clean_good;          /* the clean-up is over, the book does not know yet */
+	bool tested, test_good;            /* the same of a self-test */
+	char words[600];                   /* what the last of them said */
+	int64_t check_due_ns, help_due_ns; /* 0: none */
+	uint64_t used;                     /* when it was last handed out, by count */
+	struct lab_job *reserved;          /* for parts of a job whose cases are being asked for */
+	unsigned judging;                  /* runs on it that are not stored */
+};
+
+enum run_stage { STAGE_BEGUN, STAGE_END, STAGE_REPORT, STAGE_FILES, STAGE_BOOK, STAGE_DONE };
+enum run_stop { STOP_NONE, STOP_CANCEL, STOP_DAEMON };
+struct lab_run {
+	struct lab_job *job;
+	struct lab_rig *rig; /* NULL: it is no longer in the configuration */
+	struct run_record *record;
+	struct kept *kept;
+	struct tail *tail;
+	struct keeper_exit exit;
+	enum run_stage stage;
+	enum run_stop stop;
+	struct errand *errand; /* hilbench report */
+	bool reported, results_bad, not_begun;
+	struct store *store;
+	char directory[PATH_MAX - 256];
+	int64_t told_ns;
+	bool tell_due;
+};
+/* A part of a job that waits for a rig again. */
+struct lab_retry {
+	unsigned shard;
+	json_t *cases; /* NULL: all */
+	char *avoid;
+};
+enum job_stage { STAGE_OPEN, STAGE_CLOSING, STAGE_MERGING, STAGE_REPORTED };
+struct lab_job {
+	struct lab *lab;
+	struct job_record *record; /* without its files */
+	struct lab_run **runs;     /* every run since it was last begun, in the order of their numbers */
+	size_t run_count, open_count;
+	struct lab_retry *retries;
+	size_t retry_count;
+	bool fresh;          /* no run was begun since it was queued */
+	bool requeued;       /* runs from before that are made good by the new ones */
+	bool asked, refused; /* its cases are known or cannot be; nothing fits any more */
+	json_t *ids;         /* of its cases, when it is to be spread */
+	size_t *granted;     /* rigs that wait for those */
+	size_t granted_count;
+	struct errand *errand; /* list, report */
+	enum job_stage stage;
+	enum job_outcome outcome;
+	char reason[1024];
+	json_t *counts;
+	struct lab_job *next_dead;
+};
+struct lab_ear {
+	lab_listener listener;
+	void *context;
+};
+struct lab {
+	sd_event *event;
+	struct book *book;
+	const struct lab_config *config;
+	struct lab_rig *rigs;
+	struct lab_job *dead;
+	struct lab_job **jobs; /* open ones, sorted: priority, id */
+	size_t job_count, job_room;
+	struct queue_want *wants;
+	struct queue_rig *queue_rigs;
+	struct queue_grant *grants;
+	size_t *order; /* rigs by last use */
+	struct lab_ear *ears;
+	size_t ear_count;
+	struct folder_remover *remover;
+	sd_event_source *turn, *tick, *tell, *stopping_timer;
+	struct lab_figures figures;
+	unsigned told_queued, told_running;
+	bool started, stopping, again, fitness_changed;
+	bool space;
+	char space_reason[200];
+	int64_t space_due_ns;
+	uint64_t uses;
+	char *environment[8]; /* NULL-terminated */
+	void (*stopped)(void *context);
+	void *stopped_context;
+};
+
+/* ---- lab.c ---- */
+int64_t lab_now_ns(void); /* CLOCK_BOOTTIME */
+int64_t lab_utc_ns(void);
+void lab_again(struct lab *, const struct error *why);
+void lab_turn_soon(struct lab *);
+void lab_wake_at(struct lab *, int64_t at_ns); /* a tick then at the latest */
+void lab_turn(struct lab *);
+struct lab_rig *lab_rig_find(const struct lab *, const char *name);
+struct lab_job *lab_job_find(const struct lab *, int64_t id);
+struct lab_run *lab_run_find(const struct lab *, int64_t id);
+int lab_job_keep(struct lab *, struct job_record *stolen, struct lab_job **ret, struct error *err) WARN_UNUSED;
+void lab_job_drop(struct lab *, struct lab_job *); /* out of the memory of the lab */
+void lab_job_free(struct lab_job *);
+void lab_job_want(const struct lab_job *, struct queue_want *);
+void lab_queue_rigs(struct lab *); /* fills queue_rigs in the order of use */
+bool lab_listened(const struct lab *);
+void lab_tell(struct lab *, enum lab_event, int64_t id, json_t *stolen);
+void lab_tell_job(struct lab *, int64_t id);
+void lab_tell_run(struct lab *, int64_t id);
+void lab_tell_rig(struct lab_rig *);
+/* Environment of everything that is started, NULL-terminated; job: "HILBENCH_JOB=…". */
+void lab_environment(const struct lab *, const char *job, const char *ret[10]);
+
+/* ---- lab_run.c ---- */
+struct lab_run *lab_run_new(struct lab_job *, struct run_record *stolen); /* NULL: no memory; takes the record all the same */
+void lab_run_free(struct lab_run *);
+/* cases: borrowed or NULL. Several parts of a job are begun together in the caller's transaction; start the process after it. */
+int lab_run_add(struct lab_job *, struct lab_rig *, unsigned shard, json_t *cases, bool retry, struct lab_run **ret,
+                struct error *err) WARN_UNUSED;
+void lab_run_start(struct lab_run *);
+void lab_run_ended(const struct keeper_exit *, void *run); /* kept_ended */
+int lab_run_watch(struct lab_run *, struct error *err) WARN_UNUSED;
+void lab_run_stop(struct lab_run *, enum run_stop);
+/* The files of a job in a directory: files/ below it. */
+int lab_job_files(struct lab *, const struct job_record *, const char *directory, struct error *err) WARN_UNUSED;
+
+/* ---- lab_store.c ---- */
+void lab_run_advance(struct lab_run *);
+void store_free(struct store *);
+
+/* ---- verdict.c ---- */
+struct run_verdict {
+	enum job_outcome outcome;
+	const char *cause; /* NULL unless an error */
+	char reason[800];
+	bool crashed, good, bench_error; /* good: the bench did its part; bench_error: the rig is to blame */
+	char bench_text[400];
+};
+/* results NULL: there are none. last_words: of its output, "" none. */
+void run_verdict(const struct keeper_exit *, const json_t *results, const char *last_words, struct run_verdict *ret);
+
+/* ---- lab_finish.c ---- */
+void lab_job_advance(struct lab_job *);
+
+/* ---- lab_spread.c ---- */
+/* Begins a job on rigs[0…count) (indices into lab->rigs). */
+void lab_job_begin(struct lab_job *, const size_t *rigs, size_t count);
+/* A run that is in the book, and its lease with it, becomes a process. */
+void lab_run_begin(struct lab_run *);
+/* Splits ids into `count` arrays by expected time, longest first; unknown times are the median of the known. ret: new references. Fewer
+ * parts when there are fewer ids. */
+size_t spread_split(const json_t *ids, const int64_t *expected_ns, size_t count, json_t **ret);
+
+/* ---- lab_rig.c ---- */
+bool lab_rig_free(const struct lab_rig *); /* may be handed out now */
+void lab_rig_advance(struct lab_rig *);
+int lab_rig_health(struct lab_rig *, enum health_input, const char *text, int64_t job, int64_t run, struct error *err) WARN_UNUSED;
+void lab_rig_reload_record(struct lab_rig *); /* after a roll-back */
+void lab_rig_leased(struct lab_rig *, const struct lease_record *, const struct lease_times *);
+int lab_rig_lease_cleaning(struct lab_rig *, const char *why, struct error *err) WARN_UNUSED;
+void lab_rig_due(struct lab_rig *); /* when its next recovery is */
+void lab_rig_interrupt_check(struct lab_rig *);
+
+/* ---- lab_settle.c ---- */
+int lab_settle(struct lab *, struct error *err) WARN_UNUSED;
+
+#endif
