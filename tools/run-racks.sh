@@ -1,17 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # run-racks.sh OUT: every case of testcases/ but the long ones, on virtual racks side by side; HILBENCH_BIN and HILBENCH_ROOT
-# as of run-tests.sh. Most of a case's time is waiting, so two racks need hardly more time than one. Results are in OUT/rack
-# (everything but updates) and OUT/rack-ota. The status is that of the worst run.
+# as of run-tests.sh. Most of a case's time is waiting, so three racks need hardly more time than one. Results are in OUT/rack
+# (everything but updates), OUT/rack-ota and OUT/rack-ota-boot. The status is that of the worst run.
 set -uo pipefail
 readonly out=$1
 cd "$HILBENCH_ROOT" || exit 3
 
+# About equally long: the boots after updates have a rack of their own.
+boots=()
 updates=()
 others=()
-for path in testcases/*; do
+for path in testcases/* testcases/ota/*; do
 	case $path in
-	testcases/ota) updates+=("$path") ;;
+	testcases/ota) ;;
+	testcases/ota/boot.yaml) boots+=("$path") ;;
+	testcases/ota/*) updates+=("$path") ;;
 	*) others+=("$path") ;;
 	esac
 done
@@ -25,10 +29,15 @@ rack()
 }
 
 rack rack "${others[@]}" &
-first=$!
+racks=($!)
 rack rack-ota "${updates[@]}" &
-second=$!
+racks+=($!)
+rack rack-ota-boot "${boots[@]}" &
+racks+=($!)
 status=0
-wait "$first" || status=$?
-wait "$second" || status=$((status > $? ? status : $?))
+for number in "${racks[@]}"; do
+	one=0
+	wait "$number" || one=$?
+	status=$((status > one ? status : one))
+done
 exit "$status"

@@ -11,6 +11,7 @@ readonly out=$root/build/test
 readonly results=$out/results
 readonly python=/usr/bin/python3
 readonly fuzz_seconds=${HILBENCH_FUZZ_SECONDS:-60}
+readonly e2e_lanes=3
 
 export PATH="/usr/bin:/bin:/usr/sbin:/sbin:${PATH:-}"
 export LC_ALL=C.UTF-8
@@ -189,7 +190,7 @@ part_rack()
 	local status=0 run
 	supervised rack 900 "$out/rack.log" "$tools/run-racks.sh" "$out" || status=$?
 	record_supervisor rack "$out/rack.log"
-	for run in "$HILBENCH_RUN" "$HILBENCH_RUN-ota"; do
+	for run in "$HILBENCH_RUN" "$HILBENCH_RUN-ota" "$HILBENCH_RUN-ota-boot"; do
 		if [ -e "$run/junit.xml" ]; then
 			"$python" "$tools/test-lines.py" junit "$run/junit.xml" | record
 		else
@@ -212,26 +213,31 @@ part_e2e()
 		part_rack
 		heading 'end to end, again'
 	fi
-	local script lane=0 number status
-	local -a first=() second=()
-	for script in "$root"/harness/tests/e2e/*.sh "$root"/harness/tests/e2e/*.py; do
-		[[ -e $script && $(basename "$script") != _* ]] || continue
-		if [ "$lane" -eq 0 ]; then first+=("$script"); else second+=("$script"); fi
-		lane=$((1 - lane))
-	done
+	local script lane number status
+	local -a scripts=()
 	mkdir -p "$out/e2e"
 	rm -f "$out"/e2e/lane-*
-	# Scripts wait more than they compute: two lanes.
-	for number in 1 2; do
-		local -a scripts=("${first[@]}")
-		[ "$number" -eq 1 ] || scripts=("${second[@]}")
+	lane=0
+	for script in "$root"/harness/tests/e2e/*.sh "$root"/harness/tests/e2e/*.py; do
+		[[ -e $script && $(basename "$script") != _* ]] || continue
+		# Those of the daemon bring several racks each: never two of them at once.
+		if [[ $(basename "$script") == daemon_* ]]; then
+			printf '%s\0' "$script" >>"$out/e2e/lane-0.scripts"
+		else
+			lane=$((lane % (e2e_lanes - 1) + 1))
+			printf '%s\0' "$script" >>"$out/e2e/lane-$lane.scripts"
+		fi
+	done
+	# Scripts wait more than they compute: several lanes.
+	for ((number = 0; number < e2e_lanes; number++)); do
+		mapfile -d '' -t scripts <"$out/e2e/lane-$number.scripts"
 		"$python" "$tools/supervise.py" --name "lane $number" --timeout 1200 --log "$out/e2e/lane-$number.log" -- \
 			"$tools/run-lane.sh" "$out/e2e" "$out/e2e/lane-$number.lines" "${scripts[@]}" &
 		child+=($!)
 	done
-	for number in 1 2; do
+	for ((number = 0; number < e2e_lanes; number++)); do
 		status=0
-		wait "${child[$((number - 1))]}" || status=$?
+		wait "${child[$number]}" || status=$?
 		[ ! -e "$out/e2e/lane-$number.lines" ] || record <"$out/e2e/lane-$number.lines"
 		record_supervisor "lane $number" "$out/e2e/lane-$number.log"
 		[ "$status" -eq 0 ] || printf 'not ok lane %d of the end-to-end scripts ends with status 0 - status %d\n' "$number" "$status" | record
