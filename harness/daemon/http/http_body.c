@@ -30,7 +30,6 @@ void http_body_begin(struct http_request *request)
 	int r;
 
 	if (announced > route->body_limit || (chunked && route->body_limit == 0)) {
-		request->refused = true;
 		too_large(request);
 		return;
 	}
@@ -45,7 +44,6 @@ void http_body_begin(struct http_request *request)
 	if (r < 0) {
 		if (!request->answered)
 			http_answer_failure(request, r, &err);
-		request->refused = announced > 0 || chunked;
 		return;
 	}
 	request->began = true;

@@ -43,6 +43,7 @@ struct http_endpoint {
 	struct http_socket socket;
 	sd_event_source *io, *timer;
 	bool local, tls;
+	bool again;              /* another run is due, whatever the library says */
 	char *certificate, *key; /* PEM */
 	char complaint[256];     /* the last that the library said */
 };

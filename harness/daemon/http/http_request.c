@@ -122,14 +122,23 @@ static void request_begin(struct http_request *request, const char *method, cons
 	request->method = method;
 	request->seen = true;
 	request->connection->deadline_ms = 0;
-	if (!header_is_sound(request, version))
+	if (!header_is_sound(request, version)) {
+		request->refused = true; /* where the next request begins is anybody's guess */
 		return;
+	}
 	if (!request->raw_target || http_target_parse(&request->target, request->raw_target, &err) < 0) {
 		http_answer_error(request, HTTP_BAD_REQUEST, "%s", err.message[0] ? err.message : "out of memory");
 		return;
 	}
 	if (http_who(request) && find_route(request) && http_may(request))
 		http_body_begin(request);
+}
+
+static bool has_body(struct http_request *request)
+{
+	const char *length = http_header(request, "Content-Length");
+
+	return http_header(request, "Transfer-Encoding") || (length && strcmp(length, "0") != 0);
 }
 
 static void run_handler(struct http_request *request)
@@ -166,9 +175,11 @@ enum MHD_Result http_on_access(void *context, struct MHD_Connection *mhd, const 
 		request->in_callback = true;
 		request_begin(request, method, version);
 		request->in_callback = false;
-		if (request->answered)
-			return queue(request);
-		return MHD_YES;
+		if (!request->answered)
+			return MHD_YES;
+		/* An answer now ends the connection, and must where a body follows that nobody wants. */
+		request->refused = request->refused || has_body(request);
+		return request->refused ? queue(request) : MHD_YES;
 	}
 	if (*size > 0) {
 		request->in_callback = true;

@@ -66,9 +66,11 @@ static void list_init(struct http_link *head)
 /* MHD tells when it wants to run again without an event of a descriptor. */
 static void endpoint_arm(struct http_endpoint *endpoint)
 {
-	MHD_UNSIGNED_LONG_LONG ms;
+	MHD_UNSIGNED_LONG_LONG ms = 0;
+	bool again = endpoint->again;
 
-	if (MHD_get_timeout(endpoint->mhd, &ms) != MHD_YES) {
+	endpoint->again = false;
+	if (!again && MHD_get_timeout(endpoint->mhd, &ms) != MHD_YES) {
 		(void)sd_event_source_set_enabled(endpoint->timer, SD_EVENT_OFF);
 		return;
 	}
@@ -412,6 +414,8 @@ static void on_connection(void *context, struct MHD_Connection *mhd, void **sock
 	http_connection_unwatch(connection);
 	http_list_remove(&connection->link);
 	endpoint->server->connection_count--;
+	/* At its limit the library stops to listen, and begins again in the run after the one that closed a connection. */
+	endpoint->again = true;
 	free(connection);
 }
 

@@ -144,7 +144,7 @@ int http_socket_tcp(struct http_socket *ret, const char *text, bool tls, struct 
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
 	char host[64];
-	const char *port;
+	const char *port = "";
 	int one = 1, fd = -1, r = split_address(text, host, &port, err);
 
 	if (r < 0)
