@@ -114,7 +114,7 @@ static int read_text(const struct value *value, const char *name, const char **r
 
 static int read_owned(const struct config_key *key, const struct value *value, const char *directory, char **ret, struct error *err)
 {
-	const char *text;
+	const char *text = NULL;
 	int r = read_text(value, key->name, &text, err);
 	if (r < 0)
 		return r;
@@ -151,7 +151,7 @@ static int read_number(const struct config_key *key, const struct value *value, 
 static int read_role(const struct config_key *key, const struct value *value, enum token_role *ret, struct error *err)
 {
 	static const char *const names[] = {"nobody", "viewer", "operator", "admin", NULL};
-	const char *text;
+	const char *text = NULL;
 	char similar[80];
 	int r = read_text(value, key->name, &text, err);
 	if (r < 0)
@@ -173,7 +173,7 @@ static int read_texts(const struct config_key *key, const struct value *value, c
 	char **list = calloc(value->list.count + 1, sizeof(*list));
 	int r = list ? 0 : out_of_memory(err);
 	for (unsigned i = 0; r == 0 && i < value->list.count; i++) {
-		const char *text;
+		const char *text = NULL;
 		r = read_text(value->list.items[i], key->name, &text, err);
 		if (r == 0 && !(list[i] = strdup(text)))
 			r = out_of_memory(err);
