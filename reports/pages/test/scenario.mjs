@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a user of the pages does: the same against the mock and the real daemon.
+import { readFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { check } from './tell.mjs';
+
+export const FAILING = 'pages.fails', PASSING = 'pages.passes';
+const HOSTILE_TITLE = '<img src=x onerror=\'window.hacked=1\'>';
+const YAML = `# SPDX-License-Identifier: Apache-2.0
+# One case that passes, one that must fail: no gateway answers so.
+cases:
+  - id: ${PASSING}
+    title: "${HOSTILE_TITLE}"
+    steps:
+      - rack.ready:
+      - uds.request: {role: zgw, data: '22 f1 90', expect: {response: '62 f1 90 ..'}}
+  - id: ${FAILING}
+    title: The VIN is another identifier's
+    steps:
+      - rack.ready:
+      - uds.request: {role: zgw, data: '22 f1 90', expect: {response: '62 00 ..'}}
+`;
+
+/** A folder to submit; which line must be marked. */
+export function suite(folder) {
+  const place = path.join(folder, 'suite');
+  mkdirSync(place, { recursive: true });
+  writeFileSync(path.join(place, 'vin.yaml'), YAML);
+  writeFileSync(path.join(place, '.hidden'), 'stays at home');
+  return { folder: place, line: YAML.split('\n').findIndex((l) => l.includes("'62 00")) + 1 };
+}
+
+export async function signIn({ page, show }, browser, token) {
+  await browser.show('#/sign-in');
+  await page.getByLabel('Token').fill('wrong');
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.getByRole('alert').getByText('does not know this token').waitFor();
+  check('a wrong token is refused in words', true);
+  await page.getByLabel('Token').fill(token);
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await page.waitForURL(/#\/rigs$/);
+  const who = await page.locator('#who').innerText();
+  check('signed in by token, the page says who', /operator|admin/.test(who), who);
+}
+
+/** Submits the folder; the job's number. */
+export async function submit(browser, files, rig) {
+  const { page } = browser;
+  await browser.show('#/submit');
+  await page.locator('#folder').setInputFiles(files.folder);
+  check('a hidden file stays at home', (await page.getByText('1 files').count()) === 1, await page.locator('form').innerText());
+  await page.getByLabel('Title').fill('pages by hand');
+  await page.getByLabel(/^Series/).fill('pages');
+  if (rig) await page.getByLabel('Where').selectOption(`rig:${rig}`);
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.waitForURL(/#\/jobs\/\d+$/);
+  await browser.settled();
+  const id = Number(/jobs\/(\d+)/.exec(page.url())[1]);
+  check('a folder is submitted', id > 0, page.url());
+  return id;
+}
+
+/** Follows the job's run live until its end. */
+export async function watch(browser, limit_ms) {
+  const { page } = browser;
+  await page.getByRole('link', { name: 'Run 1' }).click({ timeout: limit_ms });
+  await page.getByRole('heading', { level: 1, name: /Run 1 of/ }).waitFor();
+  const now = page.getByRole('region', { name: 'Now' });
+  await now.getByText(/^Case \d+ of \d+/).waitFor({ timeout: limit_ms });
+  check('the run is watched live: the case', true);
+  await now.locator('li').first().waitFor({ timeout: limit_ms });
+  check('the run is watched live: steps', true);
+  await page.locator('main .card.fail').first().waitFor({ timeout: limit_ms });
+  await page.locator('h1 + .tag.full').waitFor({ timeout: limit_ms });
+  check('the outcome comes by itself', (await page.locator('h1 + .tag.full').innerText()) === 'failed', await page.locator('h1 + .tag').innerText());
+}
+
+export async function failure(browser, files) {
+  const { page } = browser;
+  const card = page.locator('.card.fail').first();
+  await card.waitFor();
+  const text = await card.innerText();
+  check('a failure shows its message', text.includes('expected') || text.includes('Expected'), text);
+  const place = card.getByRole('link', { name: new RegExp(`vin\\.yaml:${files.line}`) });
+  check('a failure names file and line', (await place.count()) === 1, text);
+  await place.click();
+  await page.locator('.code li.marked').waitFor();
+  const marked = await page.locator('.code li.marked').innerText();
+  check('the link leads to the line of the YAML file', marked.includes("'62 00") && marked.includes(String(files.line)), marked);
+  const sees = await page.locator('.code li.marked').evaluate((n) => n.getBoundingClientRect().top >= 0 && n.getBoundingClientRect().bottom <= innerHeight);
+  check('the marked line is in sight and has the focus', sees && await page.evaluate(() => document.activeElement.closest('li')?.className === 'marked'), '');
+  await page.goBack();
+  await browser.settled();
+}
+
+export async function download(browser) {
+  const { page } = browser;
+  const waiting = page.waitForEvent('download');
+  await page.getByRole('link', { name: 'capture.pcapng' }).click();
+  const file = await (await waiting).path();
+  const magic = readFileSync(file).subarray(0, 4).toString('hex');
+  check('the capture is downloaded and is a pcapng', magic === '0a0d0d0a', magic);
+}
+
+export async function inert(browser, what) {
+  const { page } = browser;
+  const found = await page.evaluate(() => ({ hacked: window.hacked, nodes: document.querySelectorAll('main img, main script, main iframe').length, text: document.body.textContent.includes('onerror') }));
+  check(`hostile names are inert: ${what}`, found.hacked === undefined && found.nodes === 0 && found.text, found);
+}
+
+export async function timeline(browser) {
+  const { page } = browser;
+  const node = page.locator('.timeline'), canvas = page.locator('.timeline canvas');
+  await page.waitForFunction(() => Number(document.querySelector('.timeline')?.dataset.loads) > 0);
+  const range = async () => node.evaluate((n) => [Number(n.dataset.from), Number(n.dataset.to)]);
+  const whole = await range(), asked = [];
+  page.on('request', (r) => r.url().includes('/timeline') && asked.push(r.url()));
+  await canvas.focus();
+  await page.keyboard.press('+');
+  await page.keyboard.press('+');
+  const near = await range();
+  check('plus zooms the timeline', near[1] - near[0] < (whole[1] - whole[0]) * 0.5, { whole, near });
+  await page.keyboard.press('ArrowRight');
+  check('an arrow moves it', (await range())[0] > near[0], await range());
+  const box = await canvas.boundingBox();
+  await page.mouse.move(box.x + box.width * 0.6, box.y + 60);
+  const before = await range();
+  await page.mouse.wheel(0, -400);
+  await page.waitForFunction((old) => { const n = document.querySelector('.timeline').dataset; return n.to - n.from < old; }, before[1] - before[0]);
+  check('the wheel zooms it', true);
+  await page.keyboard.press('0');
+  await page.keyboard.down('Shift');
+  await page.mouse.move(box.x + box.width * 0.3, box.y + 50);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.4, box.y + 60, { steps: 4 });
+  await page.mouse.up();
+  await page.keyboard.up('Shift');
+  const selected = await range();
+  check('a range is selected by shift and drag', selected[1] - selected[0] < (whole[1] - whole[0]) * 0.25, { whole, selected });
+  await page.keyboard.press('0');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('.');
+  const details = await page.locator('.timeline .details').innerText();
+  check('an entry is explained by keys alone', / at .*s/.test(details), details);
+  await page.keyboard.press('Enter');
+  check('Enter zooms to the entry', (await range())[1] - (await range())[0] < whole[1] - whole[0], await range());
+  await page.getByRole('button', { name: 'As a list' }).click();
+  const rows = await page.locator('.timeline .list tbody tr').count();
+  check('the list shows the same', rows > 0, rows);
+  await page.locator('.timeline .list tbody button').first().click();
+  check('an entry of the list is explained', (await page.locator('.timeline .details b').count()) === 1, '');
+  await page.getByRole('button', { name: 'As a list' }).click();
+  await page.getByRole('button', { name: 'Show the whole run' }).click();
+  return { asked, virtual: await node.getByText('virtual').count() };
+}
+
+export async function rerun(browser, job, limit_ms) {
+  const { page } = browser;
+  await browser.show(`#/jobs/${job}`);
+  await page.getByRole('button', { name: /^Pin/ }).click();
+  await page.getByRole('button', { name: /^Unpin/ }).waitFor();
+  check('a job is pinned', true);
+  await page.getByRole('button', { name: /^Unpin/ }).click();
+  await page.getByRole('button', { name: /^Rerun failed/ }).click();
+  await page.waitForFunction((old) => !location.hash.endsWith(`/${old}`), job);
+  await browser.settled();
+  check('what failed is run again', (await page.locator('main').innerText()).includes(`#${job}`), page.url());
+  await page.getByRole('button', { name: /^Cancel/ }).click({ timeout: limit_ms });
+  await page.locator('h1 + .tag.full').waitFor({ timeout: limit_ms });
+  check('a job is cancelled', /cancelled/.test(await page.locator('h1 + .tag').innerText()), await page.locator('h1 + .tag').innerText());
+}
