@@ -25,7 +25,8 @@ struct book;
  * book.sqlite.before-N. -EBUSY: another daemon has it (err says its pid). -EUCLEAN: damaged or newer than this program: it is
  * never written to; err says what to do. */
 int book_open(struct book **ret, const char *state_directory, struct error *err) WARN_UNUSED;
-/* For readers beside the daemon (hilbenchd --check-books): no lock, nothing is written. */
+/* For readers beside the daemon (hilbenchd --check-books): no lock, nothing is written. Not in the process that has the book open: when it
+ * closes a file, a process loses its locks on it, SQLite's too. */
 int book_open_to_read(struct book **ret, const char *state_directory, struct error *err) WARN_UNUSED;
 void book_close(struct book *); /* NULL allowed */
 const char *book_directory(const struct book *);

@@ -187,7 +187,7 @@ static int examine_structure(struct book *book, struct error *err)
 	r = book_integer(book, &pages, err, "PRAGMA page_count", NO_VALUES);
 	if (r < 0)
 		return r;
-	sqlite3_progress_handler(book->db, 2000, is_late, &limit);
+	sqlite3_progress_handler(book->db, 500, is_late, &limit);
 	if (pages <= SMALL_PAGES)
 		r = examine_by(book, "PRAGMA quick_check(1)", "ok", err);
 	else

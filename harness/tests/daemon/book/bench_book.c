@@ -114,7 +114,7 @@ static void measure_open(void)
 	say("book_open", opened, OPEN_MS);
 }
 
-static void measure_list(const char *what, const char *state, const char *series, const char *rig, unsigned expected)
+static void measure_list(const char *what, const char *state, const char *series, const char *rig, unsigned expected, double limit_ms)
 {
 	double taken[ROUNDS];
 
@@ -127,7 +127,7 @@ static void measure_list(const char *what, const char *state, const char *series
 		ck_assert_uint_eq(json_array_size(json_object_get(json, "jobs")), expected);
 		json_decref(json);
 	}
-	say(what, taken, PAGE_MS);
+	say(what, taken, limit_ms);
 }
 
 static void measure_commit(void)
@@ -158,13 +158,14 @@ START_TEST(measure)
 {
 	fill();
 	measure_open();
-	measure_list("first page of jobs", NULL, NULL, NULL, 100);
-	measure_list("first page of a series", NULL, "supplier", NULL, 100);
-	measure_list("first page of a series that is not there", NULL, "none", NULL, 0);
-	measure_list("first page of the active jobs", "active", NULL, NULL, 0);
-	measure_list("first page of a rig's jobs", NULL, NULL, "v2", 100);
-	measure_list("first page of a rig's jobs of a state and a series", "done", "nightly", "v2", 100);
-	measure_list("a rig's jobs of a series it never had (worst case)", "done", "none", "v2", 0);
+	measure_list("first page of jobs", NULL, NULL, NULL, 100, PAGE_MS);
+	measure_list("first page of a series", NULL, "supplier", NULL, 100, PAGE_MS);
+	measure_list("first page of a series that is not there", NULL, "none", NULL, 0, PAGE_MS);
+	measure_list("first page of the active jobs", "active", NULL, NULL, 0, PAGE_MS);
+	measure_list("first page of a rig's jobs", NULL, NULL, "v2", 100, PAGE_MS);
+	measure_list("first page of a rig's jobs of a state and a series", "done", "nightly", "v2", 100, PAGE_MS);
+	/* Walks over every run of the rig: a figure to know, without a limit. */
+	measure_list("a rig's jobs of a series it never had (worst case)", "done", "none", "v2", 0, 0);
 	measure_commit();
 	measure_check();
 	ck_assert_msg(too_slow == 0, "%u figures are above their limits", too_slow);

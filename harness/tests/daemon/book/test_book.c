@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "book_fixture.h"
@@ -51,13 +52,47 @@ START_TEST(a_directory_has_one_daemon)
 	ck_assert_ptr_nonnull(strstr(err->message, pid));
 	ck_assert_ptr_null(other);
 	ck_done(fixture_job(fixture_book, "s", NULL, NULL, &id, err));
-	ck_done(book_open_to_read(&other, fixture_directory, err));
-	ck_assert_int_eq(count_jobs(other), 1);
-	ck_assert_uint_eq(fixture_breaches(other, true), 0);
-	ck_assert_int_lt(fixture_job(other, "s", NULL, NULL, &id, err), 0);
-	book_close(other);
+	ck_assert_int_eq(count_jobs(fixture_book), 1);
 	fixture_close();
 	fixture_open();
+}
+END_TEST
+
+static void read_beside(void)
+{
+	struct book *reader = NULL;
+	int64_t id;
+
+	ck_done(book_open_to_read(&reader, fixture_directory, err));
+	ck_assert_int_eq(count_jobs(reader), 1);
+	ck_assert_uint_eq(fixture_breaches(reader, true), 0);
+	ck_assert_int_lt(fixture_job(reader, "s", NULL, NULL, &id, err), 0);
+	book_close(reader);
+}
+
+START_TEST(a_reader_may_come_beside)
+{
+	struct book *reader = NULL;
+	int64_t id = 0;
+	int status = 0;
+	pid_t pid;
+
+	ck_fails(ENOENT, book_open_to_read(&reader, fixture_directory, err));
+	fixture_open();
+	ck_done(fixture_job(fixture_book, "s", NULL, NULL, &id, err));
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (!pid) {
+		/* A failed assertion ends the child with another status. */
+		read_beside();
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_done(fixture_job(fixture_book, "s", NULL, NULL, &id, err));
+	fixture_close();
+	fixture_open();
+	ck_assert_int_eq(count_jobs(fixture_book), 2);
 }
 END_TEST
 
@@ -609,6 +644,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, a_new_directory_is_made);
 	tcase_add_test(tests, a_directory_has_one_daemon);
+	tcase_add_test(tests, a_reader_may_come_beside);
 	tcase_add_test(tests, usage_is_told);
 	tcase_add_test(tests, the_log_is_merged);
 	tcase_add_test(tests, transactions_nest);

@@ -147,6 +147,28 @@ START_TEST(what_cannot_be_is_refused)
 }
 END_TEST
 
+START_TEST(a_removed_job_takes_its_own_along)
+{
+	int64_t done = add_job("s", NULL), rerun = add_job("s", NULL), run = 0, left = -1;
+
+	ck_done(fixture_whole_run(fixture_book, done, "v1", OUTCOME_PASSED, &run, err));
+	ck_done(book_health_entry(fixture_book, "v1", "cleanup", "clean", done, run, err));
+	ck_done(book_execute(fixture_book, err, "UPDATE jobs SET rerun_of = ?2 WHERE id = ?1", VALUES(INTEGER(rerun), INTEGER(done))));
+	ck_fails(EINVAL, book_execute(fixture_book, err, "DELETE FROM jobs WHERE id = ?1", VALUES(INTEGER(done))));
+	ck_done(book_job_done(fixture_book, done, OUTCOME_PASSED, "", NULL, 0, err));
+	ck_done(book_execute(fixture_book, err, "DELETE FROM jobs WHERE id = ?1", VALUES(INTEGER(done))));
+	ck_done(book_integer(
+	        fixture_book, &left, err,
+	        "SELECT (SELECT count(*) FROM runs) + (SELECT count(*) FROM leases) + (SELECT count(*) FROM job_files WHERE job = ?1) "
+	        "+ (SELECT count(*) FROM health_entries WHERE job IS NOT NULL OR run IS NOT NULL) + (SELECT count(rerun_of) FROM jobs)",
+	        VALUES(INTEGER(done))));
+	ck_assert_int_eq(left, 0);
+	ck_done(fixture_whole_run(fixture_book, rerun, "v1", OUTCOME_PASSED, &left, err));
+	ck_assert_int_gt(left, run);
+	ck_assert_uint_eq(fixture_breaches(fixture_book, true), 0);
+}
+END_TEST
+
 START_TEST(leases_are_one_a_rig)
 {
 	char rig[] = "v2", holder[] = "ada", hash[] = "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
@@ -491,6 +513,7 @@ int main(void)
 	tcase_add_test(tests, the_queue_is_in_order);
 	tcase_add_test(tests, a_job_goes_one_way);
 	tcase_add_test(tests, what_cannot_be_is_refused);
+	tcase_add_test(tests, a_removed_job_takes_its_own_along);
 	tcase_add_test(tests, leases_are_one_a_rig);
 	tcase_add_test(tests, health_is_kept);
 	tcase_add_test(tests, json_has_the_shape_of_the_interface);
