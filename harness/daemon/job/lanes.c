@@ -459,7 +459,7 @@ int lanes_begin(struct lanes **ret, const char *journal_path, int64_t from_ns, i
 	limit = limit < 2 ? 2 : limit > LIMIT_MAX ? LIMIT_MAX : limit;
 	*lanes = (struct lanes){
 	        .from_ns = from_ns > 0 ? from_ns : 0, .to_ns = to_ns, .limit = limit, .window = window, .window_size = WINDOW};
-	lanes->file = open(journal_path, O_RDONLY | O_CLOEXEC);
+	lanes->file = open(journal_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	if (lanes->file < 0) {
 		int code = errno;
 		(void)lanes_end(lanes);

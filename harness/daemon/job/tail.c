@@ -137,7 +137,7 @@ static bool opened(struct tail *tail)
 {
 	if (tail->file >= 0)
 		return true;
-	tail->file = open(tail->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	tail->file = open(tail->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW);
 	if (tail->file >= 0)
 		watch(tail);
 	return tail->file >= 0;

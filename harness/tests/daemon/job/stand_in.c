@@ -18,6 +18,11 @@ static void wait_forever(void)
 		(void)pause();
 }
 
+static int do_quit(long number)
+{
+	return (int)number;
+}
+
 static int do_exit(long number)
 {
 	(void)printf("leaving with %ld\n", number);
@@ -171,9 +176,9 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*act)(long);
-	} acts[] = {{"exit", do_exit},         {"crash", do_crash},   {"hang", do_hang},           {"wait", do_wait},
-	            {"stubborn", do_stubborn}, {"bomb", do_bomb},     {"flood", do_flood},         {"scatter", do_scatter},
-	            {"eat", do_eat},           {"events", do_events}, {"daemonise", do_daemonise}, {"tell", do_tell}};
+	} acts[] = {{"exit", do_exit},         {"quit", do_quit},           {"crash", do_crash}, {"hang", do_hang},       {"wait", do_wait},
+	            {"stubborn", do_stubborn}, {"bomb", do_bomb},           {"flood", do_flood}, {"scatter", do_scatter}, {"eat", do_eat},
+	            {"events", do_events},     {"daemonise", do_daemonise}, {"tell", do_tell}};
 	if (argc > 2 && strcmp(argv[1], "--keep") == 0)
 		return keeper_main(argv[2]);
 	if (argc > 1 && strcmp(argv[1], "--errand") == 0)

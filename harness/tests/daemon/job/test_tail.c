@@ -40,7 +40,7 @@ static void teardown(void)
 }
 
 /* A line as the runner writes it; data may be "". The clock goes on by a millisecond each. */
-static void put(const char *channel, const char *kind, const char *data, ...)
+static void PRINTF_LIKE(3, 4) put(const char *channel, const char *kind, const char *data, ...)
 {
 	char text[4096];
 	va_list list;
@@ -465,7 +465,7 @@ static void expect_item(const json_t *items, size_t i, int64_t t_ms, int64_t end
 START_TEST(lanes_have_what_happened)
 {
 	put_begin();                                                                        /* 0 */
-	put("board:zgw", "power.on", "");                                                   /* 1 */
+	put("board:zgw", "power.on", "%s", "");                                             /* 1 */
 	put("board:zgw", "boot.stage", "{\"stage\":\"ssw\",\"t_us\":10}");                  /* 2 */
 	put("board:zgw", "boot.stage", "{\"stage\":\"application\",\"t_us\":2000}");        /* 3 */
 	put("link:zgw-vmg", "tls.client_hello", "{\"conn\":1,\"side\":\"client\"}");        /* 4 */
@@ -473,7 +473,7 @@ START_TEST(lanes_have_what_happened)
 	put_case("a", 1, "fail");                                                           /* 6 to 11 */
 	put("can:can0", "can.rx", "{\"id\":291,\"length\":1,\"hex\":\"7f\",\"flags\":[]}"); /* 12 */
 	put("board:zgw", "console.line", "{\"text\":\"!fault \\u00e4\"}");                  /* 13 */
-	put("board:zgw", "power.off", "");                                                  /* 14 */
+	put("board:zgw", "power.off", "%s", "");                                            /* 14 */
 	put("link:zgw-vmg", "tls.alert", "{\"description\":\"bad certificate\"}");          /* 15 */
 	put("case", "case.begin", "{\"id\":\"b\",\"title\":\"T\"}");                        /* 16 */
 	(void)fputs("{\"n\":99,\"t\":1", journal);
@@ -546,8 +546,8 @@ END_TEST
 START_TEST(lanes_of_a_range)
 {
 	put_begin();
-	put("board:zgw", "power.on", ""); /* 1 ms, to the end */
-	put_frames(1000);                 /* 2 to 1001 ms */
+	put("board:zgw", "power.on", "%s", ""); /* 1 ms, to the end */
+	put_frames(1000);                       /* 2 to 1001 ms */
 	json_t *answer = lanes_of(500000000, 599500000, 4000);
 	ck_assert_uint_eq(json_array_size(lane(answer, "can0", "can")), 100);
 	expect_item(lane(answer, "power zgw", "power"), 0, 1, 1001, "on", "info");
