@@ -268,8 +268,7 @@ START_TEST(no_request_in_a_request)
 	        "Transfer-Encoding : chunked\r\n",
 	        "Content-Length : 0\r\n",
 	        "Content-Length: +0\r\n",
-	        "X: a\r\n Content-Length: 0\r\nTransfer-Encoding:\x0b"
-	        "chunked\r\n",
+	        "X: a\r\n Content-Length: 0\r\nTransfer-Encoding:\013chunked\r\n",
 	};
 	char request[600];
 
