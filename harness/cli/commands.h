@@ -5,7 +5,8 @@
 
 #include "command.h"
 
-extern const struct command command_check, command_list, command_package, command_report, command_rig, command_run, command_schema,
-        command_shell, command_steps, command_sweep, command_trace;
+extern const struct command command_cancel, command_check, command_fetch, command_jobs, command_list, command_log, command_package,
+        command_report, command_rerun, command_rig, command_run, command_schema, command_shell, command_status, command_steps,
+        command_submit, command_sweep, command_token, command_trace;
 
 #endif

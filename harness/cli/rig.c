@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "../base/suggest.h"
+#include "daemon_command.h"
+#include "rig_lab.h"
 
 #define EXIT_DUT 1 /* the board refuses, or does not boot */
 
@@ -59,7 +61,7 @@ const struct value *rig_role(const struct rig_call *call, const char *name)
 
 static const struct rig_verb *verb_find(const char *name)
 {
-	const char *names[sizeof(verbs) / sizeof(*verbs)];
+	const char *names[sizeof(verbs) / sizeof(*verbs) + 4];
 	char hint[160];
 	unsigned count = 0;
 	for (; verbs[count]; count++) {
@@ -67,6 +69,10 @@ static const struct rig_verb *verb_find(const char *name)
 			return verbs[count];
 		names[count] = verbs[count]->name;
 	}
+	names[count++] = "lock";
+	names[count++] = "unlock";
+	names[count++] = "quarantine";
+	names[count++] = "recover";
 	names[count] = NULL;
 	(void)command_usage_error("rig", "there is no \"%s\"%s", name, suggest_text(name, names, hint, sizeof(hint)));
 	return NULL;
@@ -146,12 +152,23 @@ static int run_verb(const struct rig_verb *verb, struct rig_call *call, const ch
 	return status;
 }
 
+/* The first word, if it is a verb of the daemon's: those have other options. */
+static bool asks_daemon(int argc, char **argv)
+{
+	int i = 1;
+	while (i < argc && argv[i][0] == '-' && strcmp(argv[i], "--") != 0)
+		i += strchr(argv[i], '=') ? 1 : 2;
+	return i < argc && rig_lab_has(argv[i]);
+}
+
 static int run(int argc, char **argv)
 {
 	const char *path = "rigs/virtual.yaml";
 	struct rig_call call = {0};
 	char given[32] = "";
 	int option;
+	if (asks_daemon(argc, argv))
+		return rig_lab_run(argc, argv);
 	optind = 0;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -165,7 +182,9 @@ static int run(int argc, char **argv)
 			return status;
 	}
 	if (optind == argc)
-		return command_usage_error(argv[0], "say one of list, check, power, reset, console, probe, can, net, cleanup, selftest");
+		return command_usage_error(
+		        argv[0], "say one of list, check, power, reset, console, probe, can, net, cleanup, selftest, lock, unlock, "
+		                 "quarantine, recover");
 	const struct rig_verb *verb = verb_find(argv[optind]);
 	call.words = argv + optind + 1;
 	call.count = argc - optind - 1;
@@ -192,6 +211,12 @@ const struct command command_rig = {
                  "  cleanup [--json]        the safe state, after a user who may have died: boards off, resets released\n"
                  "  selftest [--within TIME] [--json]\n"
                  "                          boots every board from a cold start, asks who they are, and switches off (60s)\n"
-                 "The boards of a virtual rig are there for as long as the command runs; real ones are taken as they are",
+                 "The boards of a virtual rig are there for as long as the command runs; real ones are taken as they are.\n\n"
+                 "Rigs of the daemon, by their names:\n"
+                 "  lock NAME [--for TIME] [--note TEXT] [-- COMMAND…]\n"
+                 "                          takes it; with a command for as long as that runs (its rig file: HILBENCH_RIG_FILE)\n"
+                 "  unlock NAME [--force]   gives it back; --force: an admin takes it from somebody else\n"
+                 "  quarantine NAME REASON… gives it to nobody\n"
+                 "  recover NAME [--wait]   a self-test decides whether it may be used again\n" DAEMON_USAGE,
         .run = run,
 };

@@ -100,11 +100,15 @@ static int can(const struct rig_call *call)
 		(void)puts("the rig has no CAN bus");
 		return 0;
 	}
-	/* Looking at a bus disturbs nobody who has the rig. */
-	if (bus_folder_new(&folder, "/tmp", "hilbench-rig", &error) < 0)
+	/* Opening a bus may set its bit rates, under the hands of whoever has the rig. */
+	struct rig_lock *lock;
+	if (rig_lock_take(&lock, call->file, "hilbench rig can", &error) < 0)
 		return rig_fail(&error);
-	int status = can_in(call->file, bus_folder_path(folder), call->watch);
-	bus_folder_free(folder);
+	int r = bus_folder_new(&folder, "/tmp", "hilbench-rig", &error);
+	int status = r < 0 ? rig_fail(&error) : can_in(call->file, bus_folder_path(folder), call->watch);
+	if (r == 0)
+		bus_folder_free(folder);
+	rig_lock_release(lock);
 	return status;
 }
 

@@ -16,7 +16,9 @@
 #include "../base/suggest.h"
 #include "../rig/rig_lock.h"
 #include "commands.h"
+#include "daemon_command.h"
 #include "run_directory.h"
+#include "shell_lease.h"
 
 #define MEMORY_EVENTS 16384
 #define POWER_OFF_NS  INT64_C(5000000000)
@@ -24,6 +26,9 @@
 
 struct options {
 	const char *rig, *out, *first, *second;
+	const char *daemon; /* name of its rig; NULL: a rig file of ours */
+	struct daemon_where where;
+	struct shell_lease *lease; /* NULL: none */
 	bool leave_powered;
 };
 
@@ -137,8 +142,12 @@ static int session_in(const char *directory, const struct program_rig *rig, cons
 		r = shell_open(&shell, loop, timeline, rig, terminal, &error);
 	if (r == 0)
 		r = catch_signals(&shell, &error);
+	if (r == 0 && options->lease)
+		r = shell_lease_watch(options->lease, &shell, &error);
 	run->run_directory = directory;
 	status = r < 0 ? run_failure("shell", &error) : talk(&shell, options, run);
+	if (options->lease)
+		shell_lease_unwatch(options->lease);
 	shell_close(&shell);
 	if (timeline && timeline_sync(timeline, &error) < 0 && status != INTERRUPTED)
 		status = EXIT_BENCH;
@@ -180,7 +189,7 @@ static int with_rig(const struct program_rig *rig, const struct options *options
 
 static int wrong_option(const char *command, const char *text)
 {
-	static const char *const options[] = {"--rig", "--out", "--leave-powered", NULL};
+	static const char *const options[] = {"--rig", "--daemon", "--out", "--leave-powered", "--url", "--token-file", "--ca-file", NULL};
 	char hint[160];
 	return command_usage_error(command, "wrong or incomplete option %s%s", text, suggest_text(text, options, hint, sizeof(hint)));
 }
@@ -190,13 +199,19 @@ static int read_options(struct options *options, int argc, char **argv)
 	static const struct option known[] = {{"rig", required_argument, NULL, 'r'},
 	                                      {"out", required_argument, NULL, 'o'},
 	                                      {"leave-powered", no_argument, NULL, 'l'},
+	                                      {"daemon", required_argument, NULL, 'd'},
+	                                      DAEMON_OPTIONS,
 	                                      {0}};
 	int option;
 	optind = 0;
 	opterr = 0;
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (daemon_option(&options->where, option, optarg))
+			continue;
 		if (option == 'r')
 			options->rig = optarg;
+		else if (option == 'd')
+			options->daemon = optarg;
 		else if (option == 'o')
 			options->out = optarg;
 		else if (option == 'l')
@@ -204,6 +219,8 @@ static int read_options(struct options *options, int argc, char **argv)
 		else
 			return wrong_option(argv[0], argv[optind - 1]);
 	}
+	if (options->rig && options->daemon)
+		return command_usage_error(argv[0], "--rig is a file of yours, --daemon a rig of the daemon: give one of them");
 	if (argc - optind > 2)
 		return command_usage_error(argv[0], "one case, please");
 	options->first = optind < argc ? argv[optind] : NULL;
@@ -211,21 +228,40 @@ static int read_options(struct options *options, int argc, char **argv)
 	return 0;
 }
 
-static int run(int argc, char **argv)
+static int on_rig(struct options *options, json_t *words)
 {
-	struct options options = {.rig = "rigs/virtual.yaml"};
 	struct program_rig rig;
 	struct error error = {0};
+	if (backend.rig_open(options->rig, &rig, &error) < 0)
+		return run_failure("shell", &error);
+	int status = with_rig(&rig, options, words);
+	backend.rig_close(&rig);
+	return status;
+}
+
+/* The daemon's rig is ours only while the shell runs. */
+static int on_leased_rig(struct options *options, json_t *words)
+{
+	struct shell_lease lease;
+	int status = shell_lease_begin(&lease, &options->where, options->daemon);
+	if (status)
+		return status;
+	options->lease = &lease;
+	options->rig = lease.lease.file;
+	return shell_lease_end(&lease, on_rig(options, words));
+}
+
+static int run(int argc, char **argv)
+{
+	struct options options = {0};
 	json_t *words = json_array();
 	for (int i = 1; i < argc; i++)
 		json_array_append_new(words, json_string(argv[i]));
 	int status = read_options(&options, argc, argv);
-	if (status == 0 && backend.rig_open(options.rig, &rig, &error) < 0)
-		status = run_failure("shell", &error);
-	else if (status == 0) {
-		status = with_rig(&rig, &options, words);
-		backend.rig_close(&rig);
-	}
+	if (!options.rig)
+		options.rig = "rigs/virtual.yaml";
+	if (status == 0)
+		status = options.daemon ? on_leased_rig(&options, words) : on_rig(&options, words);
 	json_decref(words);
 	return status;
 }
@@ -234,8 +270,9 @@ const struct command command_shell = {
         .name = "shell",
         .summary = "works on a rig by hand: steps as commands, cases step by step",
         .usage = "shell [OPTION…] [CASE | FILE [CASE]]\n\n"
-                 "  --rig FILE       the rig (rigs/virtual.yaml)\n"
-                 "  --out DIR        where results go (reports/out/UTC-N)\n"
-                 "  --leave-powered  the boards stay on at the end; those of a virtual rack end with the program",
+                 "  --rig FILE         the rig (rigs/virtual.yaml)\n"
+                 "  --daemon NAME      a rig of the daemon on this machine, which is locked meanwhile\n"
+                 "  --out DIR          where results go (reports/out/UTC-N)\n"
+                 "  --leave-powered    the boards stay on at the end; those of a virtual rack end with the program\n" DAEMON_USAGE,
         .run = run,
 };

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "job_text.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon_command.h"
+
+#define TEXT_SIZE 400
+
+/* "2026-01-02T03:04:05.678Z" to the second. */
+static const char *when(const json_t *object, const char *key)
+{
+	static char text[2][24];
+	static unsigned turn;
+	char *to = text[turn++ % 2];
+	(void)snprintf(to, sizeof(text[0]), "%.19s", daemon_text(object, key));
+	for (char *c = to; *c; c++)
+		*c = *c == 'T' ? ' ' : *c;
+	return *to ? to : "-";
+}
+
+/* The outcome when it is over, else the state. */
+static const char *standing(const json_t *job)
+{
+	const char *outcome = daemon_text(job, "outcome");
+	return *outcome ? outcome : daemon_text(job, "state");
+}
+
+static void print_counts(const json_t *counts, char *ret, size_t size)
+{
+	static const char *const names[] = {"pass", "fail", "error", "inconclusive", "skipped", "flaky"};
+	size_t used = 0;
+	ret[0] = '\0';
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		int64_t n = daemon_integer(counts, names[i]);
+		if (n > 0 && used < size)
+			used += (size_t)snprintf(ret + used, size - used, "%s%" PRId64 " %s", used ? ", " : "", n, names[i]);
+	}
+}
+
+void job_print_header(void)
+{
+	(void)printf("%6s  %-12s  %-19s  %-12s  %-16s  %s\n", "job", "state", "submitted (UTC)", "by", "rig", "title");
+}
+
+static const char *place_of(const json_t *job)
+{
+	const char *rig = daemon_text(job, "rig"), *pool = daemon_text(job, "pool");
+	return *rig ? rig : *pool ? pool : "any";
+}
+
+void job_print_line(const json_t *job)
+{
+	char title[TEXT_SIZE], by[32], place[40], counts[200];
+	print_counts(json_object_get(job, "counts"), counts, sizeof(counts));
+	(void)printf("%6" PRId64 "  %-12s  %-19s  %-12s  %-16s  %s%s%s%s\n", daemon_integer(job, "id"), standing(job),
+	             when(job, "submitted"), daemon_plain(daemon_text(job, "submitter"), by, sizeof(by)),
+	             daemon_plain(place_of(job), place, sizeof(place)), daemon_plain(daemon_text(job, "title"), title, sizeof(title)),
+	             *counts ? "  (" : "", counts, *counts ? ")" : "");
+}
+
+static void print_line(const char *name, const char *text)
+{
+	char plain[TEXT_SIZE];
+	if (*text)
+		(void)printf("  %-10s %s\n", name, daemon_plain(text, plain, sizeof(plain)));
+}
+
+static void print_run(const json_t *run)
+{
+	const json_t *progress = json_object_get(run, "progress");
+	char reason[TEXT_SIZE], at[TEXT_SIZE] = "", name[100], step[100];
+	if (json_is_object(progress) && strcmp(daemon_text(run, "state"), "done") != 0)
+		(void)snprintf(at, sizeof(at), "  [%" PRId64 "/%" PRId64 "] %s  %s", daemon_integer(progress, "done"),
+		               daemon_integer(progress, "of"), daemon_plain(daemon_text(progress, "case"), name, sizeof(name)),
+		               daemon_plain(daemon_text(progress, "step"), step, sizeof(step)));
+	(void)printf("  run %-6" PRId64 " %-12s on %s%s%s%s%s%s\n", daemon_integer(run, "id"), standing(run), daemon_text(run, "rig"), at,
+	             *daemon_text(run, "cause") ? "  cause " : "", daemon_text(run, "cause"), *daemon_text(run, "reason") ? ": " : "",
+	             daemon_plain(daemon_text(run, "reason"), reason, sizeof(reason)));
+}
+
+void job_print(const json_t *job)
+{
+	char title[TEXT_SIZE], counts[200];
+	size_t i;
+	json_t *run;
+	(void)printf("job %" PRId64 "  %s  %s\n", daemon_integer(job, "id"), standing(job),
+	             daemon_plain(daemon_text(job, "title"), title, sizeof(title)));
+	print_line("reason", daemon_text(job, "reason"));
+	print_line("waits for", daemon_text(job, "waiting_for"));
+	print_line("series", daemon_text(job, "series"));
+	print_line("by", daemon_text(job, "submitter"));
+	print_line("rig", place_of(job));
+	print_line("submitted", when(job, "submitted"));
+	print_line("started", when(job, "started"));
+	print_line("ended", when(job, "ended"));
+	print_counts(json_object_get(job, "counts"), counts, sizeof(counts));
+	print_line("cases", counts);
+	json_array_foreach(json_object_get(job, "runs"), i, run) print_run(run);
+}
+
+/* ---- rigs ---- */
+
+void job_rig_print_header(void)
+{
+	(void)printf("%-16s  %-12s  %-12s  %-30s  %s\n", "rig", "pool", "health", "used by", "queue");
+}
+
+static void put_lease(const json_t *lease, char *ret, size_t size)
+{
+	char holder[100];
+	if (!json_is_object(lease))
+		(void)snprintf(ret, size, "nobody");
+	else if (!strcmp(daemon_text(lease, "kind"), "job"))
+		(void)snprintf(ret, size, "job %" PRId64 "%s", daemon_integer(lease, "job"),
+		               !strcmp(daemon_text(lease, "state"), "cleaning") ? " (cleaning up)" : "");
+	else
+		(void)snprintf(ret, size, "%s%s", daemon_plain(daemon_text(lease, "holder"), holder, sizeof(holder)),
+		               !strcmp(daemon_text(lease, "state"), "cleaning") ? " (cleaning up)" : "");
+}
+
+void job_rig_print_line(const json_t *rig)
+{
+	char lease[160], name[64], pool[64], reason[TEXT_SIZE];
+	bool offline = json_is_false(json_object_get(rig, "online"));
+	put_lease(json_object_get(rig, "lease"), lease, sizeof(lease));
+	(void)printf("%-16s  %-12s  %-12s  %-30s  %" PRId64 "%s%s\n", daemon_plain(daemon_text(rig, "name"), name, sizeof(name)),
+	             daemon_plain(daemon_text(rig, "pool"), pool, sizeof(pool)), offline ? "offline" : daemon_text(rig, "health"), lease,
+	             daemon_integer(rig, "queue"), *daemon_text(rig, "reason") ? "  " : "",
+	             daemon_plain(daemon_text(rig, "reason"), reason, sizeof(reason)));
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "lease.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "../base/loop.h"
+#include "daemon_command.h"
+
+#define S_NS         INT64_C(1000000000)
+#define PERIOD_NS    (5 * S_NS)
+#define AGAIN_NS     (S_NS / 2) /* a heartbeat that did not get through */
+#define BEAT_MS      4000
+#define GIVE_BACK_NS (5 * S_NS) /* while the daemon is away */
+
+static int no_memory(struct error *err)
+{
+	return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+}
+
+/* ---- taking and giving back ---- */
+
+/* "2026-01-02T03:04:05.678Z" in ns; 0: none. */
+static int64_t utc_ns(const char *text)
+{
+	struct tm parts = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+	return rest ? (int64_t)timegm(&parts) * S_NS + (*rest == '.' ? (int64_t)atoi(rest + 1) * 1000000 : 0) : 0;
+}
+
+/* A third of the time that a heartbeat gives, by the daemon's clock alone. */
+static int64_t period_of(const json_t *lease)
+{
+	int64_t third_ns = (utc_ns(daemon_text(lease, "expires")) - utc_ns(daemon_text(lease, "granted"))) / 3;
+	return third_ns <= 0 || third_ns > PERIOD_NS ? PERIOD_NS : third_ns < S_NS / 10 ? S_NS / 10 : third_ns;
+}
+
+static int read_lease(const json_t *answer, const char *rig, struct lease *ret, struct error *err)
+{
+	const json_t *lease = json_object_get(answer, "lease");
+	*ret = (struct lease){.id = daemon_integer(lease, "id"),
+	                      .rig = strdup(rig),
+	                      .secret = strdup(daemon_text(answer, "secret")),
+	                      .file = strdup(daemon_text(answer, "file")),
+	                      .deadline = strdup(daemon_text(lease, "deadline")),
+	                      .period_ns = period_of(lease),
+	                      .control = -1,
+	                      .lost = -1};
+	if (!ret->rig || !ret->secret || !ret->file || !ret->deadline) {
+		lease_clear(ret);
+		return no_memory(err);
+	}
+	if (ret->id > 0 && *ret->secret)
+		return 0;
+	lease_clear(ret);
+	return error_set(err, ERROR_BENCH, EPROTO, "what answers is no hilbenchd: it names no lease");
+}
+
+static int ask_for(struct daemon_client *client, const struct lease_request *request, const char *duration, json_t **ret, struct error *err)
+{
+	char *rig = daemon_escape(request->rig, false);
+	json_t *body = json_pack("{s:s,s:b,s:s?}", "for", duration, "heartbeat", request->heartbeat, "note", request->note);
+	int r = rig && body ? daemon_post(client, json_incref(body), ret, err, "/api/v1/rigs/%s/lease", rig) : no_memory(err);
+	json_decref(body);
+	free(rig);
+	/* That somebody has it is no mistake of who asks. */
+	if (r == -EBUSY && err)
+		err->domain = ERROR_BENCH;
+	return r;
+}
+
+int lease_take(struct daemon_client *client, const struct lease_request *request, struct lease *ret, struct error *err)
+{
+	/* Nobody said for how long: as long as it lives, or half an hour; a daemon may allow less. */
+	static const char *const usual[] = {"8h", "2h", "30min", "5min", "1min"};
+	json_t *answer = NULL;
+	int r = -EINVAL;
+	if (request->duration)
+		r = ask_for(client, request, request->duration, &answer, err);
+	for (size_t i = request->heartbeat ? 0 : 2; !request->duration && r == -EINVAL && i < sizeof(usual) / sizeof(*usual); i++)
+		r = ask_for(client, request, usual[i], &answer, err);
+	if (r == 0)
+		r = read_lease(answer, request->rig, ret, err);
+	json_decref(answer);
+	return r;
+}
+
+int lease_give_back(struct daemon_client *client, int64_t id, const char *secret, struct error *err)
+{
+	char path[64];
+	json_t *body = secret ? json_pack("{s:s}", "secret", secret) : json_object();
+	(void)snprintf(path, sizeof(path), "/api/v1/leases/%" PRId64, id);
+	const struct daemon_request request = {
+	        .method = "DELETE", .path = path, .json = body, .limit_ms = BEAT_MS, .patience_ns = secret ? GIVE_BACK_NS : 0};
+	int r = body ? daemon_ask(client, &request, NULL, NULL, err) : no_memory(err);
+	json_decref(body);
+	return r;
+}
+
+void lease_clear(struct lease *lease)
+{
+	if (lease->secret)
+		explicit_bzero(lease->secret, strlen(lease->secret));
+	free(lease->rig);
+	free(lease->secret);
+	free(lease->file);
+	free(lease->deadline);
+	if (lease->control >= 0)
+		(void)close(lease->control);
+	if (lease->lost >= 0)
+		(void)close(lease->lost);
+	*lease = (struct lease){.control = -1, .lost = -1};
+}
+
+/* ---- the helper ---- */
+
+static int beat(struct daemon_client *client, const struct lease *lease, struct error *err)
+{
+	char path[80];
+	json_t *body = json_pack("{s:s}", "secret", lease->secret);
+	(void)snprintf(path, sizeof(path), "/api/v1/leases/%" PRId64 "/heartbeat", lease->id);
+	int r = daemon_ask(client, &(struct daemon_request){.method = "POST", .path = path, .json = body, .limit_ms = BEAT_MS}, NULL, NULL,
+	                   err);
+	json_decref(body);
+	return r;
+}
+
+/* While the daemon is away nobody else gets the rig: only its word ends the lease. */
+static int keep(struct daemon_client *client, const struct lease *lease, int control, int lost)
+{
+	struct error error = {0};
+	int64_t next_ns = loop_now_ns() + lease->period_ns;
+	for (;;) {
+		struct pollfd parent = {control, 0, 0}; /* it hangs up */
+		int64_t left_ns = next_ns - loop_now_ns();
+		if (poll(&parent, 1, left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0) > 0)
+			return lease_give_back(client, lease->id, lease->secret, &error) < 0 && error.code != ESTALE;
+		if (loop_now_ns() < next_ns)
+			continue;
+		int r = beat(client, lease, &error);
+		next_ns = loop_now_ns() + (r < 0 ? AGAIN_NS : lease->period_ns);
+		if (r < 0 && error.domain == ERROR_USAGE) {
+			(void)!write(lost, error.message, strlen(error.message));
+			return 1;
+		}
+	}
+}
+
+/* Nothing of the program's stays open here, and no signal that is meant for it ends the helper. */
+static void settle(int control, int lost)
+{
+	sigset_t none;
+	int nothing = open("/dev/null", O_RDWR);
+	for (int i = 0; i < 3; i++)
+		(void)dup2(nothing, i);
+	for (int fd = 3, end = (int)sysconf(_SC_OPEN_MAX); fd < (end > 4096 ? 4096 : end); fd++)
+		if (fd != control && fd != lost)
+			(void)close(fd);
+	(void)setsid();
+	(void)prctl(PR_SET_NAME, "hilbench-lease");
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)signal(SIGHUP, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+static void help(const struct daemon_client *of, const struct lease *lease, int control, int lost)
+{
+	struct daemon_client *client;
+	struct error error = {0};
+	settle(control, lost);
+	int status = daemon_client_again(&client, of, &error) < 0 ? 1 : keep(client, lease, control, lost);
+	_exit(status);
+}
+
+int lease_keep(struct daemon_client *client, struct lease *lease, struct error *err)
+{
+	int control[2], lost[2] = {-1, -1};
+	char mark[40];
+	if (pipe2(control, O_CLOEXEC) < 0)
+		return error_set(err, ERROR_BENCH, errno, "cannot make a pipe: %s", strerror(errno));
+	pid_t pid = pipe2(lost, O_CLOEXEC) < 0 ? -1 : fork();
+	if (pid == 0) {
+		(void)close(control[1]);
+		(void)close(lost[0]);
+		help(client, lease, control[0], lost[1]);
+	}
+	int code = errno;
+	(void)close(control[0]);
+	if (lost[1] >= 0)
+		(void)close(lost[1]);
+	lease->control = control[1];
+	lease->lost = lost[0];
+	if (pid < 0)
+		return error_set(err, ERROR_BENCH, code, "cannot start the helper that keeps the lease: %s", strerror(code));
+	lease->helper = pid;
+	/* By this the clean-up finds what is left of the lease. */
+	(void)snprintf(mark, sizeof(mark), "lease-%" PRId64, lease->id);
+	return setenv("HILBENCH_JOB", mark, 1) < 0 ? no_memory(err) : 0;
+}
+
+const char *lease_why(struct lease *lease, char *buffer, size_t size)
+{
+	char text[600];
+	ssize_t n = read(lease->lost, text, sizeof(text) - 1);
+	text[n > 0 ? n : 0] = '\0';
+	return daemon_plain(n > 0 ? text : "the helper that kept it has ended", buffer, size);
+}
+
+int lease_end(struct daemon_client *client, struct lease *lease, struct error *err)
+{
+	int status = -1, r = 0;
+	if (lease->helper > 0) {
+		(void)close(lease->control);
+		lease->control = -1;
+		while (waitpid(lease->helper, &status, 0) < 0 && errno == EINTR)
+			;
+	}
+	/* What the helper could not do, or was not there to do. */
+	if (status != 0) {
+		r = lease_give_back(client, lease->id, lease->secret, err);
+		r = r == -ESTALE || r == -ENOENT ? 0 : r;
+	}
+	lease_clear(lease);
+	return r;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A rig of the daemon in this program's hands. A helper process tells the daemon that the program lives, and gives the rig back when the
+ * program ends, however that happens: a program that is busy, stopped in a debugger or killed does not keep others waiting, nor loses the
+ * rig for being busy.
+ */
+#ifndef HARNESS_CLI_LEASE_H
+#define HARNESS_CLI_LEASE_H
+
+#include "daemon_client.h"
+
+struct lease_request {
+	const char *rig, *duration, *note; /* duration NULL: the usual; note may be NULL */
+	bool heartbeat;
+};
+struct lease {
+	int64_t id;
+	char *rig, *secret, *file; /* file: path of the rig file, on the daemon's machine */
+	char *deadline;            /* UTC, as the daemon writes it */
+	int64_t period_ns;         /* of heartbeats */
+	int helper, control;       /* process; closed: give it back */
+	int lost;                  /* readable, with a text, when the lease is lost; -1: not kept */
+};
+/* Asks the daemon for the rig. */
+int lease_take(struct daemon_client *, const struct lease_request *, struct lease *ret, struct error *err) WARN_UNUSED;
+/* Starts the helper, and marks this process's children as the lease's (HILBENCH_JOB). Before anything else is opened or started. */
+int lease_keep(struct daemon_client *, struct lease *, struct error *err) WARN_UNUSED;
+/* Why the lease is lost; blocks until the helper says it. Returns buffer. */
+const char *lease_why(struct lease *, char *buffer, size_t size);
+/* Gives it back, and frees it. A lease that is over already: 0. */
+int lease_end(struct daemon_client *, struct lease *, struct error *err) WARN_UNUSED;
+int lease_give_back(struct daemon_client *, int64_t id, const char *secret, struct error *err) WARN_UNUSED;
+void lease_clear(struct lease *);
+
+/* ---- kept between two commands: $XDG_STATE_HOME/hilbench/leases/RIG, mode 0600 ---- */
+int lease_store(const struct daemon_client *, const struct lease *, struct error *err) WARN_UNUSED;
+/* -ENOENT: none is stored. */
+int lease_load(const struct daemon_client *, const char *rig, struct lease *ret, struct error *err) WARN_UNUSED;
+void lease_forget(const char *rig);
+
+#endif
