@@ -22,7 +22,7 @@
 
 struct keeper_order {
 	const char *const *argv;        /* NULL-terminated; argv[0] is a path */
-	const char *const *environment; /* "NAME=VALUE", NULL-terminated: everything the command gets */
+	const char *const *environment; /* "NAME=VALUE", NULL-terminated: what the command gets, besides HILBENCH_KEEPER */
 	int64_t time_limit_ns;          /* CLOCK_BOOTTIME from its start */
 	int64_t silence_limit_ns;       /* neither out/events.jsonl nor output.log grows; 0: no limit */
 	int64_t grace_ns;

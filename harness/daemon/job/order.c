@@ -34,10 +34,11 @@ static int write_whole(int fd, const char *data, size_t length, off_t offset)
 
 const char *order_mark(const struct keeper_order *order)
 {
+	const char *mark = NULL; /* the last counts: an order may itself come from a command of another keeper */
 	for (const char *const *variable = order->environment; variable && *variable; variable++)
 		if (strncmp(*variable, KEEPER_MARK, strlen(KEEPER_MARK)) == 0)
-			return *variable;
-	return NULL;
+			mark = *variable;
+	return mark;
 }
 
 /* NULL: a text is not UTF-8, or out of memory. */
@@ -55,8 +56,10 @@ static json_t *texts_json(const char *const *list)
 static json_t *order_json(const char *directory, const struct keeper_order *order)
 {
 	json_t *environment = texts_json(order->environment);
-	if (environment && !order_mark(order))
-		(void)json_array_append_new(environment, json_sprintf(KEEPER_MARK "%s", directory));
+	char *real = realpath(directory, NULL);
+	if (environment && real)
+		(void)json_array_append_new(environment, json_sprintf(KEEPER_MARK "%s", real));
+	free(real);
 	return json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I}", "argv", texts_json(order->argv), "environment", environment, "time_limit_ns",
 	                 (json_int_t)order->time_limit_ns, "silence_limit_ns", (json_int_t)order->silence_limit_ns, "grace_ns",
 	                 (json_int_t)order->grace_ns, "output_bytes", (json_int_t)order->output_bytes, "memory_bytes",

@@ -5,12 +5,13 @@
 
 #include "keeper.h"
 
-#define KEEPER_MARK     "HILBENCH_JOB="            /* the variable by which processes are found that lost their keeper */
+#define KEEPER_MARK     "HILBENCH_KEEPER="         /* the variable by which processes are found that lost their keeper */
 #define KEEPER_LOCK_FD  3                          /* the locked file, as the keeper gets it */
 #define EXIT_SIZE_MAX   4096                       /* of exit.json; reserved on disk before the command starts */
 #define KEEPER_SWEEP_NS (10 * INT64_C(1000000000)) /* longest time to end what a command left */
 
-/* Into directory/order.json. A KEEPER_MARK is added when the environment has none. */
+/* Into directory/order.json. The environment gets a KEEPER_MARK with the directory's real path, which no
+ * other keeper of the machine has. */
 int order_write(const char *directory, const struct keeper_order *, struct error *err) WARN_UNUSED;
 
 struct order_file {
@@ -19,7 +20,7 @@ struct order_file {
 };
 int order_read(const char *directory, struct order_file *ret, struct error *err) WARN_UNUSED;
 void order_clear(struct order_file *);
-/* "HILBENCH_JOB=…" of its environment, borrowed; NULL when it has none. */
+/* "HILBENCH_KEEPER=…" of its environment, borrowed; NULL when it has none. */
 const char *order_mark(const struct keeper_order *);
 
 /* Makes the file that exit_write() fills and renames, with its blocks, so that a full disk cannot keep the end a secret. Its descriptor. */

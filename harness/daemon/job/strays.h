@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-/* One look through the processes, some ms: freezes those of the mark ("HILBENCH_JOB=…", a whole variable) that run; when all of them stood
- * still already, kills them. How many there were; to be repeated until there is none. Never this process. */
+/* One look through the processes, some ms: freezes those of the mark ("HILBENCH_KEEPER=…", a whole variable) that run; when all of them
+ * stood still already, kills them. How many there were; to be repeated until there is none. Never this process. */
 unsigned strays_round(const char *mark, unsigned *killed);
 
 #endif

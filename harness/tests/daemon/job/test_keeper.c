@@ -401,6 +401,27 @@ START_TEST(keeper_killed_leaves_nothing)
 }
 END_TEST
 
+/* Jobs of two daemons may have the same number. */
+START_TEST(strays_of_one_keeper_are_not_those_of_another)
+{
+	struct seen one = {0}, other = {0};
+	char directory[300];
+	const struct keeper_order base = {.grace_ns = 20 * SECOND_NS};
+	(void)snprintf(directory, sizeof(directory), "%s", directory_new());
+	const char *other_directory = directory_new();
+	struct kept *kept = start(&one, directory, &base, "wait", "0"), *other_kept = start(&other, other_directory, &base, "wait", "6");
+	wait_for(directory, "output.log", "ready");
+	wait_for(other_directory, "output.log", "ready");
+	ck_assert_int_eq(kill(keeper_pid(directory), SIGKILL), 0);
+	finish(&one, kept);
+	ck_assert_str_eq(one.exit.reason, "lost");
+	ck_assert_uint_eq(marked(), 1);
+	kept_cancel(other_kept);
+	finish(&other, other_kept);
+	ck_assert_str_eq(other.exit.reason, "cancelled");
+}
+END_TEST
+
 /* Another process starts the keeper and is killed. */
 static void start_and_die(const char *directory, const struct keeper_order *base, const char *what, const char *number)
 {
@@ -679,6 +700,7 @@ int main(void)
 	        fork_bomb_is_ended,
 	        cancel_is_gentle_and_may_come_at_once,
 	        keeper_killed_leaves_nothing,
+	        strays_of_one_keeper_are_not_those_of_another,
 	        daemon_killed_and_the_run_goes_on,
 	        adopted_run_can_be_cancelled,
 	        end_without_a_daemon_is_found,
