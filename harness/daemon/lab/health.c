@@ -75,10 +75,23 @@ static bool cleanup_failed(struct rig_record *record, const char *text, int64_t 
 	return true;
 }
 
+/* Still offline, for another reason; a rig that was never seen has none yet. */
+static bool still_offline(struct rig_record *record, const char *text, const char **kind)
+{
+	const char *reason = record->reason ? record->reason : "";
+	int64_t since_utc_ns = record->since_utc_ns;
+	if (record->health != HEALTH_HEALTHY || strcmp(reason, text ? text : "") == 0)
+		return false;
+	if (!*reason)
+		*kind = "offline";
+	set_reason(record, "", text, since_utc_ns);
+	return true;
+}
+
 static bool checked(struct rig_record *record, bool good, const char *text, int64_t now_utc_ns, const char **kind)
 {
 	if (record->online == good)
-		return false;
+		return !good && still_offline(record, text, kind);
 	record->online = good;
 	/* A suspect or quarantined rig keeps the reason for that. */
 	if (record->health == HEALTH_HEALTHY)
@@ -143,7 +156,7 @@ bool health_next(struct rig_record *record, enum health_input input, const char 
 
 int64_t health_recovery_due_ns(const struct rig_record *record, const struct health_rules *rules)
 {
-	if (record->health != HEALTH_QUARANTINED || by_hand(record))
+	if (record->health != HEALTH_QUARANTINED || by_hand(record) || rules->recovery_after_ns == 0)
 		return 0;
 	unsigned doubled = record->recoveries < MOST_DOUBLED ? record->recoveries : MOST_DOUBLED;
 	int64_t delay_ns, due_ns;

@@ -20,13 +20,13 @@ enum health_input {
 };
 struct health_rules {
 	unsigned quarantine_after; /* bench errors in a row, from 1 */
-	int64_t recovery_after_ns; /* the first try of a recovery; doubled after each that failed, at most 64 times */
+	int64_t recovery_after_ns; /* the first try of a recovery; doubled after each that failed, at most 64 times; 0: never by itself */
 };
 /* What follows: changes the record (since, reason); returns whether anything changed. kind: of the entry of the health log, NULL: none. A
  * failed clean-up quarantines at once: nobody knows what the rig would do next. A bench error makes a healthy rig suspect. */
 bool health_next(struct rig_record *, enum health_input, const char *text, const struct health_rules *, int64_t now_utc_ns,
                  const char **ret_kind);
-/* When the next recovery is due by itself; 0: none (not quarantined, or by hand). */
+/* When the next recovery is due by itself; 0: none (not quarantined, by hand, or the rules want none). */
 int64_t health_recovery_due_ns(const struct rig_record *, const struct health_rules *);
 /* May it be handed out, and if not why (into buffer). */
 bool health_fit(const struct rig_record *, char *buffer, unsigned size);

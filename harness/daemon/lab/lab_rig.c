@@ -9,6 +9,7 @@
 #include "lab_private.h"
 
 #define CHECK_LIMIT_NS (60 * LAB_SECOND_NS)
+#define CHECK_AGAIN_NS (2 * LAB_SECOND_NS) /* one that was broken off */
 
 /* ---- health ---- */
 
@@ -296,7 +297,8 @@ void lab_rig_interrupt_check(struct lab_rig *rig)
 		return;
 	errand_free(rig->errand);
 	ended(rig);
-	rig->check_due_ns = lab_now_ns() + rig->lab->config->check_interval_ns;
+	int64_t again_ns = rig->lab->config->check_interval_ns < CHECK_AGAIN_NS ? rig->lab->config->check_interval_ns : CHECK_AGAIN_NS;
+	rig->check_due_ns = lab_now_ns() + again_ns;
 }
 
 /* ---- leases ---- */

@@ -96,9 +96,22 @@ START_TEST(offline_and_back)
 	ck_assert_str_eq(why, "offline: can0 is down");
 	ck_assert_str_eq(feed(&record, HEALTH_CHECK_FAILED, "can0 is down", 3), "");
 	ck_assert_int_eq(record.since_utc_ns, 2);
+	ck_assert_str_eq(feed(&record, HEALTH_CHECK_FAILED, "the supply is silent", 3), "");
+	ck_assert_str_eq(record.reason, "the supply is silent");
+	ck_assert_int_eq(record.since_utc_ns, 2);
 	ck_assert_str_eq(feed(&record, HEALTH_CHECK_GOOD, NULL, 4), "online");
 	ck_assert(health_fit(&record, why, sizeof(why)));
 	ck_assert_str_eq(record.reason, "");
+	free(record.reason);
+}
+END_TEST
+
+START_TEST(a_new_rig_that_is_not_there)
+{
+	struct rig_record record = fresh();
+	record.online = false; /* nobody has looked yet */
+	ck_assert_str_eq(feed(&record, HEALTH_CHECK_FAILED, "can0 is down", 2), "offline");
+	ck_assert_str_eq(record.reason, "can0 is down");
 	free(record.reason);
 }
 END_TEST
@@ -219,6 +232,7 @@ int main(void)
 	tcase_add_test(cases, quarantine_after_one);
 	tcase_add_test(cases, failed_cleanup_quarantines_at_once);
 	tcase_add_test(cases, offline_and_back);
+	tcase_add_test(cases, a_new_rig_that_is_not_there);
 	tcase_add_test(cases, offline_keeps_the_quarantine);
 	tcase_add_test(cases, recovery_backs_off);
 	tcase_add_test(cases, by_hand_stays);
