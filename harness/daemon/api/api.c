@@ -134,6 +134,15 @@ void api_answer(struct http_request *request, int r, const struct error *error, 
 	if (r == 0)
 		http_answer_error(request, HTTP_INTERNAL, "out of memory");
 	else
+		api_fail(request, r, error);
+}
+
+void api_fail(struct http_request *request, int r, const struct error *error)
+{
+	/* The book does not know who asked: what it does not have, a client asked for. */
+	if (r == -ENOENT)
+		http_answer_error(request, HTTP_NOT_FOUND, "%s", error->message);
+	else
 		http_answer_failure(request, r, error);
 }
 

@@ -105,7 +105,7 @@ void api_blob_head(struct http_request *request, void *context)
 	if (r == -ENOENT)
 		http_answer_error(request, HTTP_NOT_FOUND, "there is no such file");
 	else if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		http_answer_empty(request, 200);
 }

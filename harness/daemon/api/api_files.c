@@ -98,10 +98,10 @@ void answer_blob(struct api *api, struct http_request *request, int r, struct er
 	bool shown = file_is_shown(base) && !http_query(request, "download");
 	uint64_t size;
 	int fd;
-	if (r == 0 && (r = blob_open(api->book, sha256, &fd, &size, err)) == -ENOENT)
-		err->domain = ERROR_BENCH; /* the book promised it */
-	if (r < 0)
-		http_answer_failure(request, r, err);
+	if (r == 0 && (r = blob_open(api->book, sha256, &fd, &size, err)) == -ENOENT) /* the book promised it */
+		http_answer_error(request, HTTP_INTERNAL, "%s is lost: %s", name, err->message);
+	else if (r < 0)
+		api_fail(request, r, err);
 	else
 		http_answer_file(request, fd, size, file_content_type(base), shown ? NULL : base, sha256);
 }
@@ -169,7 +169,7 @@ void api_run_artefact(struct http_request *request, void *context)
 	int r = run_file_open(api, id, name, &fd, &size, sha256, &error);
 	bool shown = file_is_shown(name) && !http_query(request, "download");
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		http_answer_file(request, fd, size, file_content_type(name), shown ? NULL : name, sha256[0] ? sha256 : NULL);
 }

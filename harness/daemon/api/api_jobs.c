@@ -50,7 +50,7 @@ void api_job_submit(struct http_request *request, void *context)
 		r = lab_submit(api->lab, job, http_user(request), &id, &is_new, &error);
 	job_record_free(job);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		answer_job(api, request, is_new ? 201 : 200, id);
 }
@@ -72,7 +72,7 @@ static bool read_nothing(struct http_request *request)
 		return false;
 	int r = fields_read(body, "request", NULL, 0, &error);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	return r == 0;
 }
 
@@ -87,7 +87,7 @@ void api_job_cancel(struct http_request *request, void *context)
 	if (r == -EALREADY)
 		http_answer_error(request, HTTP_CONFLICT, "%s", error.message);
 	else if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		answer_job(api, request, 202, id);
 }
@@ -108,7 +108,7 @@ void api_job_rerun(struct http_request *request, void *context)
 	if (r == 0)
 		r = lab_rerun(api->lab, id, failed, http_user(request), &new_id, &error);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		answer_job(api, request, 201, new_id);
 }
@@ -124,7 +124,7 @@ static void pin(struct http_request *request, void *context, bool pinned)
 	if (r == -ENOENT)
 		http_answer_error(request, HTTP_NOT_FOUND, "there is no job %lld", (long long)id);
 	else if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		http_answer_empty(request, 204);
 }

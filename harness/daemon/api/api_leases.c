@@ -33,7 +33,7 @@ static int try_lease(struct api *api, struct http_request *request, const char *
 	if (r == -EBUSY)
 		return r;
 	if (r < 0) {
-		http_answer_failure(request, r, err);
+		api_fail(request, r, err);
 		return 0;
 	}
 	json_t *lease = lease_json(api, id, err);
@@ -156,7 +156,7 @@ void api_rig_lease(struct http_request *request, void *context)
 	if (r == -EBUSY && said.wait)
 		r = wait_begin(api, request, &said, &error);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 }
 
 static bool read_secret(struct http_request *request, bool needed, const char **ret)
@@ -169,7 +169,7 @@ static bool read_secret(struct http_request *request, bool needed, const char **
 		return false;
 	int r = fields_read(body, "request", fields, API_COUNT(fields), &error);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	return r == 0;
 }
 

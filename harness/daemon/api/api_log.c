@@ -244,7 +244,7 @@ void api_job_log(struct http_request *request, void *context)
 	if (r == -ENOENT)
 		http_answer_error(request, HTTP_NOT_FOUND, "there is no job %lld", (long long)id);
 	else if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	if (r < 0)
 		return;
 	job_record_free(job);

@@ -54,6 +54,7 @@ struct api {
 struct api *api_enter(struct http_request *, void *context);
 /* json with the status, or what went wrong; takes json. */
 void api_answer(struct http_request *, int r, const struct error *, unsigned status, json_t *json);
+void api_fail(struct http_request *, int r, const struct error *);
 int64_t api_now_ns(void); /* CLOCK_BOOTTIME */
 int64_t api_utc_ns(void);
 /* limit and before of a list. */

@@ -61,7 +61,7 @@ void api_rig_quarantine(struct http_request *request, void *context)
 	if (r == 0)
 		r = lab_quarantine(api->lab, name, reason, http_user(request), &error);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		answer_rig(api, request, 200, name);
 }
@@ -78,7 +78,7 @@ void api_rig_recover(struct http_request *request, void *context)
 	if (r == 0)
 		r = lab_recover(api->lab, name, http_user(request), &error);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		answer_rig(api, request, 202, name);
 }

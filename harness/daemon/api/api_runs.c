@@ -120,5 +120,5 @@ void api_run_timeline(struct http_request *request, void *context)
 	if (r == 0)
 		r = timeline_begin(api, request, fd, from_ns, to_ns, (unsigned)limit, &error);
 	if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 }

@@ -36,7 +36,7 @@ void api_session_begin(struct http_request *request, void *context)
 		return;
 	int r = fields_read(body, "request", fields, API_COUNT(fields), &error);
 	if (r < 0) {
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 		return;
 	}
 	r = book_token_find(api->book, token, api_utc_ns(), &role, name, &error);
@@ -116,7 +116,7 @@ void api_token_add(struct http_request *request, void *context)
 		return;
 	int r = read_token(body, &name, &role, &expires_in_ns, &error);
 	if (r < 0) {
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 		return;
 	}
 	r = book_token_add(api->book, name, role, expires_in_ns ? api_utc_ns() + expires_in_ns : 0, &id, token, &error);
@@ -138,7 +138,7 @@ void api_token_remove(struct http_request *request, void *context)
 	if (r == -ENOENT)
 		http_answer_error(request, HTTP_NOT_FOUND, "there is no token %lld", (long long)id);
 	else if (r < 0)
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 	else
 		http_answer_empty(request, 204);
 }

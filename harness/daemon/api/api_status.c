@@ -36,7 +36,7 @@ void api_status(struct http_request *request, void *context)
 	if (r == 0)
 		r = book_usage(api->book, &used, &free_bytes, &error);
 	if (r < 0) {
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 		return;
 	}
 	bool accepts = lab_accepts(api->lab, reason, sizeof(reason));
@@ -63,7 +63,7 @@ void api_metrics(struct http_request *request, void *context)
 		r = book_usage(api->book, &figures.book_bytes, &figures.free_bytes, &error);
 	if (r < 0) {
 		json_decref(rigs);
-		http_answer_failure(request, r, &error);
+		api_fail(request, r, &error);
 		return;
 	}
 	lab_figures(api->lab, &figures.lab);
