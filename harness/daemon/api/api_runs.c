@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run, and its timeline. */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,6 @@ struct timeline {
 	struct http_request *request;
 	struct lanes *lanes;
 	sd_event_source *turn;
-	int fd;
 };
 
 static json_t *timeline_free(struct timeline *timeline)
@@ -39,7 +39,6 @@ static json_t *timeline_free(struct timeline *timeline)
 	timeline->api->timeline_count--;
 	sd_event_source_disable_unref(timeline->turn);
 	json_t *answer = timeline->lanes ? lanes_end(timeline->lanes) : NULL;
-	close(timeline->fd);
 	free(timeline);
 	return answer;
 }
@@ -71,41 +70,50 @@ void timelines_end(struct api *api)
 	}
 }
 
-/* fd is the timeline's. */
-static int timeline_begin(struct api *api, struct http_request *request, int fd, int64_t from_ns, int64_t to_ns, unsigned limit,
+/* Where an open file lies: its reader opens it by name, and follows no link. */
+static int path_of(int fd, char path[PATH_MAX], struct error *err)
+{
+	char link[40];
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	ssize_t length = readlink(link, path, PATH_MAX - 1);
+	if (length < 0)
+		return error_set(err, ERROR_BENCH, errno, "%s: %s", link, strerror(errno));
+	path[length] = '\0';
+	return 0;
+}
+
+static int go_on_later(struct timeline *timeline, struct error *err)
+{
+	int r = sd_event_add_defer(timeline->api->event, &timeline->turn, on_turn, timeline);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(timeline->turn, SD_EVENT_ON);
+	if (r >= 0)
+		r = sd_event_source_set_priority(timeline->turn, SD_EVENT_PRIORITY_IDLE / 2);
+	return r < 0 ? error_set(err, ERROR_BENCH, -r, "cannot go on later: %s", strerror(-r)) : 0;
+}
+
+static int timeline_begin(struct api *api, struct http_request *request, const char *path, int64_t from_ns, int64_t to_ns, unsigned limit,
                           struct error *err)
 {
-	char path[40];
 	struct timeline *timeline = calloc(1, sizeof(*timeline));
-	if (!timeline) {
-		close(fd);
+	if (!timeline)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	}
-	*timeline = (struct timeline){.api = api, .request = request, .fd = fd};
+	*timeline = (struct timeline){.api = api, .request = request};
 	LIST_INSERT_HEAD(&api->timelines, timeline, link);
 	api->timeline_count++;
-	/* Whatever becomes of the run's directory meanwhile: this file it is. */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int r = lanes_begin(&timeline->lanes, path, from_ns, to_ns, limit, err);
-	if (r == 0) {
-		r = sd_event_add_defer(api->event, &timeline->turn, on_turn, timeline);
-		if (r >= 0)
-			r = sd_event_source_set_enabled(timeline->turn, SD_EVENT_ON);
-		if (r >= 0)
-			r = sd_event_source_set_priority(timeline->turn, SD_EVENT_PRIORITY_IDLE / 2);
-		if (r < 0)
-			r = error_set(err, ERROR_BENCH, -r, "cannot go on later: %s", strerror(-r));
-	}
+	if (r == 0)
+		r = go_on_later(timeline, err);
 	if (r < 0)
 		json_decref(timeline_free(timeline));
-	return r < 0 ? r : 0;
+	return r;
 }
 
 void api_run_timeline(struct http_request *request, void *context)
 {
 	struct api *api = api_enter(request, context);
 	int64_t id, from_ns, to_ns, limit;
-	char sha256[BLOB_NAME_SIZE];
+	char sha256[BLOB_NAME_SIZE], path[PATH_MAX];
 	struct error error = {0};
 	uint64_t size;
 	int fd;
@@ -117,8 +125,12 @@ void api_run_timeline(struct http_request *request, void *context)
 		return;
 	}
 	int r = run_file_open(api, id, "events.jsonl", &fd, &size, sha256, &error);
+	if (r == 0) {
+		r = path_of(fd, path, &error);
+		close(fd);
+	}
 	if (r == 0)
-		r = timeline_begin(api, request, fd, from_ns, to_ns, (unsigned)limit, &error);
+		r = timeline_begin(api, request, path, from_ns, to_ns, (unsigned)limit, &error);
 	if (r < 0)
 		api_fail(request, r, &error);
 }
