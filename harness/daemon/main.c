@@ -20,6 +20,7 @@
 #define EXIT_USAGE      2
 #define EXIT_BENCH      3
 #define EXIT_BREACHES   1
+#define FAREWELL_US     UINT64_C(100000)
 
 struct daemon {
 	struct daemon_config *config;
@@ -111,10 +112,19 @@ static void stop(struct daemon *daemon)
 
 /* ---- ending ---- */
 
+static int on_farewell(sd_event_source *source, uint64_t usec, void *context)
+{
+	struct daemon *daemon = context;
+	return sd_event_exit(daemon->event, 0);
+}
+
+/* Whoever watches gets the end of his stream, and not a broken one. */
 static void on_still(void *context)
 {
 	struct daemon *daemon = context;
-	sd_event_exit(daemon->event, 0);
+	if (http_server_connections(daemon->server) == 0 ||
+	    sd_event_add_time_relative(daemon->event, NULL, CLOCK_MONOTONIC, FAREWELL_US, 0, on_farewell, daemon) < 0)
+		sd_event_exit(daemon->event, 0);
 }
 
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *context)
