@@ -6,19 +6,40 @@ import { check } from './tell.mjs';
 
 export const FAILING = 'pages.fails', PASSING = 'pages.passes';
 const HOSTILE_TITLE = '<img src=x onerror=\'window.hacked=1\'>';
+const WRONG = 'WHB7VMG0000000E99';
 const YAML = `# SPDX-License-Identifier: Apache-2.0
-# One case that passes, one that must fail: no gateway answers so.
+# One case that passes, one that measures, one that must fail: nobody has this VIN.
+defaults: {timeout: 60s}
 cases:
   - id: ${PASSING}
     title: "${HOSTILE_TITLE}"
     steps:
-      - rack.ready:
-      - uds.request: {role: zgw, data: '22 f1 90', expect: {response: '62 f1 90 ..'}}
-  - id: ${FAILING}
-    title: The VIN is another identifier's
+      - board.boot: {role: vmg}
+      - wait: 1500ms
+      - doip.udp: {role: vmg, type: identification_request, expect: {type: announcement}}
+  - id: pages.measures
+    title: Power on to application
+    measure:
+      - id: vmg-power-to-application
+        title: VMG power on to application
+        samples: 3
+        from: {event: power.on, role: vmg}
+        to: {event: boot.stage, role: vmg, where: {stage: server}}
+        limits: {p50: {at_most: 5s}}
     steps:
-      - rack.ready:
-      - uds.request: {role: zgw, data: '22 f1 90', expect: {response: '62 00 ..'}}
+      - repeat:
+          times: 3
+          steps:
+            - board.power_off: {role: vmg}
+            - measure.begin: vmg-power-to-application
+            - board.boot: {role: vmg}
+            - measure.end: vmg-power-to-application
+  - id: ${FAILING}
+    title: The VIN is another vehicle's
+    steps:
+      - board.boot: {role: vmg}
+      - wait: 1s
+      - doip.udp: {role: vmg, type: identification_request, expect: {vin: "${WRONG}"}}
 `;
 
 /** A folder to submit; which line must be marked. */
@@ -27,7 +48,7 @@ export function suite(folder) {
   mkdirSync(place, { recursive: true });
   writeFileSync(path.join(place, 'vin.yaml'), YAML);
   writeFileSync(path.join(place, '.hidden'), 'stays at home');
-  return { folder: place, line: YAML.split('\n').findIndex((l) => l.includes("'62 00")) + 1 };
+  return { folder: place, line: YAML.split('\n').findIndex((l) => l.includes(WRONG)) + 1 };
 }
 
 export async function signIn({ page, show }, browser, token) {
@@ -86,7 +107,7 @@ export async function failure(browser, files) {
   await place.click();
   await page.locator('.code li.marked').waitFor();
   const marked = await page.locator('.code li.marked').innerText();
-  check('the link leads to the line of the YAML file', marked.includes("'62 00") && marked.includes(String(files.line)), marked);
+  check('the link leads to the line of the YAML file', marked.includes(WRONG) && marked.includes(String(files.line)), marked);
   const sees = await page.locator('.code li.marked').evaluate((n) => n.getBoundingClientRect().top >= 0 && n.getBoundingClientRect().bottom <= innerHeight);
   check('the marked line is in sight and has the focus', sees && await page.evaluate(() => document.activeElement.closest('li')?.className === 'marked'), '');
   await page.goBack();

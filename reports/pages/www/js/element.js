@@ -24,16 +24,21 @@ function add(node, children) {
   }
 }
 
-/** Replaces the children. What has a data-key keeps the focus, and a details element its state. */
+// What a control is, to find the one that takes its place.
+function identity(node) {
+  return node.dataset.key || `${node.tagName} ${node.getAttribute('href') || ''} ${node.textContent}`;
+}
+
+/** Replaces the children. The control that takes the place of the focused one has the focus, a details element keeps its state. */
 export function swap(node, ...children) {
   const active = document.activeElement;
-  const key = node.contains(active) && active.closest('[data-key]')?.dataset.key;
+  const key = node !== active && node.contains(active) ? identity(active) : null;
   const opened = new Map([...node.querySelectorAll('details[data-key]')].map((d) => [d.dataset.key, d.open]));
   node.replaceChildren();
   add(node, children);
   for (const details of node.querySelectorAll('details[data-key]'))
     if (opened.has(details.dataset.key)) details.open = opened.get(details.dataset.key);
-  if (key) [...node.querySelectorAll('[data-key]')].find((n) => n.dataset.key === key)?.focus({ preventScroll: true });
+  if (key) [...node.querySelectorAll('a, button, input, select, textarea, summary, [tabindex]')].find((n) => identity(n) === key)?.focus({ preventScroll: true });
   return node;
 }
 

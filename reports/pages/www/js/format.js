@@ -53,3 +53,13 @@ export function size(bytes) {
   }
   return `${step && bytes < 100 ? bytes.toFixed(1) : Math.round(bytes)} ${units[step]}`;
 }
+
+/** "at_most" is "at most". */
+export function words(name) {
+  return String(name ?? '').replaceAll('_', ' ');
+}
+
+/** Marks of a time axis; seconds since 1970, the distance of two of them. */
+export function timeMarks(seconds, step) {
+  return seconds.map((s) => (step >= 86400 ? DATE : CLOCK).format(new Date(s * 1000)));
+}

@@ -2,7 +2,7 @@
 // One rig: what it is, its boards' errors, its health log.
 import { get, url } from './api.js';
 import { facts, h, link, swap, table } from './element.js';
-import { when } from './format.js';
+import { when, words } from './format.js';
 import { healthOf, rigActions, rigFacts } from './rig.js';
 import { to } from './route.js';
 import { tag, virtual } from './verdict.js';
@@ -21,7 +21,7 @@ function boards(rig) {
 
 function log(entries) {
   if (!entries.length) return h('p', { class: 'empty' }, 'Nothing happened yet.');
-  return table('Health log', [{ title: 'When' }, { title: 'What' }, { title: 'Text' }, { title: 'By' }], entries.map((e) => [when(e.at), (e.kind || '').replaceAll('_', ' '), e.text,
+  return table('Health log', [{ title: 'When' }, { title: 'What' }, { title: 'Text' }, { title: 'By' }], entries.map((e) => [when(e.at), words(e.kind), e.text,
     [e.job && link(to('jobs', e.job), `job ${e.job}`), e.run && [' ', link(to('runs', e.run), `run ${e.run}`)]]]));
 }
 

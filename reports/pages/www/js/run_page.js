@@ -2,7 +2,7 @@
 // A run: progress, cases, measurements, timeline, files.
 import { get, url } from './api.js';
 import { facts, h, link, swap, table } from './element.js';
-import { between, measured, size, when } from './format.js';
+import { between, measured, size, when, words } from './format.js';
 import { jobName } from './job.js';
 import { progress } from './rig.js';
 import { to } from './route.js';
@@ -21,7 +21,7 @@ function head(job, run) {
 }
 
 function limit(l, unit) {
-  return h('span', { class: 'sub' }, `${l.statistic} ${l.op} ${measured(l.value_ns, unit)} `, tag(l.verdict));
+  return h('span', { class: 'sub' }, `${l.statistic} ${words(l.op)} ${measured(l.value_ns, unit)} `, tag(l.verdict));
 }
 
 function measurements(run) {

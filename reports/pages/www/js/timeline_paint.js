@@ -17,7 +17,8 @@ export function theme() {
 
 export function colour(colours, lane, item) {
   const level = LEVELS[item.level];
-  return colours[level] || colours[`lane-${LANES[lane.kind] || 'other'}`];
+  // Only whole cases are green: what failed must stand out.
+  return (level !== 'pass' || lane.kind === 'case' ? colours[level] : '') || colours[`lane-${LANES[lane.kind] || 'other'}`];
 }
 
 export function laneTop(lane, index) {
@@ -39,7 +40,8 @@ function axis(ctx, { scale, colours, height }) {
     ctx.lineTo(x, height);
     ctx.stroke();
     ctx.fillStyle = colours.soft;
-    ctx.fillText(since(t - scale.begin, step), x, 13);
+    const text = since(t - scale.begin, step), half = ctx.measureText(text).width / 2;
+    ctx.fillText(text, Math.min(Math.max(x, scale.left + half + 2), scale.left + scale.width - half - 2), 13);
   }
   ctx.textAlign = 'left';
 }
@@ -48,7 +50,7 @@ function bar(ctx, model, lane, item, y) {
   const { scale, colours, selected } = model;
   const from = Math.max(scale.x(item.t), scale.left - 2), to = Math.min(scale.x(item.end), scale.left + scale.width + 2);
   if (to < scale.left || from > scale.left + scale.width) return;
-  const width = Math.max(to - from, 1.5);
+  const width = Math.max(to - from > 4 ? to - from - 1 : to - from, 1.5);
   ctx.fillStyle = colour(colours, lane, item);
   ctx.fillRect(from, y + 2, width, ROW - 4);
   if (width > 24 && item.label) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The chart of a trend.
+import { timeMarks, words } from './format.js';
 
 const UNITS = { ns: 1, 'µs': 1e3, us: 1e3, ms: 1e6, s: 1e9 };
 
@@ -10,7 +11,7 @@ export function unitOf(trend) {
 
 /** Limits as the chart draws them: one line each value. */
 function lines(trend, scale) {
-  return (trend.limits || []).filter((l) => Number.isFinite(l.value_ns)).map((l) => ({ value: l.value_ns / scale, text: `limit ${l.statistic} ${l.op}` }));
+  return (trend.limits || []).filter((l) => Number.isFinite(l.value_ns)).map((l) => ({ value: l.value_ns / scale, text: `limit ${l.statistic} ${words(l.op)}` }));
 }
 
 function columns(points, scale) {
@@ -27,8 +28,8 @@ function options(trend, node, pick) {
   const axis = { stroke: colour('soft'), grid: { stroke: colour('line'), width: 1 }, ticks: { stroke: colour('line') }, font: '12px system-ui, Arial, sans-serif' };
   return {
     width: Math.max(node.clientWidth - 8, 200), height: node.clientWidth < 560 ? 280 : 380, cursor: { drag: { x: true, y: false }, focus: { prox: 30 } }, scales: { y: { range: (u, low, high) => spread(low, high, limits) } },
-    bands: [{ series: [1, 2], fill: colour('band') }], axes: [axis, { ...axis, size: 70, values: (u, values) => values.map((v) => `${v} ${unit}`) }],
-    series: [{}, { label: 'max', stroke: colour('lane-other'), width: 1, points: { show: false }, value: text }, { label: 'min', stroke: colour('lane-other'), width: 1, points: { show: false }, value: text },
+    bands: [{ series: [1, 2], fill: colour('band') }], axes: [{ ...axis, space: 70, values: (u, splits, index, space, step) => timeMarks(splits, step) }, { ...axis, size: 70, values: (u, values) => values.map((v) => `${v} ${unit}`) }],
+    series: [{ label: 'time', value: (u, v) => (v ? new Date(v * 1000).toISOString().slice(0, 16).replace('T', ' ') : '–') }, { label: 'max', stroke: colour('lane-other'), width: 1, points: { show: false }, value: text }, { label: 'min', stroke: colour('lane-other'), width: 1, points: { show: false }, value: text },
       { label: 'p95', stroke: colour('lane-tls'), width: 1.5, dash: [6, 3], points: { show: few }, value: text }, { label: 'p50', stroke: colour('accent'), width: 2.5, points: { show: few, size: 6 }, value: text },
       ...limits.map((l) => ({ label: l.text, stroke: colour('fail'), width: 1.5, dash: [3, 4], points: { show: false }, value: text }))],
     hooks: { ready: [(u) => u.over.addEventListener('click', () => u.cursor.idx !== null && u.cursor.idx !== undefined && pick(trend.points[u.cursor.idx]))] },

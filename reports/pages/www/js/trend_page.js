@@ -2,7 +2,7 @@
 // How a measurement goes over time.
 import { get, url } from './api.js';
 import { h, link, swap, table } from './element.js';
-import { measured, when } from './format.js';
+import { measured, when, words } from './format.js';
 import { remember, to } from './route.js';
 import { drawTrend } from './trend_chart.js';
 import { virtual } from './verdict.js';
@@ -23,7 +23,7 @@ function points(trend) {
 }
 
 function limits(trend) {
-  return trend.limits?.length > 0 && h('p', { class: 'soft' }, 'Limits: ', trend.limits.map((l) => `${l.statistic} ${l.op} ${measured(l.value_ns, trend.unit)}`).join(', '));
+  return trend.limits?.length > 0 && h('p', { class: 'soft' }, 'Limits: ', trend.limits.map((l) => `${l.statistic} ${words(l.op)} ${measured(l.value_ns, trend.unit)}`).join(', '));
 }
 
 export async function trendPage(view, { series }, query) {
