@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "log.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static enum log_level log_limit = LOG_LEVEL_INFO;
@@ -22,5 +23,5 @@ void log_message(enum log_level level, const char *format, ...)
 	(void)vsnprintf(text, sizeof(text), format, arguments);
 	va_end(arguments);
 	/* One call, so that lines of several processes on one terminal do not mix. */
-	(void)fprintf(stderr, "hilbench: %s%s\n", prefixes[level], text);
+	(void)fprintf(stderr, "%s: %s%s\n", program_invocation_short_name, prefixes[level], text);
 }
