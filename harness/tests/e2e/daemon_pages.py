@@ -84,11 +84,12 @@ def main():
         skip("pages", reason)
         return
     pictures = os.environ.get("HILBENCH_PICTURES")
-    try_pages("played daemon", modules, browser, os.path.join(OUT, "pages-played"), ["--pictures", pictures] if pictures else [])
+    pictures = ["--pictures", os.path.realpath(pictures)] if pictures else []
+    try_pages("played daemon", modules, browser, os.path.join(OUT, "pages-played"), pictures)
     if not os.path.exists(os.path.join(BIN, "hilbenchd")):
         skip("pages of hilbenchd", "it is not built")
         return
-    with_daemon(modules, browser, os.path.join(OUT, "pages-daemon"), [])
+    with_daemon(modules, browser, os.path.join(OUT, "pages-daemon"), pictures)
 
 
 main()

@@ -16,6 +16,8 @@ import { check, failures, part } from './tell.mjs';
 const HERE = path.dirname(fileURLToPath(import.meta.url)), WWW = path.join(HERE, '../www');
 const { values: options } = parseArgs({ options: Object.fromEntries(['modules', 'chromium', 'out', 'base', 'token', 'rig', 'pictures'].map((name) => [name, { type: 'string' }])) });
 const LIMIT_MS = options.base ? 90000 : 15000;
+// The lab of the first three is invented, because nights take time; the run of the others is a real one of a virtual rack.
+const PICTURES = options.base ? ['run', 'phone-dark'] : ['rigs', 'nights', 'trend'];
 const job = {};
 
 function mock() {
@@ -26,15 +28,15 @@ function mock() {
   });
 }
 
-async function picture(browser, name, full = false) {
-  if (!options.pictures) return;
+async function picture(browser, name) {
+  if (!options.pictures || !PICTURES.includes(name)) return;
   const file = path.join(options.pictures, `${name}.png`);
   await browser.page.mouse.move(0, 0);
   await browser.page.evaluate(() => {
     document.activeElement?.blur();
     document.getElementById('notices').replaceChildren();
   });
-  await browser.page.screenshot({ path: file, fullPage: full, scale: 'css', animations: 'disabled' });
+  await browser.page.screenshot({ path: file, scale: 'css', animations: 'disabled' });
   check(`picture ${name} is at most 200 KB`, statSync(file).size <= 200 * 1024, statSync(file).size);
 }
 
@@ -197,14 +199,13 @@ async function pictures(browser) {
   await browser.show('#/rigs');
   if (!options.base) {
     await submit(browser, suite(options.out), 'v1');
-    await browser.page.waitForTimeout(900);
+    await browser.page.getByRole('link', { name: 'Run 1' }).waitFor();
     await browser.show('#/rigs');
-    await browser.page.locator('progress').first().waitFor();
+    await browser.page.locator('progress[value="1"]').waitFor();
   }
   await picture(browser, 'rigs');
   await browser.show(`#/runs/${options.base ? job.run : 213}`);
   await browser.page.waitForFunction(() => Number(document.querySelector('.timeline')?.dataset.loads) > 0);
-  await browser.page.waitForTimeout(500);
   await picture(browser, 'run');
 }
 
@@ -265,7 +266,7 @@ async function main() {
     for (const [name, action] of [['nights', nights], ['history', history], ['trends', trends], ['keyboard', keyboard], ['widths', widths], ['pictures', pictures]])
       await part(name, () => action(browser));
     await part('rerun', () => rerun(browser, job.id, LIMIT_MS));
-    check('no error of a script and no breach of the content policy', !browser.errors.filter((e) => !/status of 4/.test(e)).length, browser.errors);
+    check('no error of a script and no breach of the content policy', !browser.errors.filter((e) => !/status of 40[149]/.test(e)).length, browser.errors);
     check('nothing was asked of anybody else', !browser.foreign.length, browser.foreign);
     if (server.child) await part('mishaps', () => mishaps(browser, server));
   } finally {
