@@ -339,15 +339,15 @@ static void set_method(CURL *transfer, const struct daemon_request *request, con
 }
 
 /* Until the transfer ends: its code in *ret. -ECANCELED: a signal came first. */
-static int pump(struct daemon_client *client, CURL *transfer, CURLcode *ret)
+static int pump(struct daemon_client *client, CURL *transfer, bool whole, CURLcode *ret)
 {
 	int running = 1, left;
 	*ret = CURLE_OUT_OF_MEMORY;
 	if (curl_multi_add_handle(client->multi, transfer) != CURLM_OK)
 		return 0;
-	while (curl_multi_perform(client->multi, &running) == CURLM_OK && running && !signal_waits(client)) {
+	while (curl_multi_perform(client->multi, &running) == CURLM_OK && running && (whole || !signal_waits(client))) {
 		struct curl_waitfd extra = {.fd = client->signal_fd, .events = CURL_WAIT_POLLIN};
-		(void)curl_multi_poll(client->multi, &extra, client->signal_fd >= 0, 1000, NULL);
+		(void)curl_multi_poll(client->multi, &extra, client->signal_fd >= 0 && !whole, 1000, NULL);
 	}
 	for (CURLMsg *message; (message = curl_multi_info_read(client->multi, &left));)
 		if (message->msg == CURLMSG_DONE)
@@ -388,7 +388,7 @@ static int ask_with(struct daemon_client *client, struct answer *answer, char *t
 	} else {
 		(void)curl_easy_setopt(answer->transfer, CURLOPT_TIMEOUT_MS, request->limit_ms ? request->limit_ms : (long)LIMIT_MS);
 	}
-	int r = pump(client, answer->transfer, &code);
+	int r = pump(client, answer->transfer, request->whole, &code);
 	(void)curl_easy_setopt(answer->transfer, CURLOPT_ERRORBUFFER, NULL);
 	if (r < 0)
 		return error_set(err, ERROR_OPERATOR, ECANCELED, "interrupted");
@@ -426,7 +426,7 @@ int daemon_ask(struct daemon_client *client, const struct daemon_request *reques
 		if (r == 0 || !daemon_is_away(r) || loop_now_ns() + PAUSE_MS * INT64_C(1000000) > end_ns)
 			return r;
 		struct pollfd fd = {client->signal_fd, POLLIN, 0};
-		(void)poll(&fd, client->signal_fd >= 0, PAUSE_MS);
+		(void)poll(&fd, client->signal_fd >= 0 && !request->whole, PAUSE_MS);
 	}
 }
 

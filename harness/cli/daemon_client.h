@@ -37,6 +37,7 @@ struct daemon_request {
 	size_t length;       /* of bytes */
 	int64_t patience_ns; /* asks again for so long while the daemon is not there: only for what may be asked twice */
 	long limit_ms;       /* 0: 30 s */
+	bool whole;          /* a signal does not end it: it waits */
 	/* Takes the body of a good answer in place of *ret; negative -errno ends the request. NULL: it is JSON, of at most 64 MiB. */
 	int (*sink)(const void *data, size_t length, void *context);
 	void *context;

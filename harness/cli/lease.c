@@ -22,6 +22,10 @@
 #define AGAIN_NS     (S_NS / 2) /* a heartbeat that did not get through */
 #define BEAT_MS      4000
 #define GIVE_BACK_NS (5 * S_NS) /* while the daemon is away */
+/* How the helper ends. */
+#define GIVEN_BACK 0
+#define NOT_DONE   1
+#define WAS_OVER   2
 
 static int no_memory(struct error *err)
 {
@@ -135,6 +139,13 @@ static int beat(struct daemon_client *client, const struct lease *lease, struct 
 	return r;
 }
 
+static int finish(struct daemon_client *client, const struct lease *lease)
+{
+	struct error error = {0};
+	int r = lease_give_back(client, lease->id, lease->secret, &error);
+	return r == 0 ? GIVEN_BACK : r == -ESTALE ? WAS_OVER : NOT_DONE;
+}
+
 /* While the daemon is away nobody else gets the rig: only its word ends the lease. */
 static int keep(struct daemon_client *client, const struct lease *lease, int control, int lost)
 {
@@ -144,14 +155,14 @@ static int keep(struct daemon_client *client, const struct lease *lease, int con
 		struct pollfd parent = {control, 0, 0}; /* it hangs up */
 		int64_t left_ns = next_ns - loop_now_ns();
 		if (poll(&parent, 1, left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0) > 0)
-			return lease_give_back(client, lease->id, lease->secret, &error) < 0 && error.code != ESTALE;
+			return finish(client, lease);
 		if (loop_now_ns() < next_ns)
 			continue;
 		int r = beat(client, lease, &error);
 		next_ns = loop_now_ns() + (r < 0 ? AGAIN_NS : lease->period_ns);
 		if (r < 0 && error.domain == ERROR_USAGE) {
 			(void)!write(lost, error.message, strlen(error.message));
-			return 1;
+			return r == -ESTALE ? WAS_OVER : NOT_DONE;
 		}
 	}
 }
@@ -181,7 +192,7 @@ static void help(const struct daemon_client *of, const struct lease *lease, int 
 	struct daemon_client *client;
 	struct error error = {0};
 	settle(control, lost);
-	int status = daemon_client_again(&client, of, &error) < 0 ? 1 : keep(client, lease, control, lost);
+	int status = daemon_client_again(&client, of, &error) < 0 ? NOT_DONE : keep(client, lease, control, lost);
 	_exit(status);
 }
 
@@ -228,11 +239,10 @@ int lease_end(struct daemon_client *client, struct lease *lease, struct error *e
 		while (waitpid(lease->helper, &status, 0) < 0 && errno == EINTR)
 			;
 	}
-	/* What the helper could not do, or was not there to do. */
-	if (status != 0) {
+	if (WIFEXITED(status) && WEXITSTATUS(status) == WAS_OVER)
+		r = error_set(err, ERROR_BENCH, ESTALE, "the lease of %s is lost: it was over before it was given back", lease->rig);
+	else if (!WIFEXITED(status) || WEXITSTATUS(status) != GIVEN_BACK) /* what the helper could not do, or was not there to do */
 		r = lease_give_back(client, lease->id, lease->secret, err);
-		r = r == -ESTALE || r == -ENOENT ? 0 : r;
-	}
 	lease_clear(lease);
 	return r;
 }

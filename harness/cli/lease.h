@@ -27,7 +27,7 @@ int lease_take(struct daemon_client *, const struct lease_request *, struct leas
 int lease_keep(struct daemon_client *, struct lease *, struct error *err) WARN_UNUSED;
 /* Why the lease is lost; blocks until the helper says it. Returns buffer. */
 const char *lease_why(struct lease *, char *buffer, size_t size);
-/* Gives it back, and frees it. A lease that is over already: 0. */
+/* Gives it back, and frees it. -ESTALE: it was over already, somebody else may have had the rig. */
 int lease_end(struct daemon_client *, struct lease *, struct error *err) WARN_UNUSED;
 int lease_give_back(struct daemon_client *, int64_t id, const char *secret, struct error *err) WARN_UNUSED;
 void lease_clear(struct lease *);

@@ -51,14 +51,26 @@ static int read_arguments(struct arguments *arguments, int argc, char **argv)
 	return daemon_job_number(COMMAND, argv[optind], &arguments->job);
 }
 
+static int ask(struct daemon_client *client, const struct arguments *arguments, json_t **ret, struct error *err)
+{
+	char path[64];
+	json_t *body = json_pack("{s:b}", "failed", arguments->failed);
+	(void)snprintf(path, sizeof(path), "/api/v1/jobs/%" PRId64 "/rerun", arguments->job);
+	const struct daemon_request request = {.method = "POST", .path = path, .json = body, .whole = true};
+	int r = body ? daemon_ask(client, &request, NULL, ret, err) : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	json_decref(body);
+	return r;
+}
+
 static int rerun(struct daemon_client *client, const struct arguments *arguments)
 {
 	struct error error = {0};
 	json_t *job = NULL;
 	int r = arguments->wait.out ? job_result_open(arguments->wait.out, &error) : 0;
+	if (r == 0 && arguments->waits)
+		r = daemon_client_catch_signals(client, &error);
 	if (r == 0)
-		r = daemon_post(client, json_pack("{s:b}", "failed", arguments->failed), &job, &error, "/api/v1/jobs/%" PRId64 "/rerun",
-		                arguments->job);
+		r = ask(client, arguments, &job, &error);
 	int64_t id = daemon_integer(job, "id");
 	json_decref(job);
 	if (r < 0)

@@ -82,10 +82,9 @@ static int watch(struct lease *lease, int signals, pid_t pid, bool *ret_lost)
 	}
 }
 
-int rig_hold(struct daemon_client *client, struct lease *lease, char *const *words)
+int rig_hold(struct lease *lease, char *const *words, bool *ret_lost)
 {
 	struct error error = {0};
-	bool lost = false;
 	int signals = catch_all(&error);
 	pid_t pid = signals < 0 ? -1 : start(lease, words);
 	if (pid < 0) {
@@ -94,7 +93,7 @@ int rig_hold(struct daemon_client *client, struct lease *lease, char *const *wor
 			(void)close(signals);
 		return EXIT_BENCH;
 	}
-	int status = watch(lease, signals, pid, &lost);
+	int status = watch(lease, signals, pid, ret_lost);
 	(void)close(signals);
-	return lost ? EXIT_BENCH : status;
+	return *ret_lost ? EXIT_BENCH : status;
 }

@@ -29,14 +29,16 @@ struct call {
 static int hold(const struct call *call, struct lease *lease)
 {
 	struct error error = {0};
+	bool lost = false;
 	int r = lease_keep(call->client, lease, &error), status = EXIT_BENCH;
 	if (r == 0)
-		status = rig_hold(call->client, lease, call->words);
+		status = rig_hold(lease, call->words, &lost);
 	else
 		status = daemon_fail(COMMAND, &error);
-	if (lease_end(call->client, lease, &error) < 0) {
+	r = lease_end(call->client, lease, &error);
+	if (r < 0 && !(r == -ESTALE && lost)) { /* else it was said */
 		int failure = daemon_fail(COMMAND, &error);
-		status = status ? status : failure;
+		status = status && r != -ESTALE ? status : failure;
 	}
 	return status;
 }

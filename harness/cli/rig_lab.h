@@ -8,9 +8,8 @@
 bool rig_lab_has(const char *verb);
 /* argv[0] is "rig", the verb stands somewhere behind. Returns the exit status. */
 int rig_lab_run(int argc, char **argv);
-/* Runs a command as long as it and its lease last; NAME, words of the command. The exit status. */
-struct daemon_client;
+/* Runs a command as long as it and its lease last. The exit status: its own, or 3 when the lease was lost, which was said then. */
 struct lease;
-int rig_hold(struct daemon_client *, struct lease *, char *const *words);
+int rig_hold(struct lease *, char *const *words, bool *ret_lost);
 
 #endif

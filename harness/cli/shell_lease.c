@@ -58,9 +58,10 @@ void shell_lease_unwatch(struct shell_lease *lease)
 int shell_lease_end(struct shell_lease *lease, int status)
 {
 	struct error error = {0};
-	if (lease->lease.id && lease_end(lease->client, &lease->lease, &error) < 0) {
+	int r = lease->lease.id ? lease_end(lease->client, &lease->lease, &error) : 0;
+	if (r < 0 && !lease->lost) {
 		int failure = daemon_fail(COMMAND, &error);
-		status = status ? status : failure;
+		status = status && r != -ESTALE ? status : failure;
 	}
 	daemon_client_free(lease->client);
 	lease->client = NULL;

@@ -269,7 +269,8 @@ static int send_job(struct daemon_client *client, json_t *request, const struct 
 		(void)json_array_append_new(list, json_pack("{s:s,s:s}", "path", files->files[i].name, "sha256", files->files[i].sha256));
 	if (json_object_set_new(request, "files", list) < 0 || json_object_set(request, "paths", files->paths) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	const struct daemon_request post = {.method = "POST", .path = "/api/v1/jobs", .json = request, .patience_ns = PATIENCE_NS};
+	const struct daemon_request post = {
+	        .method = "POST", .path = "/api/v1/jobs", .json = request, .patience_ns = PATIENCE_NS, .whole = true};
 	int r = daemon_ask(client, &post, &status, ret, err);
 	if (r == 0 && (!*ret || daemon_integer(*ret, "id") <= 0))
 		return error_set(err, ERROR_BENCH, EPROTO, "what answers at %s is no hilbenchd: it names no job",
@@ -287,6 +288,9 @@ static int submit_with(struct submission *submission, struct daemon_client *clie
 	int r = submission->wait.out ? job_result_open(submission->wait.out, &error) : 0;
 	if (r == 0)
 		r = send_files(client, files, &error);
+	/* From here on a signal finds a job that it can be about. */
+	if (r == 0 && submission->waits)
+		r = daemon_client_catch_signals(client, &error);
 	if (r == 0)
 		r = send_job(client, submission->request, files, &job, &error);
 	int64_t id = daemon_integer(job, "id");

@@ -1,0 +1,371 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The command line of the lab against a real hilbenchd with two virtual racks: what is submitted, waited for, cancelled, run again and fetched;
+rigs in the hands of people; tokens; a daemon that is restarted under those who wait."""
+import glob
+import json
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+# pylint: disable=wrong-import-position
+from _e2e import check, finish, free_port
+from _lab import FAILS, HILBENCH, PASSES, Lab, case, waits
+from _rack import children, is_alive, name_of
+
+DUT, USAGE, BENCH, INTERRUPTED = 1, 2, 3, 130
+LIMIT_S = 90
+
+
+class Desk:
+    """Where somebody works: a folder with test cases, and commands from there."""
+
+    def __init__(self, folder, lab):
+        self.folder, self.lab = folder, lab
+        os.makedirs(folder)
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith("HILBENCH_")}
+        self.environment.update(HILBENCH_SOCKET=lab.socket, XDG_STATE_HOME=os.path.join(folder, "state"))
+        for name in ("HILBENCH_PROGRAMS", "HILBENCH_FIXTURES"):
+            if name in os.environ:
+                self.environment[name] = os.environ[name]
+
+    def write(self, name, text):
+        path = os.path.join(self.folder, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def start(self, *arguments, **more):
+        environment = dict(self.environment, **more.pop("environment", {}))
+        return subprocess.Popen([HILBENCH, *arguments], cwd=self.folder, env=environment, stdin=more.pop("stdin", subprocess.DEVNULL),
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more)
+
+    def run(self, *arguments, **more):
+        given = more.pop("input", None)
+        process = self.start(*arguments, stdin=subprocess.PIPE if given is not None else subprocess.DEVNULL, **more)
+        try:
+            out, err = process.communicate(given, timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+            err += "(ended by the test)"
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def submit(self, *arguments):
+        """The number of a job that is not waited for."""
+        done = self.run("submit", *arguments)
+        found = re.match(r"job (\d+)", done.stdout)
+        if not found:
+            raise RuntimeError(f"submit {arguments}: {done.returncode} {done.stdout} {done.stderr}")
+        return int(found.group(1))
+
+
+def said(done):
+    return f"{done.returncode}: {done.stdout[-400:]} {done.stderr[-400:]}"
+
+
+def until(what, within=30):
+    limit = time.monotonic() + within
+    while time.monotonic() < limit:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.05)
+    return None
+
+
+def free(lab, rig):
+    return until(lambda: lab.rigs()[rig]["lease"] is None, 40) is not None
+
+
+def job_of(process):
+    """Number of the job that a submit which waits says first."""
+    return int(re.match(r"job (\d+)", process.stdout.readline()).group(1))
+
+
+# ---- jobs ----
+
+def waiting(desk, lab):
+    done = desk.run("submit", "--wait", "--out", "passed", "--title", "first", "--series", "s1", "cases/pass.yaml")
+    check("submit --wait: passing cases give 0", done.returncode == 0 and re.search(r"^pass +t\.pass \(", done.stdout, re.M), said(done))
+    xml = subprocess.run(["xmllint", "--noout", os.path.join(desk.folder, "passed/junit.xml")], capture_output=True, text=True, check=False)
+    check("submit --out: JUnit is well-formed", xml.returncode == 0 and os.path.exists(os.path.join(desk.folder, "passed/report.html")), xml.stderr)
+    done = desk.run("submit", "--wait", "--out", "passed", "cases")
+    check("submit --wait: a failure gives 1 and names file, line and column", done.returncode == DUT
+          and re.search(r"^cases/fail\.yaml:\d+:\d+: fail \(dut\): t\.fail: ", done.stdout, re.M), said(done))
+    with open(os.path.join(desk.folder, "passed/results.json"), encoding="utf-8") as file:
+        check("submit --out: replaces an earlier job's results", len(json.load(file)["cases"]) == 2, "they are the earlier ones")
+    before = lab.get("/jobs?limit=1")["jobs"][0]["id"]
+    desk.write("wrong.yaml", "- id: t.wrong\n  steps:\n    - board.bot: {role: vmg}\n")
+    done = desk.run("submit", "wrong.yaml", "cases")
+    check("submit: what is wrong is said with its place, and nothing is sent", done.returncode == USAGE and "wrong.yaml:3:7: " in done.stderr
+          and lab.get("/jobs?limit=1")["jobs"][0]["id"] == before, said(done))
+    done = desk.run("submit", "--case", "nothing.*", "cases")
+    check("submit: no case fits", done.returncode == USAGE and "no case fits" in done.stderr, said(done))
+    done = desk.run("submit", "--rig", "v9", "cases")
+    check("submit: a rig that is not there is refused", done.returncode == USAGE and "v9" in done.stderr, said(done))
+
+
+def names_of(lab, number):
+    return [file["path"] for file in lab.job(number)["files"]]
+
+
+def files(desk, lab):
+    number = desk.submit("--case", "t.pass", "--key", "twice", os.path.join(desk.folder, "cases"))
+    check("submit: names below the current directory are relative to it", names_of(lab, number) == ["cases/fail.yaml", "cases/pass.yaml"],
+          names_of(lab, number))
+    check("submit: the same key makes one job", desk.submit("--case", "t.pass", "--key", "twice", "cases") == number, "two jobs")
+    long_key = "jenkins-" + "folder/" * 12 + "7"
+    check("submit: a key may be longer than the daemon takes", desk.submit("--key", long_key, "--case", "t.pass", "cases")
+          == desk.submit("--key", long_key, "--case", "t.pass", "cases"), "two jobs")
+    os.makedirs(os.path.join(desk.folder, "elsewhere"))
+    moved = Desk.__new__(Desk)
+    moved.folder, moved.lab, moved.environment = os.path.join(desk.folder, "elsewhere"), lab, desk.environment
+    done = moved.run("submit", "--case", "t.pass", "../cases", "../elsewhere/../cases/./pass.yaml")
+    number = int(re.match(r"job (\d+)", done.stdout).group(1))
+    check("submit: with files elsewhere, names are relative to what they have in common", names_of(lab, number) == ["fail.yaml", "pass.yaml"]
+          and f"relative to {desk.folder}/cases/" in done.stderr, f"{names_of(lab, number)} {said(done)}")
+    desk.run("submit", "--wait", "--case", "t.pass", "cases")
+
+
+def queue(desk, lab):
+    """Two jobs hold the racks; what waits behind them is looked at."""
+    holders = [desk.submit("--rig", rig, "slow.yaml") for rig in ("v1", "v2")]
+    until(lambda: all(lab.job(number)["state"] == "running" for number in holders))
+    desk.write("edited.yaml", case("t.before"))
+    edited = desk.submit("--rig", "v1", "edited.yaml")
+    urgent = desk.submit("--rig", "v1", "--priority", "50", "cases/pass.yaml")
+    given_up = desk.submit("--rig", "v2", "cases/pass.yaml")
+    desk.write("edited.yaml", case("t.after", FAILS))
+    done = desk.run("cancel", str(given_up))
+    check("cancel: a queued job is over at once", done.returncode == 0 and until(lambda: lab.job(given_up)["outcome"] == "cancelled", 5)
+          and not lab.job(given_up)["runs"], said(done))
+    done = desk.run("status")
+    check("status: daemon, rigs and queue at a glance", done.returncode == 0 and f"job {holders[0]}" in done.stdout and "2 running" in done.stdout
+          and f"{edited}  queued" in done.stdout, said(done))
+    for number in holders:
+        desk.run("cancel", str(number))
+    check("cancel: a running job ends, and its rig is free again", all(lab.wait_job(n, 60)["outcome"] == "cancelled" for n in holders)
+          and free(lab, "v1") and free(lab, "v2"), [lab.job(n) for n in holders])
+    done = desk.run("cancel", str(holders[0]))
+    check("cancel: not twice", done.returncode == USAGE, said(done))
+    first, second = lab.wait_job(urgent, 60), lab.wait_job(edited, 60)
+    check("submit --priority: more is sooner", first["started"] <= second["started"] and first["outcome"] == "passed", (first, second))
+    check("submit: a later edit does not change a queued job", second["outcome"] == "passed", second)
+    listed = json.loads(desk.run("jobs", "--json", "--limit", "2").stdout)
+    check("jobs --json: as the API has them", [job["id"] for job in listed] == [given_up, urgent], listed)
+    listed = desk.run("jobs", "--state", "active")
+    check("jobs --state: nothing is active", listed.returncode == 0 and len(listed.stdout.splitlines()) == 1, said(listed))
+
+
+def again(desk, lab):
+    number = desk.submit("cases")
+    lab.wait_job(number)
+    done = desk.run("rerun", "--wait", str(number))
+    other = int(re.match(r"job (\d+)", done.stdout).group(1))
+    check("rerun: the same cases again", done.returncode == DUT and lab.job(other)["counts"]["total"] == 2
+          and lab.job(other)["rerun_of"] == number, said(done))
+    done = desk.run("rerun", "--failed", "--wait", str(number))
+    other = int(re.match(r"job (\d+)", done.stdout).group(1))
+    check("rerun --failed: only what did not pass", done.returncode == DUT and lab.job(other)["counts"]["total"] == 1
+          and "t.pass" not in done.stdout, said(done))
+    passed = desk.submit("cases/pass.yaml")
+    lab.wait_job(passed)
+    done = desk.run("rerun", "--failed", str(passed))
+    check("rerun --failed: nothing failed", done.returncode == USAGE, said(done))
+    done = desk.run("fetch", "--out", "fetched", str(number))
+    names = {os.path.basename(path) for path in glob.glob(os.path.join(desk.folder, "fetched/**"), recursive=True)}
+    check("fetch: reports and files of the runs", done.returncode == 0 and {"junit.xml", "results.json", "report.html", "events.jsonl"} <= names,
+          f"{names} {said(done)}")
+    done = desk.run("fetch", "--out", "one", str(number), "events.jsonl", "nothing.bin")
+    check("fetch: a name that no run has", done.returncode == USAGE and "nothing.bin" in done.stderr
+          and len(glob.glob(os.path.join(desk.folder, "one/run-*/events.jsonl"))) == 1, said(done))
+    done = desk.run("log", str(number))
+    check("log: what the runs printed", done.returncode == 0 and "t.fail" in done.stdout and "results in" in done.stdout, said(done))
+    done = desk.run("status", str(number))
+    check("status JOB: with its runs", done.returncode == 0 and f"job {number}  failed" in done.stdout and "  run " in done.stdout, said(done))
+
+
+def spread(desk, lab):
+    for i in range(4):
+        desk.write(f"many/{i}.yaml", case(f"many.{i}", waits(1)))
+    done = desk.run("submit", "--wait", "--pool", "virtual", "--spread", "2", "--out", "spread", "many")
+    job = lab.get("/jobs?limit=1")["jobs"][0]
+    rigs = {run["rig"] for run in lab.job(job["id"])["runs"]}
+    count = subprocess.run(["xmllint", "--xpath", "count(//testcase)", os.path.join(desk.folder, "spread/junit.xml")], capture_output=True, text=True,
+                           check=False).stdout.strip()
+    check("submit --spread: two racks, one report", done.returncode == 0 and rigs == {"v1", "v2"} and count == "4", f"{rigs} {count} {said(done)}")
+    check("submit --spread: each case is told with its rack", all(re.search(rf"many\.{i} \([^)]*\)  v[12]$", done.stdout, re.M) for i in range(4)),
+          said(done))
+
+
+def signals(desk, lab):
+    process = desk.start("submit", "--wait", "--cancel-on-signal", "--rig", "v1", "--out", "cancelled", "slow.yaml")
+    number = job_of(process)
+    until(lambda: lab.job(number)["state"] == "running")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=LIMIT_S)
+    check("submit --cancel-on-signal: a signal cancels the job", process.returncode == INTERRUPTED
+          and lab.wait_job(number)["outcome"] == "cancelled" and free(lab, "v1"), f"{process.returncode} {lab.job(number)}")
+    process = desk.start("submit", "--wait", "--rig", "v1", "mid.yaml")
+    number = job_of(process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=LIMIT_S)
+    check("submit --wait: without it the job goes on, and that is said", process.returncode == INTERRUPTED and f"job {number} goes on" in err
+          and lab.wait_job(number)["outcome"] == "passed", f"{process.returncode} {err}")
+
+
+def restart(desk, lab):
+    """kill -9 of the daemon under those who wait."""
+    process = desk.start("submit", "--wait", "--rig", "v1", "--out", "restarted", "mid.yaml", "cases/pass.yaml")
+    number = job_of(process)
+    follower = desk.start("log", "--follow", str(number))
+    until(lambda: lab.job(number)["state"] == "running" and lab.job(number)["runs"])
+    time.sleep(0.5)
+    lab.kill()
+    time.sleep(2.5)
+    lab.start()
+    out, err = process.communicate(timeout=LIMIT_S)
+    check("submit --wait: a restart of the daemon does not end it", process.returncode == 0 and "t.mid" in out and "t.pass" in out
+          and "is hilbenchd running?; it is waited for" in err and os.path.exists(os.path.join(desk.folder, "restarted/junit.xml")),
+          f"{process.returncode} {out[-300:]} {err[-300:]}")
+    check("submit --wait: each case is told once", out.count(" t.mid (") == 1 and out.count(" t.pass (") == 1, out)
+    log, _ = follower.communicate(timeout=LIMIT_S)
+    whole = desk.run("log", str(number)).stdout
+    check("log --follow: the whole log once, across the restart", follower.returncode == 0 and log == whole and "t.mid" in log,
+          f"{follower.returncode} {log[-300:]} beside {whole[-300:]}")
+    done = desk.run("submit", "--follow", "cases/fail.yaml")
+    check("submit --follow: what the run prints, and its status", done.returncode == DUT and "results in" in done.stdout, said(done))
+
+
+# ---- rigs ----
+
+def locking(desk, lab):
+    done = desk.run("rig", "lock", "v1", "--for", "5min", "--note", "a cable is changed")
+    stored = os.path.join(desk.folder, "state/hilbench/leases/v1")
+    check("rig lock: the secret is ours alone", done.returncode == 0 and stat.S_IMODE(os.stat(stored).st_mode) == 0o600
+          and json.load(open(stored, encoding="utf-8"))["secret"] not in done.stdout, said(done))
+    other = desk.run("rig", "lock", "v1")
+    check("rig lock: who has it is told", other.returncode == BENCH and "v1 is locked by " in other.stderr, said(other))
+    done = desk.run("status", "--rigs")
+    check("status --rigs: who has it", lab.rigs()["v1"]["lease"]["holder"] in done.stdout, said(done))
+    stranger = desk.run("rig", "unlock", "v1", environment={"XDG_STATE_HOME": os.path.join(desk.folder, "other")})
+    check("rig unlock: not without the secret", stranger.returncode == USAGE and lab.rigs()["v1"]["lease"], said(stranger))
+    done = desk.run("rig", "unlock", "v1")
+    check("rig unlock: it is free again", done.returncode == 0 and free(lab, "v1") and not os.path.exists(stored), said(done))
+    done = desk.run("rig", "lock", "v1", "--", "sh", "-c", 'test -r "$HILBENCH_RIG_FILE" && echo "$HILBENCH_JOB"; exit 7')
+    check("rig lock -- COMMAND: its status, its environment, and the lease ends with it", done.returncode == 7 and "lease-" in done.stdout
+          and free(lab, "v1"), said(done))
+    desk.run("rig", "lock", "v2")
+    done = desk.run("rig", "unlock", "v2", "--force")
+    check("rig unlock --force: an admin takes it", done.returncode == 0 and free(lab, "v2"), said(done))
+
+
+def killed(desk, lab):
+    process = desk.start("rig", "lock", "v1", "--", "sleep", "100")
+    sleeper = until(lambda: [pid for pid in children(process.pid) if name_of(pid) == "sleep"])
+    until(lambda: lab.rigs()["v1"]["lease"])
+    process.kill()
+    process.communicate()
+    began = time.monotonic()
+    check("rig lock: kill -9 of the client frees the rig and ends the command", free(lab, "v1") and time.monotonic() - began < 25
+          and not any(is_alive(pid) for pid in sleeper or [0]), lab.rigs()["v1"])
+    process = desk.start("rig", "lock", "v1", "--", "sleep", "100")
+    helper = until(lambda: [pid for pid in children(process.pid) if name_of(pid) == "hilbench-lease"])
+    for pid in [process.pid] + (helper or []):
+        os.kill(pid, signal.SIGSTOP)  # neither lives nor dies
+    check("rig lock: without heartbeats the lease is over", free(lab, "v1"), lab.rigs()["v1"])
+    for pid in [process.pid] + (helper or []):
+        os.kill(pid, signal.SIGCONT)
+    _, err = process.communicate(timeout=LIMIT_S)
+    check("rig lock: a lost lease ends the command, and is said", process.returncode == BENCH and "the lease of v1 is lost" in err,
+          f"{process.returncode} {err}")
+
+
+def shell(desk, lab):
+    done = desk.run("shell", "--daemon", "v2", "--out", "shell", input="board.boot: {role: vmg}\nquit\n")
+    check("shell --daemon: works on the rig, tells where its file is, and gives it back", done.returncode == 0 and "rigs/virtual.yaml" in done.stdout
+          and os.path.exists(os.path.join(desk.folder, "shell/junit.xml")) and free(lab, "v2"), said(done))
+    process = desk.start("shell", "--daemon", "v2", "--out", "shell-2", stdin=subprocess.PIPE)
+    until(lambda: lab.rigs()["v2"]["lease"])
+    refused = desk.run("rig", "lock", "v2")
+    check("shell --daemon: nobody else gets the rig meanwhile", refused.returncode == BENCH, said(refused))
+    desk.run("rig", "unlock", "v2", "--force")
+    until(lambda: process.poll() is not None)  # its input stays open
+    out, err = process.communicate(timeout=LIMIT_S)
+    check("shell --daemon: a lease that is lost ends the session with a message", process.returncode == BENCH and "the lease of v2 is lost" in out + err,
+          f"{process.returncode} {out[-300:]} {err[-300:]}")
+    free(lab, "v2")
+
+
+def health(desk, lab):
+    done = desk.run("rig", "quarantine", "v2", "its", "supply", "smells")
+    began = time.monotonic()
+    refused = desk.run("submit", "--wait", "--rig", "v2", "cases/pass.yaml")
+    check("rig quarantine: it is refused in seconds with the reason", done.returncode == 0 and refused.returncode == USAGE
+          and "its supply smells" in refused.stderr and time.monotonic() - began < 3, said(refused))
+    done = desk.run("rig", "recover", "v2", "--wait")
+    check("rig recover --wait: back by a self-test", done.returncode == 0 and lab.rigs()["v2"]["health"] == "healthy", said(done))
+
+
+# ---- who may, and where ----
+
+def tokens(desk, port):
+    made = {role: desk.run("token", "add", f"ci-{role}", role, "--expires", "1d").stdout.strip() for role in ("viewer", "operator")}
+    listed = desk.run("token", "list")
+    check("token: made and listed, without the token itself", "ci-operator" in listed.stdout and made["operator"]
+          and made["operator"] not in listed.stdout, said(listed))
+    tcp = {"HILBENCH_URL": f"http://127.0.0.1:{port}"}
+    done = desk.run("submit", "--wait", "cases/pass.yaml", environment=dict(tcp, HILBENCH_TOKEN=made["operator"]))
+    check("token: an operator submits over TCP", done.returncode == 0, said(done))
+    done = desk.run("submit", "cases/pass.yaml", environment=dict(tcp, HILBENCH_TOKEN=made["viewer"]))
+    check("token: a viewer may not", done.returncode == USAGE and "does not let you" in done.stderr, said(done))
+    desk.write("token", made["operator"] + "\n")
+    os.chmod(os.path.join(desk.folder, "token"), 0o600)
+    number = re.search(r"^ *(\d+) +operator", listed.stdout, re.M).group(1)
+    done = desk.run("jobs", "--token-file", "token", "--url", tcp["HILBENCH_URL"])
+    check("token: from a file", done.returncode == 0, said(done))
+    desk.run("token", "remove", number)
+    done = desk.run("jobs", environment=dict(tcp, HILBENCH_TOKEN=made["operator"]))
+    check("token: a removed one is refused, and never printed", done.returncode == USAGE and "does not know the token" in done.stderr
+          and made["operator"] not in done.stderr, said(done))
+    done = desk.run("jobs", environment={"HILBENCH_URL": "http://lab.example:8480", "HILBENCH_TOKEN": "secret"})
+    check("token: not in the clear over a network", done.returncode == USAGE and "use https" in done.stderr, said(done))
+
+
+def nobody(desk):
+    done = desk.run("status", environment={"HILBENCH_SOCKET": "/nowhere/sock"})
+    check("no daemon: that is said", done.returncode == BENCH and "no daemon answers at /nowhere/sock: is hilbenchd running?" in done.stderr, said(done))
+    done = desk.run("jobs", "--url", "ftp://lab")
+    check("no daemon: a URL of something else", done.returncode == USAGE, said(done))
+
+
+def main():
+    folder = tempfile.mkdtemp(prefix="hilbench-cli-")
+    port = free_port()
+    try:
+        with Lab(os.path.join(folder, "lab"), rigs=2, config=f"listen: {{address: '127.0.0.1:{port}'}}\n"
+                 "leases: {heartbeat: 1s}\njobs: {grace: 10s}\n") as lab:
+            desk = Desk(os.path.join(folder, "desk"), lab)
+            desk.write("cases/pass.yaml", case("t.pass", PASSES))
+            desk.write("cases/fail.yaml", case("t.fail", FAILS))
+            desk.write("slow.yaml", case("t.slow", waits(60)))
+            desk.write("mid.yaml", case("t.mid", waits(6)))
+            for part in (waiting, files, queue, again, spread, signals, restart, locking, killed, shell, health):
+                part(desk, lab)
+            tokens(desk, port)
+            nobody(desk)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    finish()
+
+
+if __name__ == "__main__":
+    main()
