@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { Browser } from './browser.mjs';
 import { checkContrast } from './contrast.mjs';
 import { accessibleFaults, focus, overflow } from './accessible.mjs';
-import { FAILING, download, failure, inert, rerun, signIn, submit, suite, timeline, watch } from './scenario.mjs';
+import { FAILING, digests, download, failure, inert, rerun, signIn, submit, suite, timeline, watch } from './scenario.mjs';
 import { check, failures, part } from './tell.mjs';
 
 const HERE = path.dirname(fileURLToPath(import.meta.url)), WWW = path.join(HERE, '../www');
@@ -255,6 +255,7 @@ async function main() {
       check('a viewer sees no buttons', (await browser.page.locator('main button').count()) === 0, '');
     });
     await part('sign in', () => signIn(browser, browser, options.token || 'operator-token'));
+    await part('digests', () => digests(browser));
     await part('rigs', () => rigs(browser));
     await part('jobs', () => jobs(browser));
     await part('timeline', async () => {

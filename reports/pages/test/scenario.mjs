@@ -70,7 +70,7 @@ export async function submit(browser, files, rig) {
   await browser.show('#/submit');
   await page.locator('#folder').setInputFiles(files.folder);
   check('a hidden file stays at home', (await page.getByText('1 files').count()) === 1, await page.locator('form').innerText());
-  await page.getByLabel('Title').fill('pages by hand');
+  await page.getByLabel('Title').fill('Identity of the gateway');
   await page.getByLabel(/^Series/).fill('pages');
   if (rig) await page.getByLabel('Where').selectOption(`rig:${rig}`);
   await page.getByRole('button', { name: 'Submit' }).click();
@@ -93,6 +93,8 @@ export async function watch(browser, limit_ms) {
   check('the run is watched live: steps', true);
   await page.locator('main .card.fail').first().waitFor({ timeout: limit_ms });
   await page.locator('h1 + .tag.full').waitFor({ timeout: limit_ms });
+  const loads = await page.locator('.timeline').evaluate((n) => Number(n.dataset.loads));
+  check('the timeline grows while the run runs', loads >= 2, loads);
   check('the outcome comes by itself', (await page.locator('h1 + .tag.full').innerText()) === 'failed', await page.locator('h1 + .tag').innerText());
 }
 
@@ -175,9 +177,25 @@ export async function timeline(browser) {
   return { asked, virtual: await node.getByText('virtual').count() };
 }
 
+/** The page's own SHA-256 is the one of WebCrypto. */
+export async function digests({ page }) {
+  const wrong = await page.evaluate(async () => {
+    const { sha256, sha256InPage } = await import('/js/sha256.js');
+    const lengths = [0, 1, 3, 55, 56, 63, 64, 65, 119, 120, 128, 100003], bad = [];
+    for (const length of lengths) {
+      const bytes = Uint8Array.from({ length }, (_, i) => (i * 131 + length) & 255);
+      if (sha256InPage(bytes.buffer) !== await sha256(bytes.buffer)) bad.push(length);
+    }
+    return [...bad, ...(sha256InPage(new TextEncoder().encode('abc').buffer).startsWith('ba7816bf8f01cfea') ? [] : ['abc'])];
+  });
+  check("the page's own SHA-256 is right at every length around a block", !wrong.length, wrong);
+}
+
 export async function rerun(browser, job, limit_ms) {
   const { page } = browser;
   await browser.show(`#/jobs/${job}`);
+  await page.getByRole('region', { name: 'Cases by run' }).waitFor();
+  check('a job shows what did not pass, by run', (await page.locator('.matrix td a.fail').count()) === 1, '');
   await page.getByRole('button', { name: /^Pin/ }).click();
   await page.getByRole('button', { name: /^Unpin/ }).waitFor();
   check('a job is pinned', true);

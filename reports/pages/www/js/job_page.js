@@ -4,6 +4,7 @@ import { BASE, get, url } from './api.js';
 import { facts, h, link, swap, table } from './element.js';
 import { between, duration, size, when } from './format.js';
 import { active, jobActions, jobName } from './job.js';
+import { renderJobCases } from './job_cases.js';
 import { JobLog } from './job_log.js';
 import { progress } from './rig.js';
 import { to } from './route.js';
@@ -44,7 +45,7 @@ function files(job) {
 export async function jobPage(view, { id }) {
   let job = await get(url('jobs', id), view.signal);
   view.title(jobName(job));
-  const top = h('div'), runs = h('div'), below = h('div');
+  const top = h('div'), runs = h('div'), cases = h('div'), below = h('div');
   const render = () => {
     swap(top, head(job, load));
     swap(runs, job.runs?.length ? job.runs.map(runCard) : h('p', { class: 'empty' }, active(job) ? 'It has not begun.' : 'There was no run.'));
@@ -54,10 +55,15 @@ export async function jobPage(view, { id }) {
   async function load() {
     job = await get(url('jobs', id), view.signal).catch(() => job);
     render();
+    showCases();
+  }
+  function showCases() {
+    renderJobCases(cases, job, view.signal).catch(() => {}); // the runs' own pages tell it too
   }
   const log = new JobLog(view, `${BASE}/jobs/${encodeURIComponent(id)}/log`, () => active(job));
-  view.show(top, h('h2', null, 'Runs'), runs, h('h2', null, 'Reports and files'), below, log.node);
+  view.show(top, h('h2', null, 'Runs'), runs, cases, h('h2', null, 'Reports and files'), below, log.node);
   render();
+  showCases();
   view.live((event, data) => {
     if (event === 'again') load();
     else if (event === 'job' && data.id === job.id) {

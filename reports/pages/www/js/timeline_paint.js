@@ -85,13 +85,14 @@ function outline(ctx, colours, x, y, width) {
 function captions(ctx, model, lane, y) {
   const { scale, colours } = model;
   let free = -Infinity;
-  const ticks = lane.placed.filter(({ item }) => instant(item));
+  const ticks = lane.placed.filter(({ item }) => instant(item)), bars = lane.placed.filter(({ item, row }) => row === 0 && !instant(item));
   ctx.fillStyle = colours.ink;
   for (const [i, { item }] of ticks.entries()) {
     const x = scale.x(item.t), next = i + 1 < ticks.length ? scale.x(ticks[i + 1].item.t) : scale.left + scale.width;
     if (x < scale.left || x > scale.left + scale.width || x < free || !item.label) continue;
     const width = ctx.measureText(item.label).width + 8;
-    if (next - x < width) continue;
+    const covered = ({ item: bar_item }) => scale.x(bar_item.t) < x + width && scale.x(bar_item.end) > x;
+    if (next - x < width || bars.some(covered)) continue;
     ctx.fillText(item.label, x + 4, y + ROW / 2 + 0.5);
     free = x + width;
   }
