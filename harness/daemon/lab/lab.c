@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "../../base/log.h"
@@ -772,6 +773,24 @@ void lab_environment(const struct lab *lab, const char *job, const char *ret[10]
 	ret[count] = NULL;
 }
 
+void lab_mark(const struct lab *lab, int64_t job, int64_t run_or_lease, char *buffer, size_t size)
+{
+	if (job)
+		(void)snprintf(buffer, size, "HILBENCH_JOB=job-%" PRId64 "-run-%" PRId64 "-%08" PRIx32, job, run_or_lease,
+		               lab->state_number);
+	else
+		(void)snprintf(buffer, size, "HILBENCH_JOB=lease-%" PRId64 "-%08" PRIx32, run_or_lease, lab->state_number);
+}
+
+/* The same for the next daemon of this directory, as long as the machine runs. */
+static void number_state(struct lab *lab)
+{
+	struct stat status = {0};
+	(void)stat(book_directory(lab->book), &status);
+	uint64_t mixed = ((uint64_t)status.st_dev << 40 ^ (uint64_t)status.st_ino) * UINT64_C(0x9e3779b97f4a7c15);
+	lab->state_number = (uint32_t)(mixed >> 32);
+}
+
 static int make_environment(struct lab *lab)
 {
 	static const char *const names[] = {"PATH", "HOME", "HILBENCH_LOCKS", "HILBENCH_PROGRAMS", "HILBENCH_FIXTURES"};
@@ -830,6 +849,7 @@ static int make(struct lab *lab, struct error *err)
 	int r = add_sources(lab);
 	if (r < 0)
 		return error_set(err, ERROR_BENCH, -r, "cannot use the event loop: %s", strerror(-r));
+	number_state(lab);
 	(void)snprintf(path, sizeof(path), "%.3900s/jobs/.gone", book_directory(lab->book));
 	r = folder_remover_new(&lab->remover, lab->event, path, err);
 	for (size_t i = 0; r == 0 && i < count; i++)

@@ -330,6 +330,7 @@ static int merge_words(const struct lab_job *job, const char *directory, const c
 static void on_merged(const struct errand_result *result, void *context)
 {
 	struct lab_job *job = context;
+	errand_free(job->errand);
 	job->errand = NULL;
 	if (result->exit_status != 0) {
 		size_t length = strlen(job->reason);

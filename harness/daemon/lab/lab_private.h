@@ -127,7 +127,8 @@ struct lab {
 	char space_reason[200];
 	int64_t space_due_ns;
 	uint64_t uses;
-	char *environment[8]; /* NULL-terminated */
+	uint32_t state_number; /* of the state directory */
+	char *environment[8];  /* NULL-terminated */
 	void (*stopped)(void *context);
 	void *stopped_context;
 };
@@ -152,6 +153,9 @@ void lab_tell(struct lab *, enum lab_event, int64_t id, json_t *stolen);
 void lab_tell_job(struct lab *, int64_t id);
 void lab_tell_run(struct lab *, int64_t id);
 void lab_tell_rig(struct lab_rig *);
+/* "HILBENCH_JOB=job-JOB-run-RUN-STATE" or "…lease-LEASE-STATE": the last part tells this daemon's processes from those of another with the
+ * same numbers. job 0: the lease. */
+void lab_mark(const struct lab *, int64_t job, int64_t run_or_lease, char *buffer, size_t size);
 /* Environment of everything that is started, NULL-terminated; job: "HILBENCH_JOB=…". */
 void lab_environment(const struct lab *, const char *job, const char *ret[10]);
 

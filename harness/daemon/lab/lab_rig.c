@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A rig between its users: cleaned after every lease, looked at when nobody has it, brought back by a self-test. */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,9 +120,9 @@ static int begin(struct lab_rig *rig, enum rig_work work, const char *verb, int6
 	const char *environment[10], *const words[] = {lab->config->bench_program, "rig", "--rig", rig->config->file, verb, "--json", NULL};
 	char mark[80] = "";
 	if (rig->lease.id && rig->lease.run)
-		(void)snprintf(mark, sizeof(mark), "HILBENCH_JOB=job-%" PRId64 "-run-%" PRId64, rig->lease.job, rig->lease.run);
+		lab_mark(lab, rig->lease.job, rig->lease.run, mark, sizeof(mark));
 	else if (rig->lease.id)
-		(void)snprintf(mark, sizeof(mark), "HILBENCH_JOB=lease-%" PRId64, rig->lease.id);
+		lab_mark(lab, 0, rig->lease.id, mark, sizeof(mark));
 	lab_environment(lab, *mark ? mark : NULL, environment);
 	int r = errand_start(&rig->errand, lab->event, lab->config->daemon_program, "/", words, environment, limit_ns, done, rig, err);
 	if (r < 0)
@@ -134,6 +133,7 @@ static int begin(struct lab_rig *rig, enum rig_work work, const char *verb, int6
 
 static void ended(struct lab_rig *rig)
 {
+	errand_free(rig->errand);
 	rig->errand = NULL;
 	rig->work = WORK_NONE;
 }
@@ -295,7 +295,6 @@ void lab_rig_interrupt_check(struct lab_rig *rig)
 {
 	if (rig->work != WORK_CHECK)
 		return;
-	errand_free(rig->errand);
 	ended(rig);
 	int64_t again_ns = rig->lab->config->check_interval_ns < CHECK_AGAIN_NS ? rig->lab->config->check_interval_ns : CHECK_AGAIN_NS;
 	rig->check_due_ns = lab_now_ns() + again_ns;

@@ -203,7 +203,7 @@ static int start_keeper(struct lab_run *run, const struct job_record *record, st
 	if (!words)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	command_of(run, record, words);
-	(void)snprintf(mark, sizeof(mark), "HILBENCH_JOB=job-%" PRId64 "-run-%" PRId64, record->id, run->record->id);
+	lab_mark(run->job->lab, record->id, run->record->id, mark, sizeof(mark));
 	lab_environment(run->job->lab, mark, environment);
 	const struct keeper_order order = {.argv = words->word,
 	                                   .environment = environment,

@@ -220,6 +220,7 @@ static void remove_list_directory(struct lab_job *job)
 static void on_list(const struct errand_result *result, void *context)
 {
 	struct lab_job *job = context;
+	errand_free(job->errand);
 	job->errand = NULL;
 	job->asked = true;
 	job->ids = ids_of(result);

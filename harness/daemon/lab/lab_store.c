@@ -71,6 +71,7 @@ static int end(struct lab_run *run, struct error *err)
 static void on_reported(const struct errand_result *result, void *context)
 {
 	struct lab_run *run = context;
+	errand_free(run->errand);
 	run->errand = NULL;
 	run->reported = true;
 	lab_run_advance(run);
