@@ -2,6 +2,7 @@
 /* Sessions of browsers, and the tokens of people and programs. */
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "../book/tokens.h"
@@ -54,16 +55,16 @@ void api_session_begin(struct http_request *request, void *context)
 /* The value of the cookie; "" when there is none. */
 static void read_cookie(struct http_request *request, char value[SESSION_NAME_SIZE])
 {
-	const char *cookie = http_header(request, "Cookie");
+	const char *cookies = http_header(request, "Cookie");
 	value[0] = '\0';
-	for (; cookie && *cookie; cookie += strcspn(cookie, ";")) {
-		cookie += strspn(cookie, "; ");
-		size_t length = strcspn(cookie, ";") - 0;
-		if (strncmp(cookie, COOKIE, strlen(COOKIE)) != 0 || length != strlen(COOKIE) + SESSION_NAME_SIZE - 1)
-			continue;
-		memcpy(value, cookie + strlen(COOKIE), SESSION_NAME_SIZE - 1);
-		value[SESSION_NAME_SIZE - 1] = '\0';
+	if (!cookies)
+		return;
+	for (const char *cookie = cookies + strspn(cookies, "; "); *cookie; cookie += strspn(cookie, "; ")) {
+		if (strncmp(cookie, COOKIE, sizeof(COOKIE) - 1) == 0)
+			snprintf(value, SESSION_NAME_SIZE, "%.*s", SESSION_NAME_SIZE - 1, cookie + sizeof(COOKIE) - 1);
+		cookie += strcspn(cookie, ";");
 	}
+	value[strcspn(value, "; ")] = '\0';
 }
 
 void api_session_end(struct http_request *request, void *context)
