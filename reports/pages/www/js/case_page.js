@@ -24,7 +24,7 @@ function perRig(entries, virtuals) {
 function log(entries, virtuals) {
   return table('Verdicts', [{ title: 'When' }, { title: 'Verdict' }, { title: 'Message' }, { title: 'Rig', label: 'Rig' }, { title: 'Took', number: true, label: 'Took' }, { title: 'Attempts', number: true, label: 'Attempts' }],
     entries.map((e) => [[link(to('runs', e.run), when(e.at) || `run ${e.run}`), h('span', { class: 'sub' }, link(to('jobs', e.job), `job ${e.job}`))], [tag(e.verdict), ' ', flaky(e.flaky), e.cause && h('span', { class: 'sub' }, e.cause)],
-      [e.message && h('p', { class: 'message' }, e.message), e.place && h('span', { class: 'sub mono' }, typeof e.place === 'string' ? e.place : `${e.place.file}:${e.place.line}`)], e.rig,
+      [e.message && h('p', { class: 'message' }, e.message), e.place && e.verdict !== 'pass' && h('span', { class: 'sub mono' }, typeof e.place === 'string' ? e.place : `${e.place.file}:${e.place.line}`)], e.rig,
       [duration(e.duration_ns), ' ', virtual(virtuals.has(e.rig))], String(e.attempts ?? 1)]));
 }
 
