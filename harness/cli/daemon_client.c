@@ -207,6 +207,8 @@ int daemon_refused(const struct daemon_client *client, long status, const char *
 		i++;
 	if (status == 401 || status == 403)
 		r = refused_access(client, status, message ? message : "it does not say why", err);
+	else if (!message && status >= 502 && status <= 504) /* of something between it and us */
+		r = error_set(err, ERROR_BENCH, ESHUTDOWN, "no daemon answers behind %s: status %ld", client->place.name, status);
 	else if (!message)
 		r = error_set(err, ERROR_BENCH, EPROTO, "what answers at %s is no hilbenchd: status %ld", client->place.name, status);
 	else if (i == sizeof(meanings) / sizeof(*meanings))

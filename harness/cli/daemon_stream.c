@@ -28,8 +28,9 @@ struct daemon_stream {
 	int64_t again_ns, pause_ns, begun_ns, heard_ns;
 	uint64_t received, skip; /* of a text: bytes that were passed on, and that come once more */
 	struct bytes refusal;
-	struct bytes line, data; /* of an event that is not whole yet */
-	char name[NAME_MAX_BYTES], id[NAME_MAX_BYTES];
+	struct bytes line, data;                       /* of an event that is not whole yet */
+	char name[NAME_MAX_BYTES], id[NAME_MAX_BYTES]; /* id: of what was passed on last */
+	char next_id[NAME_MAX_BYTES];
 	bool live, refused, closed, broken;
 };
 
@@ -44,6 +45,7 @@ struct daemon_streams {
 
 static void dispatch(struct daemon_stream *stream)
 {
+	memcpy(stream->id, stream->next_id, sizeof(stream->id));
 	if (stream->data.length > 0 && bytes_append_u8(&stream->data, 0) == 0) {
 		size_t length = stream->data.length - 2; /* without the last newline and the 0 */
 		stream->data.data[length] = '\0';
@@ -66,8 +68,8 @@ static void take_field(struct daemon_stream *stream, const char *line, size_t le
 		                  bytes_append_u8(&stream->data, '\n') < 0;
 	} else if (name == 5 && !memcmp(line, "event", 5)) {
 		(void)snprintf(stream->name, sizeof(stream->name), "%.*s", (int)rest, value);
-	} else if (name == 2 && !memcmp(line, "id", 2) && rest < sizeof(stream->id)) {
-		(void)snprintf(stream->id, sizeof(stream->id), "%.*s", (int)rest, value);
+	} else if (name == 2 && !memcmp(line, "id", 2) && rest < sizeof(stream->next_id)) {
+		(void)snprintf(stream->next_id, sizeof(stream->next_id), "%.*s", (int)rest, value);
 	}
 }
 
@@ -142,6 +144,7 @@ static int begin(struct daemon_stream *stream)
 	bytes_clear(&stream->data);
 	bytes_clear(&stream->refusal);
 	stream->name[0] = '\0';
+	memcpy(stream->next_id, stream->id, sizeof(stream->id));
 	stream->skip = stream->received;
 	stream->broken = false;
 	stream->begun_ns = stream->heard_ns = loop_now_ns();
