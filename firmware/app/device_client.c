@@ -4,61 +4,30 @@
 #include <string.h>
 
 #include "../core/console.h"
-#include "../core/doip_backoff.h"
 #include "../core/message.h"
 
 #define MISSED_LIMIT 3u
-#define TURN_LIMIT   64u
 #define OUTBOX_SIZE  (4u * MESSAGE_SIZE_MAX)
 
 static struct {
 	struct device_client_config config;
-	struct tls_config *tls;
-	enum device_client_state state;
-	bool link_up, failed, again;
-	port_socket socket; /* while connecting; afterwards the stream owns it */
-	struct stream stream;
-	uint64_t now_us, retry_us, attempt_limit_us, heartbeat_us;
+	struct connection connection;
+	uint64_t heartbeat_us;
 	uint32_t number, missed; /* of heartbeats: the last one's number, and how many wait for their acknowledgement */
-	struct doip_backoff backoff;
 	struct message_decoder decoder;
 	uint8_t outbox[OUTBOX_SIZE];
 	size_t outbox_length;
-} client = {.socket = PORT_NO_SOCKET};
+} client;
 
 enum device_client_state device_client_state(void)
 {
-	return client.state;
-}
-
-/* ---- the end of a connection -------------------------------------------------------------------------------- */
-
-static void release(bool orderly)
-{
-	if (client.socket != PORT_NO_SOCKET)
-		port_tcp_abort(client.socket);
-	client.socket = PORT_NO_SOCKET;
-	if (orderly)
-		stream_close(&client.stream);
-	else
-		stream_abort(&client.stream);
-	client.outbox_length = 0;
+	return (enum device_client_state)client.connection.state;
 }
 
 static void lose(const char *reason, bool orderly)
 {
-	struct console_line line;
-	release(orderly);
-	uint64_t wait_us = doip_backoff_failed(&client.backoff);
-	client.retry_us = client.now_us + wait_us;
-	client.state = DEVICE_CLIENT_BACKOFF;
-	console_begin(&line);
-	console_text(&line, "device: ");
-	console_text(&line, reason);
-	console_text(&line, ", next attempt in ");
-	console_decimal(&line, wait_us / 1000);
-	console_text(&line, " ms");
-	console_end(&line);
+	connection_lose(&client.connection, reason, orderly);
+	client.outbox_length = 0;
 }
 
 /* ---- sending ------------------------------------------------------------------------------------------------ */
@@ -71,12 +40,12 @@ static bool room_for_one(void)
 static void flush(void)
 {
 	size_t sent;
-	while (client.outbox_length > 0 && !client.failed) {
-		enum port_status status = stream_send(&client.stream, client.outbox, client.outbox_length, &sent);
+	while (client.outbox_length > 0 && !client.connection.broken) {
+		enum port_status status = stream_send(&client.connection.stream, client.outbox, client.outbox_length, &sent);
 		if (status == PORT_WOULD_BLOCK)
 			return;
 		if (status != PORT_OK) {
-			client.failed = true;
+			client.connection.broken = true;
 			return;
 		}
 		client.outbox_length -= sent;
@@ -94,7 +63,7 @@ static void send(enum message_type type, const uint8_t *payload, size_t length)
 static void send_heartbeat(void)
 {
 	uint8_t number[MESSAGE_NUMBER];
-	client.heartbeat_us = client.now_us + (uint64_t)client.config.heartbeat_ms * 1000;
+	client.heartbeat_us = client.connection.now_us + (uint64_t)client.config.heartbeat_ms * 1000;
 	client.missed++;
 	message_put_number(number, ++client.number);
 	send(MESSAGE_HEARTBEAT, number, sizeof number);
@@ -109,17 +78,17 @@ static void greeted(void)
 	console_text(&line, " verify=");
 	console_text(&line, client.config.verify);
 	console_end(&line);
-	doip_backoff_succeeded(&client.backoff);
-	client.state = DEVICE_CLIENT_UP;
+	connection_agreed(&client.connection);
 	client.missed = 0;
-	client.heartbeat_us = client.config.heartbeat_ms == 0 ? UINT64_MAX : client.now_us + (uint64_t)client.config.heartbeat_ms * 1000;
+	client.heartbeat_us =
+	        client.config.heartbeat_ms == 0 ? UINT64_MAX : client.connection.now_us + (uint64_t)client.config.heartbeat_ms * 1000;
 }
 
 /* One that was never sent, or waits no more, says nothing about the gateway. */
 static void receive_acknowledgement(const struct message *message)
 {
 	uint32_t number = message_get_number(message->payload + 1);
-	if (message->payload[0] == MESSAGE_HELLO && client.state == DEVICE_CLIENT_GREETING)
+	if (message->payload[0] == MESSAGE_HELLO && device_client_state() == DEVICE_CLIENT_GREETING)
 		greeted();
 	else if (message->payload[0] == MESSAGE_HEARTBEAT && client.number - number < client.missed)
 		client.missed = client.number - number;
@@ -146,7 +115,7 @@ static bool fill(void)
 {
 	size_t size, received = 0;
 	uint8_t *space = message_decoder_space(&client.decoder, &size);
-	switch (stream_receive(&client.stream, space, size, &received)) {
+	switch (stream_receive(&client.connection.stream, space, size, &received)) {
 	case PORT_OK:
 		message_decoder_added(&client.decoder, received);
 		return true;
@@ -161,17 +130,12 @@ static bool fill(void)
 	}
 }
 
-static bool talking(void)
-{
-	return client.state == DEVICE_CLIENT_GREETING || client.state == DEVICE_CLIENT_UP;
-}
-
 static bool step(void)
 {
 	struct message message;
 	flush();
 	/* What is asked for is only read when its answer has a place: a gateway that does not read is not served. */
-	if (!talking() || client.failed || !room_for_one())
+	if (!connection_talks(&client.connection) || client.connection.broken || !room_for_one())
 		return false;
 	switch (message_decoder_next(&client.decoder, &message)) {
 	case MESSAGE_READY:
@@ -185,139 +149,42 @@ static bool step(void)
 	}
 }
 
-/* ---- the way to a connection -------------------------------------------------------------------------------- */
+/* ---- turns -------------------------------------------------------------------------------------------------- */
 
-static void connect_begin(void)
+static void entered(void)
 {
-	client.attempt_limit_us = client.now_us + (uint64_t)client.config.connect_timeout_ms * 1000;
-	client.failed = false;
-	client.state = DEVICE_CLIENT_CONNECTING;
-	if (port_tcp_connect(NULL, &client.config.remote, &client.socket) != PORT_OK)
-		lose("cannot connect", false);
-}
-
-static void connecting_poll(void)
-{
-	struct console_line line;
-	enum port_status status = port_tcp_connected(client.socket);
-	if (status == PORT_WOULD_BLOCK)
+	if (device_client_state() != DEVICE_CLIENT_GREETING)
 		return;
-	if (status != PORT_OK) {
-		lose("connection refused", false);
-		return;
-	}
-	console_begin_boot(&line, "connected");
-	console_end(&line);
-	if (client.tls == NULL) {
-		stream_plain(&client.stream, client.socket);
-	} else if (tls_stream(&client.stream, client.tls, client.socket) != PORT_OK) {
-		lose("no TLS session free", false);
-		return;
-	}
-	client.socket = PORT_NO_SOCKET;
-	client.state = DEVICE_CLIENT_HANDSHAKING;
-}
-
-static void secured(void)
-{
-	struct console_line line;
-	console_begin_boot(&line, "tls");
-	console_text(&line, " version=");
-	console_text(&line, tls_version_name(&client.stream));
-	console_text(&line, " verify=");
-	console_text(&line, client.config.verify);
-	console_end(&line);
-}
-
-static void handshaking_poll(void)
-{
-	enum port_status status = stream_establish(&client.stream);
-	if (status == PORT_WOULD_BLOCK)
-		return;
-	if (status != PORT_OK) {
-		lose("handshake failed", true); /* orderly: the alert has to arrive */
-		return;
-	}
-	if (client.tls != NULL)
-		secured();
 	message_decoder_open(&client.decoder);
+	client.outbox_length = 0;
 	client.missed = 0;
-	client.state = DEVICE_CLIENT_GREETING;
 	send(MESSAGE_HELLO, (const uint8_t *)client.config.serial, strlen(client.config.serial));
 }
 
-static void talk_poll(void)
+static void heartbeat_poll(void)
 {
-	unsigned steps = 0;
-	while (steps < TURN_LIMIT && step())
-		steps++;
-	client.again = steps == TURN_LIMIT;
-	if (client.failed && talking())
-		lose("connection broken", false);
-}
-
-/* ---- time --------------------------------------------------------------------------------------------------- */
-
-static void timers_poll(void)
-{
-	switch (client.state) {
-	case DEVICE_CLIENT_CONNECTING:
-	case DEVICE_CLIENT_HANDSHAKING:
-	case DEVICE_CLIENT_GREETING:
-		if (client.now_us >= client.attempt_limit_us)
-			lose("connect timeout", false);
-		break;
-	case DEVICE_CLIENT_UP:
-		if (client.now_us < client.heartbeat_us)
-			break;
-		if (client.missed >= MISSED_LIMIT)
-			lose("gateway silent", false);
-		else
-			send_heartbeat();
-		break;
-	default:
-		break;
-	}
-}
-
-static uint64_t deadline_us(void)
-{
-	switch (client.state) {
-	case DEVICE_CLIENT_IDLE:
-		return UINT64_MAX;
-	case DEVICE_CLIENT_BACKOFF:
-		return client.retry_us;
-	case DEVICE_CLIENT_UP:
-		return client.heartbeat_us;
-	default:
-		return client.attempt_limit_us;
-	}
-}
-
-/* A link that comes back is tried at once: the wait was for the gateway, not for the cable. */
-static void link_poll(void)
-{
-	bool up = port_link_up();
-	if (up && !client.link_up && client.state == DEVICE_CLIENT_BACKOFF)
-		client.retry_us = client.now_us;
-	client.link_up = up;
+	if (device_client_state() != DEVICE_CLIENT_UP || client.connection.now_us < client.heartbeat_us)
+		return;
+	if (client.missed >= MISSED_LIMIT)
+		lose("gateway silent", false);
+	else
+		send_heartbeat();
 }
 
 void device_client_poll(uint64_t now_us, uint64_t *ret_deadline_us)
 {
-	client.now_us = now_us;
-	client.again = false;
-	link_poll();
-	if (client.state == DEVICE_CLIENT_BACKOFF && now_us >= client.retry_us)
-		connect_begin();
-	if (client.state == DEVICE_CLIENT_CONNECTING)
-		connecting_poll();
-	if (client.state == DEVICE_CLIENT_HANDSHAKING)
-		handshaking_poll();
-	if (talking())
-		talk_poll();
-	timers_poll();
-	*ret_deadline_us = client.again ? now_us : deadline_us();
+	struct connection *connection = &client.connection;
+	connection_turn(connection, now_us);
+	while (connection_advance(connection))
+		entered();
+	while (connection_goes_on(connection) && step())
+		;
+	if (connection->broken && connection_talks(connection))
+		lose("connection broken", false);
+	heartbeat_poll();
+	if (connection_is_late(connection))
+		lose("connect timeout", false);
+	*ret_deadline_us = connection_deadline_us(connection, device_client_state() == DEVICE_CLIENT_UP ? client.heartbeat_us : UINT64_MAX);
 }
 
 /* ---- begin and end ------------------------------------------------------------------------------------------ */
@@ -337,22 +204,20 @@ void device_client_config_load(struct device_client_config *config)
 enum port_status device_client_start(const struct device_client_config *config, struct tls_config *tls)
 {
 	size_t serial = config->serial == NULL ? 0 : strlen(config->serial);
-	if (client.state != DEVICE_CLIENT_IDLE || config->remote.port == 0 || serial == 0 || serial > MESSAGE_SERIAL_MAX)
+	if (device_client_state() != DEVICE_CLIENT_IDLE || serial == 0 || serial > MESSAGE_SERIAL_MAX)
 		return PORT_INVALID;
 	memset(&client, 0, sizeof client);
 	client.config = *config;
-	client.tls = tls;
-	client.socket = PORT_NO_SOCKET;
-	client.link_up = port_link_up();
-	client.backoff = (struct doip_backoff){.first_ms = config->backoff_first_ms, .limit_ms = config->backoff_limit_ms};
-	client.state = DEVICE_CLIENT_BACKOFF; /* retry_us is 0: the first poll connects */
-	return PORT_OK;
+	return connection_start(&client.connection, &(struct connection_config){.owner = "device",
+	                                                                        .verify = config->verify,
+	                                                                        .tls = tls,
+	                                                                        .remote = config->remote,
+	                                                                        .attempt_ms = config->connect_timeout_ms,
+	                                                                        .backoff_first_ms = config->backoff_first_ms,
+	                                                                        .backoff_limit_ms = config->backoff_limit_ms});
 }
 
 void device_client_stop(void)
 {
-	if (client.state == DEVICE_CLIENT_IDLE)
-		return;
-	release(true);
-	client.state = DEVICE_CLIENT_IDLE;
+	connection_stop(&client.connection);
 }

@@ -6,7 +6,7 @@
 #ifndef FIRMWARE_APP_DEVICE_CLIENT_H
 #define FIRMWARE_APP_DEVICE_CLIENT_H
 
-#include "../core/tls.h"
+#include "../core/connection.h"
 
 struct device_client_config {
 	struct port_endpoint remote;
@@ -19,12 +19,12 @@ struct device_client_config {
 };
 
 enum device_client_state {
-	DEVICE_CLIENT_IDLE,
-	DEVICE_CLIENT_BACKOFF,
-	DEVICE_CLIENT_CONNECTING,
-	DEVICE_CLIENT_HANDSHAKING,
-	DEVICE_CLIENT_GREETING, /* the hello is not acknowledged yet */
-	DEVICE_CLIENT_UP,
+	DEVICE_CLIENT_IDLE = CONNECTION_IDLE,
+	DEVICE_CLIENT_BACKOFF = CONNECTION_BACKOFF,
+	DEVICE_CLIENT_CONNECTING = CONNECTION_CONNECTING,
+	DEVICE_CLIENT_HANDSHAKING = CONNECTION_HANDSHAKING,
+	DEVICE_CLIENT_GREETING = CONNECTION_INTRODUCING, /* the hello is not acknowledged yet */
+	DEVICE_CLIENT_UP = CONNECTION_UP,
 };
 
 /* Parameters client.connect_timeout_ms, client.backoff_…_ms and device.heartbeat_ms over the defaults. */

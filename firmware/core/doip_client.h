@@ -6,8 +6,7 @@
 #ifndef FIRMWARE_CORE_DOIP_CLIENT_H
 #define FIRMWARE_CORE_DOIP_CLIENT_H
 
-#include "stream.h"
-#include "tls.h"
+#include "connection.h"
 
 struct doip_client_config {
 	struct port_endpoint remote;
@@ -24,12 +23,12 @@ struct doip_client_config {
 void doip_client_config_load(struct doip_client_config *config);
 
 enum doip_client_state {
-	DOIP_CLIENT_IDLE,
-	DOIP_CLIENT_BACKOFF,
-	DOIP_CLIENT_CONNECTING,
-	DOIP_CLIENT_HANDSHAKING,
-	DOIP_CLIENT_ACTIVATING,
-	DOIP_CLIENT_ACTIVE
+	DOIP_CLIENT_IDLE = CONNECTION_IDLE,
+	DOIP_CLIENT_BACKOFF = CONNECTION_BACKOFF,
+	DOIP_CLIENT_CONNECTING = CONNECTION_CONNECTING,
+	DOIP_CLIENT_HANDSHAKING = CONNECTION_HANDSHAKING,
+	DOIP_CLIENT_ACTIVATING = CONNECTION_INTRODUCING,
+	DOIP_CLIENT_ACTIVE = CONNECTION_UP,
 };
 
 struct doip_client_handlers {
