@@ -11,12 +11,21 @@
 
 /* ---- an independent construction: texts of '0' and '1', division of polynomials on paper -------------------- */
 
+/* All texts that are added to have room for BITS characters, the terminating NUL among them. */
+static void add_text(char *bits, const char *text)
+{
+	const size_t at = strlen(bits), n = strlen(text);
+	ck_assert_uint_lt(at + n, BITS);
+	memcpy(bits + at, text, n + 1);
+}
+
 static void add_number(char *bits, uint32_t value, int width)
 {
-	size_t at = strlen(bits);
-	for (int i = width - 1; i >= 0; i--)
-		bits[at++] = value >> i & 1 ? '1' : '0';
-	bits[at] = '\0';
+	char text[33];
+	for (int i = 0; i < width; i++)
+		text[i] = value >> (width - 1 - i) & 1 ? '1' : '0';
+	text[width] = '\0';
+	add_text(bits, text);
 }
 
 /* Remainder of bits * x^degree by the polynomial (a text that begins with its leading one). */
@@ -59,21 +68,22 @@ static void slow_head(const struct canbus_frame *f, char *bits)
 {
 	static const uint8_t lengths[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64};
 	const bool extended = f->flags & CANBUS_EXTENDED, fd = f->flags & CANBUS_FD;
-	strcpy(bits, "0");
+	bits[0] = '\0';
+	add_text(bits, "0");
 	add_number(bits, extended ? f->id >> 18 : f->id, 11);
 	if (extended) {
-		strcat(bits, "11");
+		add_text(bits, "11");
 		add_number(bits, f->id & 0x3FFFF, 18);
 	}
-	strcat(bits, f->flags & CANBUS_REMOTE ? "1" : "0");
+	add_text(bits, f->flags & CANBUS_REMOTE ? "1" : "0");
 	if (!extended)
-		strcat(bits, "0");
+		add_text(bits, "0");
 	if (fd) {
-		strcat(bits, "10");
-		strcat(bits, f->flags & CANBUS_BRS ? "1" : "0");
-		strcat(bits, f->flags & CANBUS_ESI ? "1" : "0");
+		add_text(bits, "10");
+		add_text(bits, f->flags & CANBUS_BRS ? "1" : "0");
+		add_text(bits, f->flags & CANBUS_ESI ? "1" : "0");
 	} else {
-		strcat(bits, extended ? "00" : "0");
+		add_text(bits, extended ? "00" : "0");
 	}
 	for (uint32_t dlc = 0; dlc < 16; dlc++) {
 		if (lengths[dlc] == f->length)
@@ -88,8 +98,9 @@ static unsigned slow_fd(const char *head, const char *polynomial, char *ret_wire
 	static const char *const gray[] = {"0000", "0011", "0110", "0101", "1100", "1111", "1010", "1001"};
 	char covered[BITS], crc[32], field[64];
 	const unsigned stuffed = stuff_text(head, false, ret_wire);
-	strcpy(covered, ret_wire);
-	strcat(covered, gray[stuffed % 8]);
+	covered[0] = '\0';
+	add_text(covered, ret_wire);
+	add_text(covered, gray[stuffed % 8]);
 	/* The register begins with its highest bit set, which turns the first bit of the message over. */
 	covered[0] = covered[0] == '0' ? '1' : '0';
 	remainder_of(covered, polynomial, crc);
@@ -114,10 +125,10 @@ static unsigned slow_wire(const struct canbus_frame *f, char *ret_wire)
 		stuffed = slow_fd(head, f->length <= 16 ? "110110100001011011" : "1100000010100010011001", ret_wire);
 	} else {
 		remainder_of(head, "1100010110011001", crc); /* x15+x14+x10+x8+x7+x4+x3+1 */
-		strcat(head, crc);
+		add_text(head, crc);
 		stuffed = stuff_text(head, true, ret_wire);
 	}
-	strcat(ret_wire, "1");
+	add_text(ret_wire, "1");
 	return stuffed;
 }
 
