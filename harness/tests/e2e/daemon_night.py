@@ -81,9 +81,10 @@ class Gremlin(threading.Thread):
         running = self.lab.get("/jobs?state=running&limit=100")["jobs"]
         rig_of = {f"job-{job['id']}-run-{run['id']}": (job["id"], run["rig"]) for job in running for run in self.lab.job(job["id"])["runs"]
                   if run["state"] == "running"}
-        for pid, (name, mark) in processes_of_jobs().items():
-            if mark in rig_of:
-                self.strike(pid, name, mark, *rig_of[mark])
+        for pid, (name, mark) in processes_of_jobs(self.lab.state).items():
+            run = mark.rsplit("-", 1)[0]  # the last part is the daemon's
+            if run in rig_of:
+                self.strike(pid, name, mark, *rig_of[run])
 
     def strike(self, pid, name, mark, job, rig):
         kind = self.kinds.get(job, "passes")
