@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon, played: the documented requests over an invented lab, so that the pages can be tried without a bench.
 //   node mock.mjs WWW NODE_MODULES        prints the port
-// /mock/drop drops every viewer; /mock/cut ends their connections; /mock/down?s=2 answers 503 for so long; /mock/asked tells the requests so far.
+// /mock/drop drops every viewer; /mock/cut ends their connections; /mock/restart does, and knows no earlier position; /mock/down?s=2 answers 503 for so long; /mock/asked tells the requests so far.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -13,7 +13,7 @@ const LIBRARIES = { 'lib/uPlot.js': 'uplot/dist/uPlot.iife.min.js', 'lib/uPlot.c
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.txt': 'text/plain; charset=utf-8' };
 const HEADERS = { 'Content-Security-Policy': "default-src 'self'; frame-ancestors 'none'", 'X-Content-Type-Options': 'nosniff', 'Cache-Control': 'no-cache' };
 const now = Date.now(), world = lab(now), asked = [];
-let nextId = 300, position = 0, downUntil = 0;
+let nextId = 300, position = 0, downUntil = 0, era = 1;
 const viewers = new Set(), past = [];
 
 class Refusal extends Error {
@@ -26,7 +26,7 @@ const missing = (what) => new Refusal(404, 'not_found', `There is no ${what}.`);
 
 // ---- events ----
 function event(kind, data) {
-  past.push({ id: ++position, text: `id: ${position}\nevent: ${kind}\ndata: ${JSON.stringify(data)}\n\n` });
+  past.push({ id: ++position, text: `id: ${era}-${position}\nevent: ${kind}\ndata: ${JSON.stringify(data)}\n\n` });
   for (const viewer of viewers) viewer.write(past.at(-1).text);
 }
 const listed = ({ runs, files, ...job }) => job;
@@ -35,10 +35,11 @@ const runListed = ({ cases, measurements, artefacts: _, source, lines, ended_by,
 function openEvents(request, response) {
   response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/event-stream' });
   const last = request.headers['last-event-id'];
-  response.write(': hello\n\n');
-  if (last !== undefined) for (const old of past) if (old.id > Number(last)) response.write(old.text);
+  if (last !== undefined && !last.startsWith(`${era}-`)) return response.end('event: dropped\ndata: {"reason":"the daemon was started anew"}\n\n');
+  response.write(`id: ${era}-${position}\n: hello\n\n`);
+  if (last !== undefined) for (const old of past) if (old.id > Number(last.split('-')[1])) response.write(old.text);
   viewers.add(response);
-  response.on('close', () => viewers.delete(response));
+  return response.on('close', () => viewers.delete(response));
 }
 
 function openJournal(run, response) {
@@ -303,7 +304,8 @@ async function page(response, name) {
 
 function control(response, name, query) {
   if (name === 'drop') for (const v of viewers) v.end('event: dropped\ndata: {"reason":"too slow"}\n\n');
-  if (name === 'cut') for (const v of viewers) v.destroy();
+  if (name === 'restart') era++;
+  if (name === 'cut' || name === 'restart') for (const v of viewers) v.destroy();
   if (name === 'down') downUntil = Date.now() + Number(query.s) * 1000;
   answer(response, 200, asked);
 }

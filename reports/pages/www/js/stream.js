@@ -5,15 +5,17 @@ import { problem } from './api.js';
 const SILENCE_MS = 40000; // the daemon sends a comment every 15 s
 const LONGEST_WAIT_MS = 10000;
 
-/** Splits what comes into events {id, event, data}; returns a function that takes text. */
-export function eventParser(take) {
+/** Splits what comes into events {event, data} and positions, which also come alone; returns a function that takes text. */
+export function eventParser(take, place) {
   let rest = '', event = '', data = [], id = null;
   return (text) => {
     const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop();
     for (const line of lines) {
       if (line === '') {
-        if (data.length) take({ id, event: event || 'message', data: data.join('\n') });
+        if (id !== null) place(id);
+        if (data.length) take({ event: event || 'message', data: data.join('\n') });
+        id = null;
         event = '';
         data = [];
         continue;
@@ -29,9 +31,12 @@ export function eventParser(take) {
 }
 
 export class Stream {
-  /** onEvent({event, data, id}); onState('open' | 'again' | 'lost' | 'dropped' | 'refused', detail). 'again': open after it had been lost. */
-  constructor(address, onEvent, onState = () => {}) {
-    Object.assign(this, { address, onEvent, onState, position: null, over: false, wait: 500, opened: false });
+  /**
+   * onEvent({event, data}); onState('open' | 'again' | 'lost' | 'dropped' | 'refused', detail). 'again': open after it had been lost.
+   * keeps: a position stays good after 'dropped' (an offset of a file); else it may be of an earlier daemon, and would be dropped for ever.
+   */
+  constructor(address, onEvent, onState = () => {}, keeps = false) {
+    Object.assign(this, { address, onEvent, onState, keeps, position: null, over: false, wait: 500, opened: false });
     this.visibility = () => (document.hidden ? this.pause() : this.resume());
     document.addEventListener('visibilitychange', this.visibility);
     this.resume();
@@ -79,7 +84,7 @@ export class Stream {
     if (!response.ok) throw await problem(response);
     this.onState(this.opened ? 'again' : 'open');
     this.opened = true;
-    const parse = eventParser((event) => this.take(event));
+    const parse = eventParser((event) => this.take(event), (position) => { this.position = position; });
     const decoder = new TextDecoder();
     const reader = response.body.getReader();
     for (;;) {
@@ -96,10 +101,10 @@ export class Stream {
   }
 
   take(event) {
-    if (event.id !== null) this.position = event.id;
     this.wait = 500;
     if (event.event === 'dropped') {
       this.wait = 3000;
+      if (!this.keeps) this.position = null;
       this.onState('dropped', reasonOf(event.data));
       return;
     }

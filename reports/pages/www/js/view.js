@@ -38,8 +38,9 @@ export class View {
     this.ending(listen(listener));
   }
 
+  /** The journal of a run: its positions are offsets. */
   stream(address, onEvent, onState) {
-    const stream = new Stream(address, onEvent, onState);
+    const stream = new Stream(address, onEvent, onState, true);
     this.ending(() => stream.close());
     return stream;
   }
