@@ -181,6 +181,17 @@ START_TEST(failed_self_test_of_a_good_rig_quarantines)
 }
 END_TEST
 
+START_TEST(recovery_only_when_asked)
+{
+	const struct health_rules never = {.quarantine_after = 1};
+	struct rig_record record = fresh();
+	const char *kind;
+	health_next(&record, HEALTH_CLEANUP_FAILED, "x", &never, 1, &kind);
+	ck_assert_int_eq(health_recovery_due_ns(&record, &never), 0);
+	free(record.reason);
+}
+END_TEST
+
 START_TEST(endless_times_do_not_overflow)
 {
 	const struct health_rules slow = {.quarantine_after = 1, .recovery_after_ns = INT64_MAX / 2};
@@ -237,6 +248,7 @@ int main(void)
 	tcase_add_test(cases, recovery_backs_off);
 	tcase_add_test(cases, by_hand_stays);
 	tcase_add_test(cases, failed_self_test_of_a_good_rig_quarantines);
+	tcase_add_test(cases, recovery_only_when_asked);
 	tcase_add_test(cases, endless_times_do_not_overflow);
 	tcase_add_test(cases, any_sequence);
 	suite_add_tcase(suite, cases);
