@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -243,21 +244,13 @@ pid_t driver_cpu(struct board_driver *driver)
 
 bool process_gone(pid_t pid)
 {
-	for (int i = 0; i < 200; i++) {
-		char path[32], state = 'Z';
-		snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-		FILE *file = fopen(path, "r");
-		if (!file)
-			return true;
-		/* An orphan that nobody reaps here is gone all the same. */
-		if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1)
-			state = '?';
-		fclose(file);
-		if (state == 'Z')
-			return true;
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-	}
-	return false;
+	/* Readable at its end, whether or not somebody reaps it. */
+	struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+	if (end.fd < 0)
+		return errno == ESRCH;
+	bool gone = poll(&end, 1, 2000) == 1;
+	close(end.fd);
+	return gone;
 }
 
 const char *driver_refused_start(struct board_driver *driver, const char *const *extra)

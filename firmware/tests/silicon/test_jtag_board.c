@@ -46,10 +46,7 @@ static int plug_in(void)
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	strcpy(address.sun_path, path);
-	for (int i = 0; connect(fd, (struct sockaddr *)&address, sizeof address) < 0; i++) {
-		ck_assert_msg(i < 200, "no debug connector at %s", path);
-		nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
-	}
+	ck_assert_msg(connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "no debug connector at %s", path);
 	return fd;
 }
 
@@ -60,6 +57,7 @@ static void start(const char *param)
 	ck_assert_ptr_nonnull(mkdtemp(board.folder));
 	snprintf(path, sizeof path, "%s/jtag", board.folder);
 	driver_start(&board, (const char *const[]){"--jtag", path, "--param", param ? param : "boot.ssw_ms=10", NULL});
+	driver_do(&board, "\"cmd\":\"status\""); /* who answers has its connector */
 	adapter = plug_in();
 	wire_reset(&wire);
 	ck_assert_uint_eq(wire_dr(&wire, 0, 32), 0x4ba00477);
@@ -100,6 +98,16 @@ static uint32_t word_at(uint32_t address)
 	return word;
 }
 
+/* Reads it again, as a debugger does, until the bits of the mask are another value; returns the whole word then. */
+static uint32_t word_while(uint32_t address, uint32_t mask, uint32_t value)
+{
+	const time_t end = time(NULL) + 10;
+	uint32_t word;
+	while (((word = word_at(address)) & mask) == value)
+		ck_assert_msg(time(NULL) < end, "%08Xh stays %08X", address, word);
+	return word;
+}
+
 static void put(uint32_t address, uint32_t word)
 {
 	ck_assert_msg(wire_write(&wire, address, word), "%08Xh cannot be written", address);
@@ -122,7 +130,8 @@ static char process_state(pid_t pid)
 	return state;
 }
 
-static void pause_ms(long ms)
+/* For times in which nothing may happen; whatever does happen is waited for. */
+static void nothing_for_ms(long ms)
 {
 	nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
 }
@@ -234,7 +243,7 @@ START_TEST(halt_stops_the_cpu_and_its_watchdog)
 	ck_assert_uint_eq(word_at(DBGCTRL), 0x11);
 	ck_assert(halted_by_status());
 	type('n');
-	pause_ms(400);
+	nothing_for_ms(400); /* four watchdog times */
 	ck_assert_int_eq(driver_cpu(&board), cpu);
 	size_t said = board.console_length;
 	driver_read(&board, 100);
@@ -242,7 +251,7 @@ START_TEST(halt_stops_the_cpu_and_its_watchdog)
 	put(DBGCTRL, 0);
 	driver_expect(&board, "nvm 1\r\n"); /* what was typed meanwhile */
 	ck_assert_uint_eq(word_at(DBGCTRL), 0x12);
-	pause_ms(300);
+	nothing_for_ms(300); /* three more with the CPU running: what the halt lasted does not count */
 	ck_assert_int_eq(driver_cpu(&board), cpu);
 	/* The watchdog goes on with the CPU. */
 	type('h');
@@ -258,9 +267,9 @@ START_TEST(watchdog_bites_after_a_halt)
 	start("watchdog.ms=400");
 	boot();
 	type('h');
-	pause_ms(100);
+	nothing_for_ms(100); /* a part of the watchdog's time goes by */
 	put(DBGCTRL, 1);
-	pause_ms(600);
+	nothing_for_ms(600); /* more than what is left of it */
 	ck_assert_int_eq(process_state(driver_cpu(&board)), 'T');
 	put(DBGCTRL, 0);
 	driver_expect(&board, "reason=watchdog");
@@ -294,8 +303,7 @@ START_TEST(reset_and_halt_before_the_first_instruction)
 	boot();
 	put(RSTREQ, 3);
 	driver_expect(&board, "boot=2 reason=system");
-	while (word_at(DBGCTRL) & 2)
-		pause_ms(1);
+	(void)word_while(DBGCTRL, 2, 2);
 	ck_assert_uint_eq(word_at(DBGCTRL), 0x11);
 	ck_assert_int_eq(driver_cpu(&board), 0);
 	size_t said = board.console_length;
@@ -437,12 +445,9 @@ END_TEST
 
 static uint32_t flash_command(uint32_t command, uint32_t address)
 {
-	uint32_t status;
 	put(FCMD + 4, address);
 	put(FCMD, command);
-	while ((status = word_at(FCMD + 12)) == 1)
-		pause_ms(1);
-	return status;
+	return word_while(FCMD + 12, UINT32_MAX, 1);
 }
 
 START_TEST(flash_is_programmed_with_its_time)

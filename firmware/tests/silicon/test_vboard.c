@@ -4,6 +4,7 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -237,7 +238,8 @@ START_TEST(watchdog_bites)
 	driver_start(&board, (const char *const[]){"--param", "watchdog.ms=120", NULL});
 	boot();
 	expect_reset("power", 1);
-	nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL); /* a healthy firmware sleeps through three of them */
+	/* Three watchdog times in which nothing may happen: a healthy firmware sleeps through them. */
+	nanosleep(&(struct timespec){.tv_nsec = 400000000}, NULL);
 	type("w");
 	driver_expect(&board, "reason 0\r\n");
 	type("h");
@@ -303,7 +305,8 @@ START_TEST(flood_is_bounded)
 	boot();
 	type("f");
 	driver_expect(&board, "\x01\x02\x03\x04");
-	/* Not read at all for a while: then the CPU has to stand still and vboard must not grow. */
+	/* Not read at all for a while: then the CPU has to stand still and vboard must not grow. Nothing tells that everything on
+	 * the way is full, and nothing may happen afterwards, so both waits are times. */
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
 	long before = resident_kib(board.pid);
 	nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
@@ -364,16 +367,12 @@ START_TEST(requests_wait_for_room)
 	size_t sent = 0;
 	driver_start(&board, NULL);
 	driver_do(&board, "\"cmd\":\"status\"");
-	/* Answers are not read, so vboard has to stop taking requests at some time; none may be lost. */
-	for (int pause = 0; pause < 20;) {
-		if (send(board.fd, request, (size_t)length, MSG_DONTWAIT) == length) {
+	/* Answers are not read, so vboard has to stop taking requests at some time: nothing makes room any more. None may be lost. */
+	struct pollfd room = {.fd = board.fd, .events = POLLOUT};
+	do {
+		while (send(board.fd, request, (size_t)length, MSG_DONTWAIT) == length)
 			sent++;
-			pause = 0;
-		} else {
-			pause++;
-			nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
-		}
-	}
+	} while (poll(&room, 1, 100) == 1);
 	ck_assert_uint_gt(sent, 1000);
 	while (json_array_size(board.events) < sent) {
 		size_t before = json_array_size(board.events);
@@ -459,6 +458,7 @@ START_TEST(idle_costs_nothing)
 	boot();
 	pid_t cpu = driver_cpu(&board);
 	long before = ticks(cpu) + ticks(board.pid);
+	/* A time in which nothing happens, which is what it measures. */
 	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
 	ck_assert_int_le(ticks(cpu) + ticks(board.pid) - before, 1); /* of 100 */
 	finish();
@@ -499,18 +499,34 @@ START_TEST(wired_to_a_bus)
 }
 END_TEST
 
+/* A process in a network namespace of its own; 0 when this user may not make any. */
+static pid_t namespace_holder(void)
+{
+	int ready[2];
+	char byte;
+	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+	pid_t holder = fork();
+	if (holder == 0) {
+		if (unshare(CLONE_NEWNET) < 0 || write(ready[1], "", 1) != 1)
+			_exit(1);
+		close(ready[1]);
+		pause();
+	}
+	close(ready[1]);
+	ssize_t n = read(ready[0], &byte, 1); /* ends in any case: with the byte, or with the process */
+	close(ready[0]);
+	if (n == 1)
+		return holder;
+	waitpid(holder, NULL, 0);
+	return 0;
+}
+
 START_TEST(network_namespace)
 {
 	char path[64], ours[64], theirs[64];
-	pid_t holder = fork();
-	if (holder == 0) {
-		if (unshare(CLONE_NEWNET) < 0)
-			_exit(1);
-		pause();
-	}
-	nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
-	if (waitpid(holder, NULL, WNOHANG) == holder)
-		return; /* this user may not make namespaces */
+	pid_t holder = namespace_holder();
+	if (holder == 0)
+		return;
 	snprintf(path, sizeof path, "/proc/%d/ns/net", (int)holder);
 	driver_start(&board, (const char *const[]){"--netns", path, NULL});
 	boot();
