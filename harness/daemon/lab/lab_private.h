@@ -136,28 +136,52 @@ struct lab {
 /* ---- lab.c ---- */
 int64_t lab_now_ns(void); /* CLOCK_BOOTTIME */
 int64_t lab_utc_ns(void);
+
+/* ---- lab_tick.c ---- */
+int lab_tick_add(struct lab *) WARN_UNUSED; /* its event source */
 void lab_again(struct lab *, const struct error *why);
 void lab_turn_soon(struct lab *);
 void lab_wake_at(struct lab *, int64_t at_ns); /* a tick then at the latest */
+
+/* ---- lab_turn.c ---- */
+int lab_turn_add(struct lab *) WARN_UNUSED; /* its event source */
 void lab_turn(struct lab *);
+void lab_tell_stopped(struct lab *);
+void lab_job_want(const struct lab_job *, struct queue_want *);
+void lab_queue_rigs(struct lab *); /* fills queue_rigs in the order of use */
+
+/* ---- lab_find.c ---- */
 struct lab_rig *lab_rig_find(const struct lab *, const char *name);
 struct lab_job *lab_job_find(const struct lab *, int64_t id);
 struct lab_run *lab_run_find(const struct lab *, int64_t id);
+
+/* ---- lab_jobs.c ---- */
 int lab_job_keep(struct lab *, struct job_record *stolen, struct lab_job **ret, struct error *err) WARN_UNUSED;
 void lab_job_drop(struct lab *, struct lab_job *); /* out of the memory of the lab */
 void lab_job_free(struct lab_job *);
-void lab_job_want(const struct lab_job *, struct queue_want *);
-void lab_queue_rigs(struct lab *); /* fills queue_rigs in the order of use */
+void lab_bury(struct lab *); /* frees what was dropped: nobody is in the middle of it */
+void lab_count_jobs(const struct lab *, unsigned *queued, unsigned *running);
+
+/* ---- lab_disk.c ---- */
+void lab_look_at_disk(struct lab *);
+
+/* ---- lab_listeners.c ---- */
+int lab_tell_add(struct lab *) WARN_UNUSED; /* its event source */
 bool lab_listened(const struct lab *);
 void lab_tell(struct lab *, enum lab_event, int64_t id, json_t *stolen);
 void lab_tell_job(struct lab *, int64_t id);
 void lab_tell_run(struct lab *, int64_t id);
 void lab_tell_rig(struct lab_rig *);
+void lab_tell_queue(struct lab *); /* when its figures changed */
+
+/* ---- lab_environment.c ---- */
 /* "HILBENCH_JOB=job-JOB-run-RUN-STATE" or "…lease-LEASE-STATE": the last part tells this daemon's processes from those of another with the
  * same numbers. job 0: the lease. */
 void lab_mark(const struct lab *, int64_t job, int64_t run_or_lease, char *buffer, size_t size);
 /* Environment of everything that is started, NULL-terminated; job: "HILBENCH_JOB=…". */
 void lab_environment(const struct lab *, const char *job, const char *ret[10]);
+int lab_make_environment(struct lab *) WARN_UNUSED;
+void lab_number_state(struct lab *);
 
 /* ---- lab_run.c ---- */
 struct lab_run *lab_run_new(struct lab_job *, struct run_record *stolen); /* NULL: no memory; takes the record all the same */

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether the disk has room for new jobs. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "../../base/log.h"
+#include "lab_private.h"
+
+#define SPACE_NS (5 * LAB_SECOND_NS)
+
+void lab_look_at_disk(struct lab *lab)
+{
+	struct error error = {0};
+	uint64_t used, left = 0;
+	lab->space_due_ns = lab_now_ns() + SPACE_NS;
+	int r = book_usage(lab->book, &used, &left, &error);
+	bool space = r == 0 && left >= lab->config->free_bytes;
+	if (r < 0)
+		(void)snprintf(lab->space_reason, sizeof(lab->space_reason), "%.180s", error.message);
+	else if (!space)
+		(void)snprintf(lab->space_reason, sizeof(lab->space_reason),
+		               "only %" PRIu64 " MB are free on the disk, and new jobs need %" PRIu64 " MB", left / 1000000,
+		               lab->config->free_bytes / 1000000);
+	if (space != lab->space)
+		log_warning("%s", space ? "the disk has room again: new jobs are taken" : lab->space_reason);
+	lab->space = space;
+}
+
+bool lab_accepts(struct lab *lab, char *reason, size_t size)
+{
+	(void)snprintf(reason, size, "%s", lab->stopping ? "the daemon is ending" : lab->space ? "" : lab->space_reason);
+	return !lab->stopping && lab->space;
+}
