@@ -40,8 +40,6 @@ static void on_lab(enum lab_event event, int64_t id, const json_t *data, void *c
 		viewers_wake(api, VIEWER_RUN, id);
 	if (event == LAB_RUN_STORING)
 		run_viewers_storing(api, id);
-	if (event == LAB_RIG)
-		lease_waits_try(api);
 }
 
 static int make(struct api *api, struct error *err)
@@ -91,7 +89,6 @@ void api_free(struct api *api)
 		return;
 	lab_unlisten(api->lab, on_lab, api);
 	live_stop(api);
-	sd_event_source_disable_unref(api->wait_timer);
 	lag_free(api->lag);
 	sessions_free(api->sessions);
 	throttle_free(api->throttle);

@@ -6,9 +6,7 @@
 
 #include "api_private.h"
 
-#define DAY_NS    (INT64_C(86400) * 1000000000)
-#define WAITS_MAX 100
-#define LOOK_US   UINT64_C(500000) /* whether they still wait */
+#define DAY_NS (INT64_C(86400) * 1000000000)
 
 struct lease_said {
 	const char *note;
@@ -22,117 +20,84 @@ static json_t *lease_json(struct api *api, int64_t id, struct error *err)
 	return book_lease_json(api->book, id, &json, err) == 0 ? json : NULL;
 }
 
-/* 0: answered, with a lease or an error; -EBUSY: somebody has it. */
-static int try_lease(struct api *api, struct http_request *request, const char *rig, const struct lease_said *said, struct error *err)
+static struct lab_lease_request lease_request(struct http_request *request, const struct lease_said *said)
 {
-	struct lab_lease_request wanted = {
-	        .rig = rig, .by = http_user(request), .note = said->note, .for_ns = said->for_ns, .heartbeat = said->heartbeat};
-	char secret[LEASE_SECRET_SIZE];
-	int64_t id;
-	int r = lab_lease(api->lab, &wanted, http_role(request) == ROLE_ADMIN, &id, secret, err);
-	if (r == -EBUSY)
-		return r;
-	if (r < 0) {
-		api_fail(request, r, err);
-		return 0;
-	}
-	json_t *lease = lease_json(api, id, err);
-	json_t *answer = lease ? json_pack("{s:o, s:s, s:s}", "lease", lease, "secret", secret, "file", lab_rig_file(api->lab, rig)) : NULL;
+	return (struct lab_lease_request){.rig = http_parameter(request, "name"),
+	                                  .by = http_user(request),
+	                                  .note = said->note,
+	                                  .for_ns = said->for_ns,
+	                                  .heartbeat = said->heartbeat};
+}
+
+static void answer_lease(struct api *api, struct http_request *request, int64_t id, const char *secret)
+{
+	struct error error = {0};
+	json_t *lease = lease_json(api, id, &error);
+	const char *file = lab_rig_file(api->lab, http_parameter(request, "name"));
+	json_t *answer = lease ? json_pack("{s:o, s:s, s:s}", "lease", lease, "secret", secret, "file", file) : NULL;
 	/* A lease that nobody knows of helps nobody. */
-	if (!answer && lab_unlease(api->lab, id, secret, wanted.by, err) < 0)
-		err->domain = ERROR_BENCH;
-	api_answer(request, 0, err, 201, answer);
-	return 0;
+	if (!answer && lab_unlease(api->lab, id, secret, http_user(request), &error) < 0)
+		error.domain = ERROR_BENCH;
+	api_answer(request, 0, &error, 201, answer);
 }
 
 /* ---- waiting ---- */
 
 struct lease_wait {
 	LIST_ENTRY(lease_wait) link;
-	struct http_request *request; /* its body and parameters live as long as it does */
-	struct lease_said said;
+	struct api *api;
+	struct http_request *request; /* its parameters live as long as it does */
+	struct lab_waiter *waiter;
 };
 
-static void wait_free(struct api *api, struct lease_wait *wait)
+static void wait_free(struct lease_wait *wait)
 {
 	LIST_REMOVE(wait, link);
-	api->wait_count--;
 	free(wait);
 }
 
-/* Returns whether it is over. */
-static bool wait_try(struct api *api, struct lease_wait *wait)
+static bool wait_there(void *context)
 {
-	struct http_request *request = wait->request;
-	struct error error = {0};
-	if (http_is_gone(request)) {
-		http_answer_empty(request, 204); /* to nobody */
-		return true;
-	}
-	return try_lease(api, request, http_parameter(request, "name"), &wait->said, &error) == 0;
+	const struct lease_wait *wait = context;
+	return !http_is_gone(wait->request);
 }
 
-static int on_wait_timer(sd_event_source *source, uint64_t usec, void *context)
+static void wait_answered(int r, const struct error *error, int64_t lease, const char *secret, void *context)
 {
-	struct api *api = context;
-	struct lease_wait *wait = LIST_FIRST(&api->waits);
-	while (wait) {
-		struct lease_wait *next = LIST_NEXT(wait, link);
-		if (wait_try(api, wait))
-			wait_free(api, wait);
-		wait = next;
-	}
-	if (LIST_EMPTY(&api->waits))
-		return 0;
-	sd_event_source_set_time_relative(source, LOOK_US);
-	return sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-}
-
-void lease_waits_try(struct api *api)
-{
-	if (LIST_EMPTY(&api->waits) || !api->wait_timer)
-		return;
-	sd_event_source_set_time(api->wait_timer, 0);
-	sd_event_source_set_enabled(api->wait_timer, SD_EVENT_ONESHOT);
+	struct lease_wait *wait = context;
+	if (r == 0)
+		answer_lease(wait->api, wait->request, lease, secret);
+	else if (r == -ECANCELED)
+		http_answer_empty(wait->request, 204); /* to nobody */
+	else
+		api_fail(wait->request, r, error);
+	wait_free(wait);
 }
 
 void lease_waits_end(struct api *api)
 {
 	while (!LIST_EMPTY(&api->waits)) {
 		struct lease_wait *wait = LIST_FIRST(&api->waits);
+		lab_wait_drop(wait->waiter);
 		http_answer_error(wait->request, HTTP_SHUTTING_DOWN, "the daemon ends");
-		wait_free(api, wait);
+		wait_free(wait);
 	}
-}
-
-/* Behind those who came before. */
-static void wait_add(struct api *api, struct lease_wait *wait)
-{
-	struct lease_wait *last = LIST_FIRST(&api->waits);
-	while (last && LIST_NEXT(last, link))
-		last = LIST_NEXT(last, link);
-	if (last)
-		LIST_INSERT_AFTER(last, wait, link);
-	else
-		LIST_INSERT_HEAD(&api->waits, wait, link);
-	api->wait_count++;
 }
 
 static int wait_begin(struct api *api, struct http_request *request, const struct lease_said *said, struct error *err)
 {
-	struct lease_wait *wait = api->wait_count < WAITS_MAX ? calloc(1, sizeof(*wait)) : NULL;
+	static const struct lab_waiter_calls calls = {.there = wait_there, .answered = wait_answered};
+	const struct lab_lease_request wanted = lease_request(request, said);
+	struct lease_wait *wait = calloc(1, sizeof(*wait));
 	if (!wait)
-		return error_set(err, ERROR_USAGE, EAGAIN, "%u wait for rigs", api->wait_count);
-	int r = api->wait_timer ? sd_event_source_set_time_relative(api->wait_timer, LOOK_US)
-	                        : sd_event_add_time_relative(api->event, &api->wait_timer, CLOCK_MONOTONIC, LOOK_US, 0, on_wait_timer, api);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(api->wait_timer, SD_EVENT_ONESHOT);
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	*wait = (struct lease_wait){.api = api, .request = request};
+	int r = lab_wait(api->lab, &wanted, http_role(request) == ROLE_ADMIN, &calls, wait, &wait->waiter, err);
 	if (r < 0) {
 		free(wait);
-		return error_set(err, ERROR_BENCH, -r, "cannot start a timer: %s", strerror(-r));
+		return r;
 	}
-	*wait = (struct lease_wait){.request = request, .said = *said};
-	wait_add(api, wait);
+	LIST_INSERT_HEAD(&api->waits, wait, link);
 	return 0;
 }
 
@@ -150,9 +115,14 @@ void api_rig_lease(struct http_request *request, void *context)
 	json_t *body = api ? http_body_json(request) : NULL;
 	if (!body)
 		return;
+	int64_t id;
+	char secret[LEASE_SECRET_SIZE];
 	int r = fields_read(body, "request", fields, API_COUNT(fields), &error);
+	const struct lab_lease_request wanted = lease_request(request, &said);
 	if (r == 0)
-		r = try_lease(api, request, http_parameter(request, "name"), &said, &error);
+		r = lab_lease(api->lab, &wanted, http_role(request) == ROLE_ADMIN, &id, secret, &error);
+	if (r == 0)
+		answer_lease(api, request, id, secret);
 	if (r == -EBUSY && said.wait)
 		r = wait_begin(api, request, &said, &error);
 	if (r < 0)

@@ -41,8 +41,8 @@ struct api {
 	LIST_HEAD(, viewer) viewers;
 	LIST_HEAD(, lease_wait) waits;
 	LIST_HEAD(, timeline) timelines;
-	sd_event_source *throttle_timer, *wait_timer;
-	unsigned viewer_count, wait_count, timeline_count;
+	sd_event_source *throttle_timer;
+	unsigned viewer_count, timeline_count;
 	uint64_t dropped; /* viewers of runs */
 	int64_t started_utc_ns;
 	bool stopping;
@@ -87,7 +87,6 @@ void live_tell(struct api *, enum lab_event, int64_t id, const json_t *data);
 int live_start(struct api *, struct error *err) WARN_UNUSED;
 void live_stop(struct api *);
 void run_viewers_storing(struct api *, int64_t run);
-void lease_waits_try(struct api *); /* soon */
 void lease_waits_end(struct api *);
 void timelines_end(struct api *);
 

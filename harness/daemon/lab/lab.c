@@ -110,6 +110,7 @@ void lab_stop(struct lab *lab, void (*done)(void *context), void *context)
 	lab->stopping = true;
 	lab->stopped = done;
 	lab->stopped_context = context;
+	lab_waiters_end(lab);
 	for (size_t i = 0; i < lab->config->rig_count; i++)
 		lab_rig_interrupt_check(&lab->rigs[i]);
 	for (size_t i = 0; i < lab->job_count; i++)
@@ -134,6 +135,8 @@ void lab_free(struct lab *lab)
 	if (!lab)
 		return;
 	lab_bury(lab);
+	while (lab->waiters)
+		lab_wait_drop(lab->waiters);
 	for (size_t i = 0; i < lab->job_count; i++)
 		lab_job_free(lab->jobs[i]);
 	for (size_t i = 0; lab->rigs && i < lab->config->rig_count; i++)

@@ -60,6 +60,19 @@ struct lab_lease_request {
 /* -EBUSY says who has it; -EHOSTDOWN why it is not fit (an admin gets it all the same: `anyway`). */
 int lab_lease(struct lab *, const struct lab_lease_request *, bool anyway, int64_t *ret_id, char secret[LEASE_SECRET_SIZE],
               struct error *err) WARN_UNUSED;
+/* Somebody waits until the rig is free: behind those who came before, ahead of jobs of LAB_WAITER_PRIORITY and less. answered() comes once,
+ * from the loop: 0 with the lease and its secret, else why not (-EHOSTDOWN: it is not fit any more, -ECANCELED: there() said no); the
+ * waiter is gone then. there(): whether they still wait. Of the lab they call lab_unlease() only. -EAGAIN: too many wait. */
+#define LAB_WAITER_PRIORITY 0
+#define LAB_WAITERS_MAX     100
+struct lab_waiter;
+struct lab_waiter_calls {
+	bool (*there)(void *context);
+	void (*answered)(int r, const struct error *, int64_t lease, const char *secret, void *context);
+};
+int lab_wait(struct lab *, const struct lab_lease_request *, bool anyway, const struct lab_waiter_calls *, void *context,
+             struct lab_waiter **ret, struct error *err) WARN_UNUSED;
+void lab_wait_drop(struct lab_waiter *); /* without an answer */
 int lab_heartbeat(struct lab *, int64_t lease, const char *secret, struct error *err) WARN_UNUSED;
 /* secret NULL: broken by an admin. */
 int lab_unlease(struct lab *, int64_t lease, const char *secret, const char *by, struct error *err) WARN_UNUSED;

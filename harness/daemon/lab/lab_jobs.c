@@ -43,7 +43,7 @@ static void forget_files(struct job_record *record)
 	record->file_count = 0;
 }
 
-static int make_room(struct lab *lab)
+int lab_make_room(struct lab *lab)
 {
 	if (lab->job_count < lab->job_room)
 		return 0;
@@ -51,7 +51,7 @@ static int make_room(struct lab *lab)
 	struct lab_job **jobs = realloc(lab->jobs, room * sizeof(*jobs));
 	if (jobs)
 		lab->jobs = jobs;
-	struct queue_want *wants = realloc(lab->wants, room * sizeof(*wants));
+	struct queue_want *wants = realloc(lab->wants, (room + LAB_WAITERS_MAX) * sizeof(*wants));
 	if (wants)
 		lab->wants = wants;
 	if (!jobs || !wants)
@@ -63,7 +63,7 @@ static int make_room(struct lab *lab)
 int lab_job_keep(struct lab *lab, struct job_record *stolen, struct lab_job **ret, struct error *err)
 {
 	struct lab_job *job = calloc(1, sizeof(*job));
-	if (!job || make_room(lab) < 0) {
+	if (!job || lab_make_room(lab) < 0) {
 		free(job);
 		job_record_free(stolen);
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");

@@ -139,6 +139,7 @@ static void waiting_text(struct lab *lab, const struct lab_job *job, char *text,
 	lab_queue_rigs(lab);
 	queue_waits_for(&want, lab->queue_rigs, lab->config->rig_count, text, size);
 	name_holder(lab, &want, text, size);
+	lab_waiters_name(lab, &want, text, size);
 }
 
 int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)

@@ -71,7 +71,7 @@ static int busy(const struct lab_rig *rig, struct error *err)
 	return error_set(err, ERROR_USAGE, EBUSY, "%s is being looked at", name);
 }
 
-static int check_request(const struct lab_rig *rig, const struct lab_lease_request *request, bool anyway, struct error *err)
+int lab_lease_check(const struct lab_rig *rig, const struct lab_lease_request *request, bool anyway, struct error *err)
 {
 	char why[700];
 	if (request->for_ns <= 0 || request->for_ns > rig->lab->config->lease_limit_ns)
@@ -89,15 +89,12 @@ static int check_request(const struct lab_rig *rig, const struct lab_lease_reque
 	return 0;
 }
 
-int lab_lease(struct lab *lab, const struct lab_lease_request *request, bool anyway, int64_t *ret_id, char secret[LEASE_SECRET_SIZE],
-              struct error *err)
+int lab_lease_now(struct lab_rig *rig, const struct lab_lease_request *request, bool anyway, int64_t *ret_id,
+                  char secret[LEASE_SECRET_SIZE], struct error *err)
 {
-	struct lab_rig *rig = lab_rig_find(lab, request->rig);
+	struct lab *lab = rig->lab;
 	char hash[HASH_SIZE], nothing[] = "";
-	if (!rig)
-		return no_such(err, "rig", request->rig);
-	lab_queue_rigs(lab); /* what is shown is as it is now */
-	int r = check_request(rig, request, anyway, err);
+	int r = lab_lease_check(rig, request, anyway, err);
 	if (r == 0)
 		r = make_secret(secret, err);
 	if (r < 0)
@@ -119,6 +116,20 @@ int lab_lease(struct lab *lab, const struct lab_lease_request *request, bool any
 	lab_rig_leased(rig, &lease, &times);
 	*ret_id = lease.id;
 	return 0;
+}
+
+int lab_lease(struct lab *lab, const struct lab_lease_request *request, bool anyway, int64_t *ret_id, char secret[LEASE_SECRET_SIZE],
+              struct error *err)
+{
+	struct lab_rig *rig = lab_rig_find(lab, request->rig);
+	if (!rig)
+		return no_such(err, "rig", request->rig);
+	lab_queue_rigs(lab); /* what is shown is as it is now */
+	int r = lab_lease_check(rig, request, anyway, err);
+	const char *first = r == 0 ? lab_waiter_first(lab, rig) : NULL;
+	if (first)
+		return error_set(err, ERROR_USAGE, EBUSY, "%s is kept for %.100s, who waits for it", rig->config->name, first);
+	return r == 0 ? lab_lease_now(rig, request, anyway, ret_id, secret, err) : r;
 }
 
 /* ---- renewing, ending ---- */

@@ -112,7 +112,10 @@ struct lab {
 	struct lab_job *dead;
 	struct lab_job **jobs; /* open ones, sorted: priority, id */
 	size_t job_count, job_room;
-	struct queue_want *wants;
+	struct lab_waiter *waiters; /* in the order in which they came */
+	unsigned waiter_count;
+	int64_t waiters_seen;
+	struct queue_want *wants; /* room for the jobs and LAB_WAITERS_MAX people */
 	struct queue_rig *queue_rigs;
 	struct queue_grant *grants;
 	size_t *order; /* rigs by last use */
@@ -157,6 +160,7 @@ struct lab_run *lab_run_find(const struct lab *, int64_t id);
 
 /* ---- lab_jobs.c ---- */
 int lab_job_keep(struct lab *, struct job_record *stolen, struct lab_job **ret, struct error *err) WARN_UNUSED;
+int lab_make_room(struct lab *) WARN_UNUSED;       /* for one more job, and for whoever waits; -ENOMEM */
 void lab_job_drop(struct lab *, struct lab_job *); /* out of the memory of the lab */
 void lab_job_free(struct lab_job *);
 void lab_bury(struct lab *); /* frees what was dropped: nobody is in the middle of it */
@@ -232,6 +236,22 @@ void lab_rig_leased(struct lab_rig *, const struct lease_record *, const struct 
 int lab_rig_lease_cleaning(struct lab_rig *, const char *why, struct error *err) WARN_UNUSED;
 void lab_rig_due(struct lab_rig *); /* when its next recovery is */
 void lab_rig_interrupt_check(struct lab_rig *);
+
+/* ---- lab_lease.c ---- */
+/* Whether it could have the rig now: -EBUSY, -EHOSTDOWN, …. Who waits for it does not count. */
+int lab_lease_check(const struct lab_rig *, const struct lab_lease_request *, bool anyway, struct error *err) WARN_UNUSED;
+int lab_lease_now(struct lab_rig *, const struct lab_lease_request *, bool anyway, int64_t *ret_id, char secret[LEASE_SECRET_SIZE],
+                  struct error *err) WARN_UNUSED;
+
+/* ---- lab_waiters.c ---- */
+size_t lab_waiters_want(const struct lab *, struct queue_want *); /* their wants: job is less than 0 */
+bool lab_waiter_serve(struct lab *, int64_t want_job);            /* false: nothing changed */
+void lab_waiters_turn(struct lab *);                              /* those whose rig is not fit */
+void lab_waiters_look(struct lab *);                              /* who is gone is dropped */
+void lab_waiters_end(struct lab *);
+const char *lab_waiter_first(const struct lab *, const struct lab_rig *); /* who; NULL: nobody */
+/* Appends who gets a rig before this job; queue_rigs are fresh. */
+void lab_waiters_name(const struct lab *, const struct queue_want *, char *text, size_t size);
 
 /* ---- lab_settle.c ---- */
 int lab_settle(struct lab *, struct error *err) WARN_UNUSED;

@@ -98,6 +98,7 @@ static int on_tick(sd_event_source *source, uint64_t at_us, void *context)
 		int64_t rig_ns = tend_rig(&lab->rigs[i], now_ns);
 		next_ns = rig_ns < next_ns ? rig_ns : next_ns;
 	}
+	lab_waiters_look(lab);
 	if (lab->again)
 		go_on(lab);
 	if (lab->fitness_changed)

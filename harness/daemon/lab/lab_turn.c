@@ -128,8 +128,13 @@ static void begin_retry(struct lab_job *job, struct lab_rig *rig)
 
 static size_t gather_wants(struct lab *lab)
 {
-	size_t count = 0;
-	for (size_t i = 0; i < lab->job_count; i++)
+	size_t count = 0, i = 0;
+	for (; i < lab->job_count && lab->jobs[i]->record->priority > LAB_WAITER_PRIORITY; i++)
+		if (wants_rig(lab->jobs[i]))
+			lab_job_want(lab->jobs[i], &lab->wants[count++]);
+	if (lab->waiters)
+		count += lab_waiters_want(lab, &lab->wants[count]);
+	for (; i < lab->job_count; i++)
 		if (wants_rig(lab->jobs[i]))
 			lab_job_want(lab->jobs[i], &lab->wants[count++]);
 	return count;
@@ -143,8 +148,17 @@ static bool any_free(const struct lab *lab)
 	return false;
 }
 
+/* People are answered from the loop only: in the middle of a request their turn is soon. */
+static bool give_person(struct lab *lab, int64_t place, bool from_loop)
+{
+	if (from_loop)
+		return lab_waiter_serve(lab, place);
+	lab_turn_soon(lab);
+	return false;
+}
+
 /* Hands out what can be handed out. Whether anything was. */
-static bool hand_out(struct lab *lab)
+static bool hand_out(struct lab *lab, bool from_loop)
 {
 	size_t rigs[16], grant_count;
 	bool any = false;
@@ -155,6 +169,10 @@ static bool hand_out(struct lab *lab)
 	for (size_t i = 0; i < grant_count; i++) /* the order of use changes below */
 		lab->grants[i].rig = lab->order[lab->grants[i].rig];
 	for (size_t i = 0; i < grant_count;) {
+		if (lab->grants[i].job < 0) {
+			any |= give_person(lab, lab->grants[i++].job, from_loop);
+			continue;
+		}
 		struct lab_job *job = lab_job_find(lab, lab->grants[i].job);
 		size_t count = 0;
 		for (; i + count < grant_count && count < 16 && lab->grants[i + count].job == lab->grants[i].job; count++)
@@ -190,7 +208,7 @@ void lab_tell_stopped(struct lab *lab)
 		stopped(lab->stopped_context);
 }
 
-void lab_turn(struct lab *lab)
+static void take_turn(struct lab *lab, bool from_loop)
 {
 	lab_bury(lab);
 	(void)sd_event_source_set_enabled(lab->turn, SD_EVENT_OFF);
@@ -206,15 +224,22 @@ void lab_turn(struct lab *lab)
 		lab_queue_rigs(lab);
 		refuse_impossible(lab);
 	}
+	if (from_loop)
+		lab_waiters_turn(lab);
 	/* A failed write is tried again by the next tick, not in a circle here. */
-	while (!lab->again && hand_out(lab))
+	while (!lab->again && hand_out(lab, from_loop))
 		;
 	lab_tell_queue(lab);
 }
 
+void lab_turn(struct lab *lab)
+{
+	take_turn(lab, false);
+}
+
 static int on_turn(sd_event_source *source, void *context)
 {
-	lab_turn(context);
+	take_turn(context, true);
 	return 0;
 }
 
