@@ -191,7 +191,7 @@ END_TEST
 START_TEST(a_full_output_is_no_success)
 {
 	ck_assert_int_eq(run_to("/dev/full", (const char *const[]){"list", "good.yaml", NULL}), 3);
-	ck_assert_str_eq(messages, "test_cli: error: cannot write the output\n");
+	ck_assert_str_eq(messages, "hilbench: error: cannot write the output\n");
 }
 END_TEST
 
