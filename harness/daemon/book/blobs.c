@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <openssl/evp.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,14 @@
 #define INCOMING     "blobs/incoming"
 #define CHUNK        (256u << 10)
 #define WRITER_TRIES 1000
+#define FLUSH_EVERY  (8u << 20)
 
 struct blob_writer {
 	struct book *book;
 	int fd;
 	char path[PATH_SIZE]; /* below the state directory */
 	EVP_MD_CTX *digest;
+	uint64_t size, flushed;
 };
 
 bool blob_name_valid(const char *name)
@@ -178,23 +181,31 @@ static int folder_sync(struct book *book, const char *path, struct error *err)
 	return r;
 }
 
+/* What nobody has locked is left of a dead daemon. blobs_sweep() may have come between the opening and the lock. */
+static bool writer_lock(int fd)
+{
+	struct stat st;
+	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0;
+}
+
 static int writer_open(struct blob_writer *w, struct error *err)
 {
-	static unsigned counter;
+	static atomic_uint counter;
 	int r = folder_make(w->book, "blobs", err);
 	if (r < 0 || (r = folder_make(w->book, INCOMING, err)) < 0)
 		return r;
 	for (unsigned i = 0; i < WRITER_TRIES && w->fd < 0; i++) {
-		(void)snprintf(w->path, sizeof(w->path), INCOMING "/%d-%u", (int)getpid(), counter++);
+		(void)snprintf(w->path, sizeof(w->path), INCOMING "/%d-%u", (int)getpid(), atomic_fetch_add(&counter, 1));
 		w->fd = openat(w->book->directory_fd, w->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
 		if (w->fd < 0 && errno != EEXIST)
 			break;
+		if (w->fd >= 0 && !writer_lock(w->fd)) {
+			close(w->fd);
+			w->fd = -1;
+			errno = EBUSY;
+		}
 	}
-	if (w->fd < 0)
-		return blob_disk_error(err, errno, "make", w->path);
-	/* What nobody has locked is left of a dead daemon: blobs_sweep(). */
-	(void)flock(w->fd, LOCK_EX | LOCK_NB);
-	return 0;
+	return w->fd < 0 ? blob_disk_error(err, errno, "make", w->path) : 0;
 }
 
 int blob_begin(struct book *book, struct blob_writer **ret, struct error *err)
@@ -216,6 +227,20 @@ int blob_begin(struct book *book, struct blob_writer **ret, struct error *err)
 	return r;
 }
 
+/* So that hundreds of MB are not flushed at once: every other commit to the disk would wait behind them. That they are kept says the fsync
+ * at the end. */
+static int writer_flush(struct blob_writer *w, struct error *err)
+{
+	const unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	if (w->size - w->flushed < FLUSH_EVERY)
+		return 0;
+	if (sync_file_range(w->fd, (off_t)w->flushed, (off_t)(w->size - w->flushed), flags) < 0 && errno != ENOSYS && errno != EINVAL &&
+	    errno != ESPIPE && errno != EOPNOTSUPP)
+		return blob_disk_error(err, errno, "write", w->path);
+	w->flushed = w->size;
+	return 0;
+}
+
 int blob_write(struct blob_writer *w, const void *data, size_t length, struct error *err)
 {
 	const uint8_t *p = data;
@@ -228,7 +253,9 @@ int blob_write(struct blob_writer *w, const void *data, size_t length, struct er
 		p += n;
 		left -= (size_t)n;
 	}
-	return digest_take(w->digest, data, length, err);
+	w->size += length;
+	int r = writer_flush(w, err);
+	return r < 0 ? r : digest_take(w->digest, data, length, err);
 }
 
 void blob_drop(struct blob_writer *w)

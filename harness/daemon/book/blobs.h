@@ -16,7 +16,7 @@ int blob_find(struct book *, const char *name, uint64_t *ret_size, struct error 
 /* A descriptor to read it, to be closed by the caller; -ENOENT. */
 int blob_open(struct book *, const char *name, int *ret_fd, uint64_t *ret_size, struct error *err) WARN_UNUSED;
 
-/* Writing one: begin, write…, end with the expected name (NULL: whatever it is) or drop. */
+/* Writing one, in any thread, each writer in one at a time: begin, write…, end with the expected name (NULL: whatever it is) or drop. */
 struct blob_writer;
 int blob_begin(struct book *, struct blob_writer **ret, struct error *err) WARN_UNUSED;
 int blob_write(struct blob_writer *, const void *data, size_t length, struct error *err) WARN_UNUSED;

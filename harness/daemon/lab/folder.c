@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Folders are made, and removed in portions. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +12,9 @@
 
 #include "folder.h"
 
-#define PORTION 256 /* entries a turn of the loop */
-#define DEEPEST 16  /* below that, folders are brought up first: no path is too long and no stack too small */
+#define PORTION 256                 /* entries a turn of the loop */
+#define SHORTER (INT64_C(16) << 20) /* bytes of a file a turn, about */
+#define DEEPEST 16                  /* below that, folders are brought up first: no path is too long and no stack too small */
 
 struct folder_remover {
 	sd_event_source *idle;
@@ -48,6 +50,23 @@ static void fresh_name(struct folder_remover *remover, char *name, size_t size)
 
 static bool empty_some(struct folder_remover *remover, int parent, const char *name, unsigned depth, unsigned *budget);
 
+/* A file system needs its time to give hundreds of MB free. Whether more is to be done before it is removed; a file with a second name
+ * keeps its bytes. */
+static bool shorten(int parent, const char *name)
+{
+	struct stat status;
+	if (fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(status.st_mode) || status.st_nlink != 1 ||
+	    status.st_blocks * INT64_C(512) <= SHORTER)
+		return false;
+	/* In parts of its length: of one with holes nobody knows where its bytes are. */
+	off_t parts = (off_t)(status.st_blocks * INT64_C(512) / SHORTER) + 1, less = status.st_size / parts + 1;
+	int fd = openat(parent, name, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool shorter = fd >= 0 && ftruncate(fd, status.st_size > less ? status.st_size - less : 0) == 0;
+	if (fd >= 0)
+		close(fd);
+	return shorter;
+}
+
 /* True: it is gone. */
 static bool remove_entry(struct folder_remover *remover, int parent, const char *name, unsigned depth, unsigned *budget)
 {
@@ -55,6 +74,10 @@ static bool remove_entry(struct folder_remover *remover, int parent, const char 
 	if (*budget == 0)
 		return false;
 	(*budget)--;
+	if (shorten(parent, name)) {
+		*budget = 0;
+		return false;
+	}
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
 		return true;
 	if (errno != EISDIR && errno != EPERM)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The health of a rig: what follows from what was seen. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lab_private.h"
+#include "store.h"
 
 #define MERGE_LIMIT_NS (300 * LAB_SECOND_NS)
 
@@ -336,7 +337,7 @@ static void on_merged(const struct errand_result *result, void *context)
 		size_t length = strlen(job->reason);
 		(void)snprintf(job->reason + length, sizeof(job->reason) - length, "%sthe reports could not be joined", length ? "; " : "");
 	}
-	job->stage = STAGE_REPORTED;
+	job->stage = STAGE_MERGED;
 	lab_job_advance(job);
 }
 
@@ -399,20 +400,56 @@ static int make_reports(struct lab_job *job, struct error *err)
 
 /* ---- the end ---- */
 
-static int keep_merged(const struct lab_job *job, struct error *err)
+static void on_stored(const struct error *error, void *context)
 {
-	char directory[PATH_MAX - 300], path[PATH_MAX], name[BLOB_NAME_SIZE];
-	uint64_t size;
+	struct lab_job *job = context;
+	if (error) {
+		store_free(job->store);
+		job->store = NULL;
+		lab_again(job->lab, error);
+		return;
+	}
+	job->stage = STAGE_REPORTED;
+	lab_job_advance(job);
+}
+
+static int fill_store(const struct lab_job *job, struct error *err)
+{
+	char directory[PATH_MAX - 300], path[PATH_MAX];
 	int r = 0;
 	merge_directory(job, directory);
 	for (size_t i = 0; r == 0 && i < REPORTS; i++) {
 		(void)snprintf(path, sizeof(path), "%s/out/%s", directory, report_names[i]);
-		if (access(path, R_OK) < 0)
-			continue;
-		r = blob_from_file(job->lab->book, path, false, name, &size, err);
-		if (r == 0)
-			r = book_job_report(job->lab->book, job->record->id, report_names[i], name, size, err);
+		if (access(path, R_OK) == 0)
+			r = store_add(job->store, report_names[i], path, err);
 	}
+	return r;
+}
+
+/* 1: wait. */
+static int store_merged(struct lab_job *job, struct error *err)
+{
+	if (job->store)
+		return 1;
+	int r = store_new(&job->store, job->lab->book, err);
+	if (r == 0)
+		r = fill_store(job, err);
+	if (r == 0)
+		r = store_start(job->store, job->lab->event, on_stored, job, err);
+	if (r < 0) {
+		store_free(job->store);
+		job->store = NULL;
+	}
+	return r < 0 ? r : 1;
+}
+
+static int keep_merged(const struct lab_job *job, struct error *err)
+{
+	size_t count = 0;
+	const struct stored_file *files = job->store ? store_files(job->store, &count) : NULL;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = book_job_report(job->lab->book, job->record->id, files[i].name, files[i].sha256, files[i].size, err);
 	return r;
 }
 
@@ -488,6 +525,7 @@ void lab_job_advance(struct lab_job *job)
 		r = job->stage == STAGE_OPEN      ? open_step(job, &error)
 		    : job->stage == STAGE_CLOSING ? close_job(job, &error)
 		    : job->stage == STAGE_MERGING ? make_reports(job, &error)
+		    : job->stage == STAGE_MERGED  ? store_merged(job, &error)
 		                                  : end(job, &error);
 	} while (r == 0);
 	if (r < 0)

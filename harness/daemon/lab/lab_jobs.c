@@ -95,6 +95,7 @@ void lab_job_drop(struct lab *lab, struct lab_job *job)
 void lab_job_free(struct lab_job *job)
 {
 	errand_free(job->errand);
+	store_free(job->store);
 	for (size_t i = 0; i < job->run_count; i++)
 		lab_run_free(job->runs[i]);
 	free(job->runs);

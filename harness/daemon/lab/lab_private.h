@@ -79,7 +79,7 @@ struct lab_retry {
 	json_t *cases; /* NULL: all */
 	char *avoid;
 };
-enum job_stage { STAGE_OPEN, STAGE_CLOSING, STAGE_MERGING, STAGE_REPORTED };
+enum job_stage { STAGE_OPEN, STAGE_CLOSING, STAGE_MERGING, STAGE_MERGED, STAGE_REPORTED };
 struct lab_job {
 	struct lab *lab;
 	struct job_record *record; /* without its files */
@@ -94,6 +94,7 @@ struct lab_job {
 	size_t *granted;     /* rigs that wait for those */
 	size_t granted_count;
 	struct errand *errand; /* list, report */
+	struct store *store;   /* of its joined reports */
 	enum job_stage stage;
 	enum job_outcome outcome;
 	char reason[1024];

@@ -16,7 +16,6 @@
 #include "store.h"
 
 #define REPORT_LIMIT_NS (120 * LAB_SECOND_NS)
-#define RESULTS_LIMIT   (64 << 20)
 #define WORDS_KEPT      400
 
 static bool file_there(const struct lab_run *run, const char *name)
@@ -112,29 +111,19 @@ static int store_its_files(struct lab_run *run, struct error *err)
 	struct lab *lab = run->job->lab;
 	if (run->store)
 		return 1;
-	int r = store_begin(&run->store, lab->event, lab->book, run->directory, on_stored, run, err);
+	int r = store_new(&run->store, lab->book, err);
+	if (r == 0)
+		r = store_add_run(run->store, run->directory, err);
+	if (r == 0)
+		r = store_start(run->store, lab->event, on_stored, run, err);
+	if (r < 0) {
+		store_free(run->store);
+		run->store = NULL;
+	}
 	return r < 0 ? r : 1;
 }
 
 /* ---- the book ---- */
-
-static json_t *load_results(const struct lab_run *run)
-{
-	char path[PATH_MAX];
-	struct stat status;
-	json_t *results = NULL;
-	(void)snprintf(path, sizeof(path), "%s/out/results.json", run->directory);
-	int fd = run->results_bad ? -1 : open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= RESULTS_LIMIT)
-		results = json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
-	close(fd);
-	if (json_is_object(results))
-		return results;
-	json_decref(results);
-	return NULL;
-}
 
 /* The last line of its output, as text that any reader takes. */
 static void read_last_words(const struct lab_run *run, char words[WORDS_KEPT])
@@ -268,10 +257,9 @@ static void remember(struct lab_run *run, const struct run_verdict *verdict)
 static int store_in_book(struct lab_run *run, struct error *err)
 {
 	struct run_verdict verdict;
-	json_t *results = load_results(run);
+	const json_t *results = run->results_bad ? NULL : store_results(run->store);
 	judge(run, results, &verdict);
 	int r = commit(run, results, &verdict, err);
-	json_decref(results);
 	if (r == 0)
 		remember(run, &verdict);
 	return r;

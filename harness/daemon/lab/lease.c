@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* When a lease ends. */
 #include "lease.h"
 
 /* a + b, a >= 0, that ends at the end of time. */

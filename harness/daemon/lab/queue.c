@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which job gets which rig, and what the others wait for. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What the lab knows of a rig by its file. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Files become blobs in a thread. */
+#include "store.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -9,128 +12,172 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "store.h"
 #include "submission.h"
+#include "worker.h"
 
-#define PORTION    (1u << 20) /* bytes a turn of the loop */
-#define MOST_FILES 1000
+#define PORTION       (1u << 20) /* bytes between two looks whether to stop */
+#define MOST_FILES    1000
+#define RESULTS_LIMIT (64 << 20)
 
 struct store {
 	struct book *book;
-	sd_event_source *work;
-	char directory[PATH_MAX - 300];
+	struct worker *worker;
 	struct stored_file *files;
-	size_t count, at;
-	int fd;
-	struct blob_writer *writer;
-	uint8_t *portion;
+	size_t count;
+	bool of_run;
+	json_t *results;
 	void (*done)(const struct error *, void *context);
 	void *context;
 };
 
 /* ---- which files ---- */
 
-static int add(struct store *store, const char *name, struct error *err)
-{
-	struct stored_file *files = realloc(store->files, (store->count + 1) * sizeof(*files));
-	if (files)
-		store->files = files;
-	char *copy = files ? strdup(name) : NULL;
-	if (!copy)
-		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	files[store->count++] = (struct stored_file){.name = copy};
-	return 0;
-}
-
-static int find_files(struct store *store, struct error *err)
-{
-	char path[PATH_MAX];
-	struct stat status;
-	const struct dirent *entry;
-	int r = 0;
-	(void)snprintf(path, sizeof(path), "%s/out", store->directory);
-	DIR *directory = opendir(path);
-	while (directory && r == 0 && store->count < MOST_FILES && (entry = readdir(directory))) {
-		/* A name that no request could ask for, a link, a device: left out. */
-		if (!submission_path_clean(entry->d_name) || strcmp(entry->d_name, "output.log") == 0)
-			continue;
-		if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(status.st_mode))
-			r = add(store, entry->d_name, err);
-	}
-	if (directory)
-		closedir(directory);
-	(void)snprintf(path, sizeof(path), "%s/output.log", store->directory);
-	return r == 0 && lstat(path, &status) == 0 && S_ISREG(status.st_mode) ? add(store, "output.log", err) : r;
-}
-
-/* ---- one portion ---- */
-
-static int open_next(struct store *store, struct error *err)
-{
-	const struct stored_file *file = &store->files[store->at];
-	char path[PATH_MAX];
-	struct stat status;
-	(void)snprintf(path, sizeof(path), "%s/%s%s", store->directory, strcmp(file->name, "output.log") ? "out/" : "", file->name);
-	store->fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (store->fd < 0 || fstat(store->fd, &status) < 0 || !S_ISREG(status.st_mode))
-		return error_set(err, ERROR_BENCH, errno ? errno : EINVAL, "cannot read %s: %s", path, strerror(errno));
-	return blob_begin(store->book, &store->writer, err);
-}
-
-static int end_file(struct store *store, struct error *err)
-{
-	struct blob_writer *writer = store->writer;
-	store->writer = NULL;
-	close(store->fd);
-	store->fd = -1;
-	return blob_end(writer, NULL, store->files[store->at++].sha256, NULL, err);
-}
-
-static int copy_portion(struct store *store, struct error *err)
-{
-	if (store->fd < 0) {
-		int r = open_next(store, err);
-		if (r < 0)
-			return r;
-	}
-	ssize_t n = read(store->fd, store->portion, PORTION);
-	if (n < 0)
-		return error_set(err, ERROR_BENCH, errno, "cannot read %s: %s", store->files[store->at].name, strerror(errno));
-	if (n == 0)
-		return end_file(store, err);
-	store->files[store->at].size += (uint64_t)n;
-	return blob_write(store->writer, store->portion, (size_t)n, err);
-}
-
-static int on_work(sd_event_source *source, void *context)
-{
-	struct store *store = context;
-	struct error error = {0};
-	int r = store->at < store->count ? copy_portion(store, &error) : 0;
-	if (r == 0 && store->at < store->count)
-		return 0;
-	(void)sd_event_source_set_enabled(source, SD_EVENT_OFF);
-	store->done(r < 0 ? &error : NULL, store->context); /* may free it */
-	return 0;
-}
-
-int store_begin(struct store **ret, sd_event *event, struct book *book, const char *directory,
-                void (*done)(const struct error *, void *context), void *context, struct error *err)
+int store_new(struct store **ret, struct book *book, struct error *err)
 {
 	struct store *store = calloc(1, sizeof(*store));
 	if (!store)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	*store = (struct store){.book = book, .fd = -1, .portion = malloc(PORTION), .done = done, .context = context};
-	(void)snprintf(store->directory, sizeof(store->directory), "%s", directory);
-	int r = store->portion ? find_files(store, err) : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	if (r == 0 && (r = sd_event_add_defer(event, &store->work, on_work, store)) >= 0)
-		r = sd_event_source_set_enabled(store->work, SD_EVENT_ON);
-	if (r < 0) {
-		store_free(store);
-		return r;
-	}
+	store->book = book;
 	*ret = store;
 	return 0;
+}
+
+int store_add(struct store *store, const char *name, const char *path, struct error *err)
+{
+	struct stored_file *files = realloc(store->files, (store->count + 1) * sizeof(*files));
+	if (files)
+		store->files = files;
+	struct stored_file file = {.name = files ? strdup(name) : NULL, .path = files ? strdup(path) : NULL};
+	if (!file.name || !file.path) {
+		free(file.name);
+		free(file.path);
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	}
+	files[store->count++] = file;
+	return 0;
+}
+
+static int add_from(struct store *store, const char *folder, const char *name, struct error *err)
+{
+	char path[PATH_MAX];
+	struct stat status;
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", folder, name) >= sizeof(path))
+		return error_set(err, ERROR_BENCH, ENAMETOOLONG, "%s: the name is too long", name);
+	return lstat(path, &status) == 0 && S_ISREG(status.st_mode) ? store_add(store, name, path, err) : 0;
+}
+
+int store_add_run(struct store *store, const char *directory, struct error *err)
+{
+	char path[PATH_MAX];
+	const struct dirent *entry;
+	int r = 0;
+	(void)snprintf(path, sizeof(path), "%.4000s/out", directory);
+	DIR *out = opendir(path);
+	while (out && r == 0 && store->count < MOST_FILES && (entry = readdir(out)))
+		/* A name that no request could ask for, a link, a device: left out. */
+		if (submission_path_clean(entry->d_name) && strcmp(entry->d_name, "output.log") != 0)
+			r = add_from(store, path, entry->d_name, err);
+	if (out)
+		closedir(out);
+	store->of_run = true;
+	return r == 0 ? add_from(store, directory, "output.log", err) : r;
+}
+
+/* ---- in the thread ---- */
+
+static int open_regular(const char *path, off_t limit, struct error *err)
+{
+	struct stat status;
+	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, ERROR_BENCH, errno, "cannot read %s: %s", path, strerror(errno));
+	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && (!limit || status.st_size <= limit))
+		return fd;
+	close(fd);
+	return error_set(err, ERROR_BENCH, EINVAL, "cannot read %s: it is no file, or too large", path);
+}
+
+static int copy(int fd, struct stored_file *file, struct blob_writer *writer, uint8_t *portion, const struct worker *worker,
+                struct error *err)
+{
+	int r = 0;
+	file->size = 0;
+	while (r == 0) {
+		ssize_t n = read(fd, portion, PORTION);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return error_set(err, ERROR_BENCH, errno, "cannot read %s: %s", file->path, strerror(errno));
+		if (n == 0)
+			return 0;
+		file->size += (uint64_t)n;
+		r = blob_write(writer, portion, (size_t)n, err);
+		if (r == 0 && worker_stopped(worker))
+			r = error_set(err, ERROR_BENCH, ECANCELED, "stopped");
+	}
+	return r;
+}
+
+static int store_file(struct store *store, struct stored_file *file, uint8_t *portion, const struct worker *worker, struct error *err)
+{
+	struct blob_writer *writer = NULL;
+	int fd = open_regular(file->path, 0, err);
+	if (fd < 0)
+		return fd;
+	int r = blob_begin(store->book, &writer, err);
+	if (r == 0)
+		r = copy(fd, file, writer, portion, worker, err);
+	close(fd);
+	if (r == 0)
+		return blob_end(writer, NULL, file->sha256, NULL, err);
+	blob_drop(writer);
+	return r;
+}
+
+/* Whatever a job has left there. */
+static json_t *read_results(const struct store *store)
+{
+	struct error ignored = {0};
+	for (size_t i = 0; store->of_run && i < store->count; i++) {
+		if (strcmp(store->files[i].name, "results.json") != 0)
+			continue;
+		int fd = open_regular(store->files[i].path, RESULTS_LIMIT, &ignored);
+		json_t *results = fd < 0 ? NULL : json_loadfd(fd, JSON_REJECT_DUPLICATES, NULL);
+		if (fd >= 0)
+			close(fd);
+		if (json_is_object(results))
+			return results;
+		json_decref(results);
+	}
+	return NULL;
+}
+
+static int work(void *context, const struct worker *worker, struct error *err)
+{
+	struct store *store = context;
+	uint8_t *portion = malloc(PORTION);
+	int r = portion ? 0 : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < store->count; i++)
+		r = store_file(store, &store->files[i], portion, worker, err);
+	free(portion);
+	if (r == 0)
+		store->results = read_results(store);
+	return r;
+}
+
+/* ---- in the loop ---- */
+
+static void on_worked(const struct error *error, void *context)
+{
+	struct store *store = context;
+	store->done(error, store->context); /* may free it */
+}
+
+int store_start(struct store *store, sd_event *event, void (*done)(const struct error *, void *context), void *context, struct error *err)
+{
+	store->done = done;
+	store->context = context;
+	return worker_start(&store->worker, event, work, on_worked, store, err);
 }
 
 const struct stored_file *store_files(const struct store *store, size_t *ret_count)
@@ -139,17 +186,21 @@ const struct stored_file *store_files(const struct store *store, size_t *ret_cou
 	return store->files;
 }
 
+const json_t *store_results(const struct store *store)
+{
+	return store->results;
+}
+
 void store_free(struct store *store)
 {
 	if (!store)
 		return;
-	sd_event_source_disable_unref(store->work);
-	blob_drop(store->writer);
-	if (store->fd >= 0)
-		close(store->fd);
-	for (size_t i = 0; i < store->count; i++)
+	worker_free(store->worker);
+	for (size_t i = 0; i < store->count; i++) {
 		free(store->files[i].name);
+		free(store->files[i].path);
+	}
+	json_decref(store->results);
 	free(store->files);
-	free(store->portion);
 	free(store);
 }

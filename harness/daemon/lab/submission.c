@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What somebody submits is checked before it is kept. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

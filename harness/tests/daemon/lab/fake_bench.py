@@ -3,7 +3,7 @@
 """Stands in for hilbench: does what a plan says, and leaves what a run leaves.
 
 A plan is a text file among the job's files; each line is for every rig, or begins with "@NAME " for one rig only:
-    case ID VERDICT [CAUSE [SECONDS]]   mend ID   board ROLE   exit N   crash   hang   flood   wait SECONDS
+    case ID VERDICT [CAUSE [SECONDS]]   mend ID   board ROLE   exit N   crash   hang   flood   wait SECONDS   big MEGABYTES
 The rig verbs do what RIGFILE.VERB says: "fail", "hang", a number of seconds; absent: all is well. What was done is appended to RIGFILE.log.
 """
 import json
@@ -149,6 +149,10 @@ class Run:
         elif word == "flood":
             while True:
                 print("x" * 100000)
+        elif word == "big":
+            with open(os.path.join(self.out, "capture.pcapng"), "wb") as file:
+                for _ in range(int(words[1])):
+                    file.write(b"x" * 1000000)
         elif word == "wait":
             time.sleep(float(words[1]))
 
