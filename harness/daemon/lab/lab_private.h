@@ -150,6 +150,8 @@ void lab_wake_at(struct lab *, int64_t at_ns); /* a tick then at the latest */
 /* ---- lab_turn.c ---- */
 int lab_turn_add(struct lab *) WARN_UNUSED; /* its event source */
 void lab_turn(struct lab *);
+/* Whether a new job that is not spread gets a rig now (index into lab->rigs); nothing is changed. */
+bool lab_turn_grants(struct lab *, const struct lab_job *, size_t *ret_rig);
 void lab_tell_stopped(struct lab *);
 void lab_job_want(const struct lab_job *, struct queue_want *);
 void lab_queue_rigs(struct lab *); /* fills queue_rigs in the order of use */
@@ -183,6 +185,8 @@ void lab_tell_queue(struct lab *); /* when its figures changed */
 /* "HILBENCH_JOB=job-JOB-run-RUN-STATE" or "…lease-LEASE-STATE": the last part tells this daemon's processes from those of another with the
  * same numbers. job 0: the lease. */
 void lab_mark(const struct lab *, int64_t job, int64_t run_or_lease, char *buffer, size_t size);
+/* "locked by ada until 2026-01-02T03:04:05Z (note)". Returns buffer. */
+const char *lab_lock_text(const struct lab_rig *, char *buffer, size_t size);
 /* Environment of everything that is started, NULL-terminated; job: "HILBENCH_JOB=…". */
 void lab_environment(const struct lab *, const char *job, const char *ret[10]);
 int lab_make_environment(struct lab *) WARN_UNUSED;
@@ -222,6 +226,9 @@ void lab_job_advance(struct lab_job *);
 /* ---- lab_spread.c ---- */
 /* Begins a job on rigs[0…count) (indices into lab->rigs). */
 void lab_job_begin(struct lab_job *, const size_t *rigs, size_t count);
+/* The run of a job on one rig, in the caller's transaction; lab_run_begin() after it, lab_job_forget_runs() if it fails. */
+int lab_job_add_run(struct lab_job *, size_t rig, struct lab_run **ret, struct error *err) WARN_UNUSED;
+void lab_job_forget_runs(struct lab_job *);
 /* A run that is in the book, and its lease with it, becomes a process. */
 void lab_run_begin(struct lab_run *);
 /* Splits ids into `count` arrays by expected time, longest first; unknown times are the median of the known. ret: new references. Fewer

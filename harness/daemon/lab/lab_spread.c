@@ -133,14 +133,26 @@ static int add_runs(struct lab_job *job, const size_t *rigs, json_t **parts, siz
 		return 0;
 	}
 	book_roll_back(lab->book);
-	while (job->open_count > 0) { /* a job without runs begins: all of these are new */
+	lab_job_forget_runs(job);
+	return r;
+}
+
+/* A job without runs began: all of these are new. */
+void lab_job_forget_runs(struct lab_job *job)
+{
+	while (job->open_count > 0) {
 		struct lab_run *run = job->runs[--job->run_count];
 		job->open_count--;
 		if (run->rig)
 			run->rig->judging--;
 		lab_run_free(run);
 	}
-	return r;
+}
+
+int lab_job_add_run(struct lab_job *job, size_t rig, struct lab_run **ret, struct error *err)
+{
+	json_t *only = job->record->only;
+	return add_runs(job, &rig, &only, 1, ret, err);
 }
 
 static int lease_it(struct lab_run *run, struct error *err)

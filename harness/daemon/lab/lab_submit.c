@@ -33,23 +33,48 @@ static int check_rigs(struct lab *lab, const struct job_record *record, struct e
 	return error_set(err, ERROR_USAGE, EHOSTDOWN, "%s", text);
 }
 
-/* Text of the one who submits is set where it is missing. */
-static int add_job(struct lab *lab, struct job_record *record, int64_t *ret_id, bool *ret_new, struct error *err)
+/* In the caller's transaction: the job, and its run when a rig is free for it. */
+static int book_it(struct lab *lab, struct job_record *record, struct lab_job **ret, struct lab_run **ret_run, int64_t *ret_id,
+                   struct error *err)
 {
-	struct lab_job *job;
 	struct job_record *kept;
+	struct error later = {0};
+	size_t rig;
 	int r = book_job_add(lab->book, record, ret_id, err);
-	*ret_new = r == 0;
-	if (r == -EEXIST && record->key)
-		return 0;
 	if (r == 0)
 		r = book_job(lab->book, *ret_id, &kept, err);
 	if (r == 0)
-		r = lab_job_keep(lab, kept, &job, err);
+		r = lab_job_keep(lab, kept, ret, err);
+	/* A run that cannot be added now is tried again by a turn. */
+	if (r == 0 && lab_turn_grants(lab, *ret, &rig) && lab_job_add_run(*ret, rig, ret_run, &later) < 0)
+		*ret_run = NULL;
+	return r;
+}
+
+/* One commit, and so one wait for the disk, before the process of the run is started. */
+static int add_job(struct lab *lab, struct job_record *record, int64_t *ret_id, bool *ret_new, struct error *err)
+{
+	struct lab_job *job = NULL;
+	struct lab_run *run = NULL;
+	int r = book_begin(lab->book, err);
 	if (r < 0)
 		return r;
+	r = book_it(lab, record, &job, &run, ret_id, err);
+	*ret_new = r == 0;
+	if (r == 0)
+		r = book_commit(lab->book, err);
+	if (r < 0) {
+		book_roll_back(lab->book);
+		if (job) {
+			lab_job_forget_runs(job);
+			lab_job_drop(lab, job);
+		}
+		return r == -EEXIST && record->key ? 0 : r;
+	}
 	lab_tell_job(lab, *ret_id);
 	/* At once: on an idle rig the run begins before the answer is written. */
+	if (run)
+		lab_run_begin(run);
 	lab_turn(lab);
 	return 0;
 }

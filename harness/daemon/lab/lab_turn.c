@@ -157,6 +157,21 @@ static bool give_person(struct lab *lab, int64_t place, bool from_loop)
 	return false;
 }
 
+bool lab_turn_grants(struct lab *lab, const struct lab_job *job, size_t *ret_rig)
+{
+	if (!lab->started || lab->stopping || lab->again || lab->fitness_changed || job->record->spread > 1)
+		return false;
+	lab_queue_rigs(lab);
+	size_t count =
+	        any_free(lab) ? queue_assign(lab->wants, gather_wants(lab), lab->queue_rigs, lab->config->rig_count, lab->grants) : 0;
+	for (size_t i = 0; i < count; i++)
+		if (lab->grants[i].job == job->record->id) {
+			*ret_rig = lab->order[lab->grants[i].rig];
+			return true;
+		}
+	return false;
+}
+
 /* Hands out what can be handed out. Whether anything was. */
 static bool hand_out(struct lab *lab, bool from_loop)
 {
