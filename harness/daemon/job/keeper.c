@@ -21,11 +21,12 @@
 
 #include "command.h"
 #include "descendants.h"
+#include "keeper_stop.h"
 #include "keeper_watch.h"
 #include "order.h"
 
 struct keeper {
-	int lock, reserved, signals, limit_timer, tick_timer, grace_timer, command;
+	int lock, reserved, stop, signals, limit_timer, tick_timer, grace_timer, command;
 	struct order_file file;
 	struct reaper reaper;
 	struct keeper_watch watch;
@@ -132,7 +133,7 @@ static void command_signal(const struct keeper *keeper, int signal)
 		(void)pidfd_send_signal(keeper->command, signal, NULL, 0);
 }
 
-/* The first reason counts. SIGINT, and SIGKILL after the grace. */
+/* The first reason counts. SIGINT, and SIGKILL after the grace. A command that is ended at a limit can read why. */
 static void end_command(struct keeper *keeper, const char *reason, const char *message)
 {
 	const int64_t grace_ns = keeper->file.order.grace_ns;
@@ -140,6 +141,8 @@ static void end_command(struct keeper *keeper, const char *reason, const char *m
 		return;
 	(void)snprintf(keeper->exit.reason, sizeof(keeper->exit.reason), "%s", reason);
 	(void)snprintf(keeper->exit.message, sizeof(keeper->exit.message), "%s", message);
+	if (strcmp(reason, "cancelled") != 0)
+		(void)keeper_stop_write(keeper->stop, reason, message);
 	const bool at_once = grace_ns <= 0 || strcmp(reason, "memory") == 0;
 	command_signal(keeper, at_once ? SIGKILL : SIGINT);
 	const struct itimerspec when = {.it_value = {.tv_sec = grace_ns / 1000000000, .tv_nsec = grace_ns % 1000000000}};
@@ -233,12 +236,14 @@ int keeper_main(const char *directory)
 	keeper.reserved = exit_reserve(".", &err);
 	if (keeper.reserved < 0)
 		return EXIT_FAILURE;
+	keeper.stop = keeper_stop_reserve();
 	r = order_read(".", &keeper.file, &err);
 	r = r < 0 ? refuse(&keeper, &err) : start_command(&keeper);
 	if (r == 0) {
 		keep(&keeper);
 		settle(&keeper);
 	}
+	keeper_stop_drop(keeper.stop);
 	keeper.exit.ended_utc_ns = clock_ns(CLOCK_REALTIME);
 	r = exit_write(".", keeper.reserved, &keeper.exit, &err);
 	order_clear(&keeper.file);

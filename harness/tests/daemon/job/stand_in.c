@@ -61,6 +61,25 @@ static int do_wait(long number)
 	return (int)number;
 }
 
+/* As do_wait(), and says what its keeper left for it to read. */
+static int do_ask(long number)
+{
+	char path[4096], text[1024] = "";
+	struct sigaction action = {.sa_handler = on_interrupt};
+	(void)sigaction(SIGINT, &action, NULL);
+	(void)puts("ready");
+	(void)fflush(stdout);
+	while (!interrupted)
+		(void)usleep(10000);
+	(void)snprintf(path, sizeof(path), "%s/stop", getenv("HILBENCH_KEEPER"));
+	FILE *file = fopen(path, "re");
+	if (file && fgets(text, sizeof(text), file))
+		(void)printf("stop %s\n", text);
+	else
+		(void)puts("stop none");
+	return file && fclose(file) == 0 ? (int)number : 0;
+}
+
 static int do_stubborn(long number)
 {
 	(void)signal(SIGINT, SIG_IGN);
@@ -178,7 +197,7 @@ int main(int argc, char **argv)
 		int (*act)(long);
 	} acts[] = {{"exit", do_exit},         {"quit", do_quit},           {"crash", do_crash}, {"hang", do_hang},       {"wait", do_wait},
 	            {"stubborn", do_stubborn}, {"bomb", do_bomb},           {"flood", do_flood}, {"scatter", do_scatter}, {"eat", do_eat},
-	            {"events", do_events},     {"daemonise", do_daemonise}, {"tell", do_tell}};
+	            {"events", do_events},     {"daemonise", do_daemonise}, {"tell", do_tell},   {"ask", do_ask}};
 	if (argc > 2 && strcmp(argv[1], "--keep") == 0)
 		return keeper_main(argv[2]);
 	if (argc > 1 && strcmp(argv[1], "--errand") == 0)

@@ -273,6 +273,32 @@ START_TEST(hang_ends_at_the_time_limit)
 }
 END_TEST
 
+/* What is interrupted at a limit can tell that from a person's cancel. */
+START_TEST(limit_says_why_before_it_interrupts)
+{
+	struct seen seen = {0};
+	char text[2048];
+	const struct keeper_order base = {.time_limit_ns = SECOND_NS, .grace_ns = 20 * SECOND_NS};
+	char directory[300];
+	(void)snprintf(directory, sizeof(directory), "%s", directory_new());
+	finish(&seen, start(&seen, directory, &base, "ask", "3"));
+	ck_assert_str_eq(seen.exit.reason, "time_limit");
+	ck_assert_int_eq(seen.exit.exit_status, 3);
+	file_read(directory, "output.log", text, sizeof(text));
+	ck_assert_msg(strstr(text, "stop {\"reason\":\"time_limit\",\"message\":\"not done after 1 s\"}") != NULL, "%s", text);
+	seen = (struct seen){0};
+	const struct keeper_order long_enough = {.grace_ns = 20 * SECOND_NS};
+	(void)snprintf(directory, sizeof(directory), "%s", directory_new());
+	struct kept *kept = start(&seen, directory, &long_enough, "ask", "3");
+	wait_for(directory, "output.log", "ready");
+	kept_cancel(kept);
+	finish(&seen, kept);
+	ck_assert_str_eq(seen.exit.reason, "cancelled");
+	file_read(directory, "output.log", text, sizeof(text));
+	ck_assert_msg(strstr(text, "stop none") != NULL, "%s", text);
+}
+END_TEST
+
 START_TEST(who_ignores_sigint_is_killed_after_the_grace)
 {
 	const struct keeper_order base = {.time_limit_ns = SECOND_NS / 5, .grace_ns = SECOND_NS / 5};
@@ -690,6 +716,7 @@ int main(void)
 	        keeper_that_cannot_start_is_an_error,
 	        directory_is_used_once,
 	        hang_ends_at_the_time_limit,
+	        limit_says_why_before_it_interrupts,
 	        who_ignores_sigint_is_killed_after_the_grace,
 	        silence_ends_it,
 	        flood_ends_it,
