@@ -288,6 +288,7 @@ static enum cause run_attempt(struct executor *executor, const struct case_def *
 		error_set_place(&outcome.error, ERROR_NONE, 0, def->place, "the rig has no \"%s\"", need);
 	} else {
 		run_prepared(executor, def, round, &outcome);
+		executor_blame_stop(executor, &outcome);
 	}
 	executor_emit_case_end(executor, def, attempt, &outcome);
 	enum cause cause = outcome.cause;
@@ -412,8 +413,7 @@ int executor_end(struct executor *executor, int r, struct verdict_tally *tally, 
 	rig_stop(executor->rig);
 	if (timeline_failed(executor->timeline, &lost))
 		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_BENCH);
-	if (executor->interrupted && !tally->operator_)
-		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_OPERATOR);
+	executor_judge_stop(executor, r, tally, err);
 	int status = verdict_exit_status(tally);
 	boards_free(executor);
 	value_free(executor->kept_results);
@@ -425,6 +425,9 @@ int executor_end(struct executor *executor, int r, struct verdict_tally *tally, 
 	                         (json_int_t)(clock_realtime_offset_ns() - offset_ns));
 	if (r < 0)
 		json_object_set_new(data, "error", error_json(err));
+	if (executor->stop.reason[0])
+		json_object_set_new(data, "stopped",
+		                    json_pack("{s:s,s:s}", "reason", executor->stop.reason, "message", executor->stop.message));
 	timeline_emit_now(executor->timeline, "run", "run.end", data);
 	return r;
 }

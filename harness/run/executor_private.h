@@ -22,6 +22,12 @@ struct case_object {
 	void (*destroy)(void *);
 };
 
+/* Why the keeper ended the run. */
+struct run_stop {
+	char reason[24]; /* "time_limit", "silence" …; "": it did not */
+	char message[512];
+};
+
 struct executor {
 	struct loop *loop;
 	struct timeline *timeline;
@@ -34,6 +40,7 @@ struct executor {
 	uint64_t case_mark; /* timeline mark at the begin of the case */
 	int64_t case_begin_ns, action_begin_ns;
 	bool interrupted;
+	struct run_stop stop; /* executor_stop.c */
 	struct step_frame *frame;
 	struct measurements *measurements;
 	struct board_record *boards; /* executor_boards.c */
@@ -63,6 +70,13 @@ struct outcome {
 };
 void outcome_from_error(struct outcome *, const struct error *);
 void outcome_clear(struct outcome *);
+
+/* Whether it was the run's keeper that interrupted it, at a limit: executor->stop then has the reason. */
+bool executor_was_stopped(struct executor *);
+/* What was cancelled by the keeper is the bench's, with its reason. */
+void executor_blame_stop(struct executor *, struct outcome *);
+/* Counts the interruption, if there was one; `r` and `err`: what became of the run. */
+void executor_judge_stop(struct executor *, int r, struct verdict_tally *, struct error *err);
 
 /* The first error stays; takes what was expected and found from the context. */
 void outcome_take(struct outcome *, struct step_context *, const struct error *);

@@ -127,6 +127,7 @@ static unsigned ended_count;
 static json_t *results[4], *samples[64];
 static unsigned result_count, sample_count, run_ends;
 static int run_status;
+static char run_stopped[24]; /* run.end: the reason of the keeper */
 
 static void copy_text(char *to, size_t size, const json_t *data, const char *key)
 {
@@ -152,6 +153,8 @@ static void see(const struct event *event, void *context)
 		samples[sample_count++] = json_incref(event->data);
 	} else if (!strcmp(event->kind, "run.end")) {
 		run_ends++;
+		const char *reason = json_string_value(json_object_get(json_object_get(event->data, "stopped"), "reason"));
+		(void)snprintf(run_stopped, sizeof(run_stopped), "%s", reason ? reason : "");
 		run_status = (int)json_integer_value(json_object_get(event->data, "status"));
 	}
 }
@@ -159,6 +162,7 @@ static void see(const struct event *event, void *context)
 static void setup(void)
 {
 	struct error error;
+	(void)unsetenv("HILBENCH_KEEPER"); /* this test may itself run under one */
 	ck_assert_int_eq(loop_new(&loop, &error), 0);
 	ck_assert_int_eq(timeline_new(&timeline, NULL, 1000, &error), 0);
 	ck_assert_int_eq(timeline_observe(timeline, see, NULL), 0);
@@ -338,6 +342,40 @@ START_TEST(cancel_runs_always_and_stops)
 	ck_assert_uint_eq(ended_count, 1);
 	ck_assert_str_eq(ended[0].cause, "operator");
 	ck_assert_uint_eq(runs, 1);
+}
+END_TEST
+
+/* Interrupted by the keeper at a limit: that is the bench's, with the keeper's reason; without one it is a person's. */
+START_TEST(limit_of_the_keeper_is_the_benchs)
+{
+	static const char cases[] = "- id: a\n  title: A\n  steps: [{t.cancel: {}}]\n  always: [{t.ok: {}}]\n- id: b\n  title: B\n  steps: "
+	                            "[{t.ok: {}}]\n";
+	char directory[] = "/tmp/hilbench-keeper-XXXXXX", path[64];
+	ck_assert_ptr_nonnull(mkdtemp(directory));
+	(void)snprintf(path, sizeof(path), "%s/stop", directory);
+	FILE *file = fopen(path, "we");
+	ck_assert_ptr_nonnull(file);
+	(void)fputs("{\"reason\":\"silence\",\"message\":\"no event and no output for 9.0 s\"}", file);
+	ck_assert_int_eq(fclose(file), 0);
+	ck_assert_int_eq(setenv("HILBENCH_KEEPER", directory, 1), 0);
+	ck_assert_int_eq(run_text(cases), 3);
+	ck_assert_uint_eq(ended_count, 1); /* neither the other case nor another attempt */
+	ck_assert_str_eq(ended[0].verdict, "error");
+	ck_assert_str_eq(ended[0].cause, "bench");
+	ck_assert_ptr_nonnull(strstr(ended[0].message, "no event and no output for 9.0 s"));
+	ck_assert_str_eq(run_stopped, "silence");
+	ck_assert_uint_eq(runs, 1); /* `always` */
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
+START_TEST(keeper_without_a_reason_means_a_person)
+{
+	ck_assert_int_eq(setenv("HILBENCH_KEEPER", "/nonexistent", 1), 0);
+	ck_assert_int_eq(run_text("- id: a\n  title: A\n  steps: [{t.cancel: {}}]\n"), 130);
+	ck_assert_str_eq(ended[0].cause, "operator");
+	ck_assert_str_eq(run_stopped, "");
 }
 END_TEST
 
@@ -621,6 +659,8 @@ static Suite *suite(void)
 	tcase_add_test(all, timeout_is_the_test_cases);
 	tcase_add_test(all, timeout_of_a_poll_is_the_products);
 	tcase_add_test(all, cancel_runs_always_and_stops);
+	tcase_add_test(all, limit_of_the_keeper_is_the_benchs);
+	tcase_add_test(all, keeper_without_a_reason_means_a_person);
 	tcase_add_test(all, objects_end_with_the_case);
 	tcase_add_test(all, skips_what_the_rig_has_not);
 	tcase_add_test(all, selection_and_repeat);
