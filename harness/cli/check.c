@@ -45,7 +45,7 @@ static int run(int argc, char **argv)
 	if (rig)
 		status = check_rig(program, rig);
 	if (status == 0)
-		(void)printf("%u cases, no errors\n", program->count);
+		(void)printf("%u case%s, no errors\n", program->count, program->count == 1 ? "" : "s");
 	program_free(program);
 	return status;
 }

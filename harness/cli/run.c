@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../base/log.h"
+#include "../report/report.h"
 #include "../rig/rig_lock.h"
 #include "../run/executor.h"
 #include "case_ids.h"
@@ -31,7 +32,7 @@ struct arguments {
 	const char *tags[LIST_LIMIT + 1], *globs[LIST_LIMIT + 1], *params[LIST_LIMIT + 1];
 	const char *const *ids; /* of cases_from, as patterns */
 	unsigned tag_count, glob_count, param_count, repeat, retries;
-	bool stop_at_failure, break_on_failure;
+	bool stop_at_failure, break_on_failure, portable;
 	uint64_t seed;
 };
 
@@ -90,6 +91,9 @@ static int take_option(struct arguments *arguments, int option, const char *text
 	case 'b':
 		arguments->break_on_failure = true;
 		return 0;
+	case 'P':
+		arguments->portable = true;
+		return 0;
 	default:
 		arguments->stop_at_failure = true;
 		return 0;
@@ -98,12 +102,19 @@ static int take_option(struct arguments *arguments, int option, const char *text
 
 static int read_arguments(struct arguments *arguments, int argc, char **argv)
 {
-	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},        {"out", required_argument, NULL, 'o'},
-	                                        {"tag", required_argument, NULL, 't'},        {"case", required_argument, NULL, 'c'},
-	                                        {"cases-from", required_argument, NULL, 'f'}, {"param", required_argument, NULL, 'p'},
-	                                        {"repeat", required_argument, NULL, 'n'},     {"seed", required_argument, NULL, 's'},
-	                                        {"retry", required_argument, NULL, 'a'},      {"stop-at-failure", no_argument, NULL, 'x'},
-	                                        {"break-on-failure", no_argument, NULL, 'b'}, {0}};
+	static const struct option options[] = {{"rig", required_argument, NULL, 'r'},
+	                                        {"out", required_argument, NULL, 'o'},
+	                                        {"tag", required_argument, NULL, 't'},
+	                                        {"case", required_argument, NULL, 'c'},
+	                                        {"cases-from", required_argument, NULL, 'f'},
+	                                        {"param", required_argument, NULL, 'p'},
+	                                        {"repeat", required_argument, NULL, 'n'},
+	                                        {"seed", required_argument, NULL, 's'},
+	                                        {"retry", required_argument, NULL, 'a'},
+	                                        {"stop-at-failure", no_argument, NULL, 'x'},
+	                                        {"break-on-failure", no_argument, NULL, 'b'},
+	                                        {"portable", no_argument, NULL, 'P'},
+	                                        {0}};
 	int option, status = 0;
 	optind = 0;
 	opterr = 0;
@@ -199,10 +210,10 @@ static void stop(struct runner *runner)
 }
 
 /* With a reason in `refused` nothing runs: the results say why. */
-static int run_in(const struct program *program, const char *directory, const struct program_rig *rig, bool breaks,
+static int run_in(const struct program *program, const char *directory, const struct program_rig *rig, const struct arguments *arguments,
                   struct executor_options *options, const struct error *refused)
 {
-	struct runner runner = {.breaks = breaks && !refused};
+	struct runner runner = {.breaks = arguments->break_on_failure && !refused};
 	struct error error = {0};
 	int status;
 	if (start(&runner, directory, rig, &error) < 0) {
@@ -221,7 +232,7 @@ static int run_in(const struct program *program, const char *directory, const st
 	if (timeline_sync(runner.timeline, &error) < 0 && status != 130)
 		status = EXIT_BENCH;
 	stop(&runner);
-	return run_directory_report("run", directory, status);
+	return run_directory_report_with("run", directory, &(struct report_options){.portable = arguments->portable}, status);
 }
 
 static unsigned count_selected(const struct program *program, const struct executor_options *options)
@@ -247,9 +258,11 @@ static int run_into_directory(const struct program *program, const struct argume
 	char directory[PATH_MAX - 64];
 	if (run_directory_open(arguments->out, "", directory, sizeof(directory), NULL, &error) < 0)
 		return run_failure("run", &error);
-	printf("rig %s, seed %" PRIu64 ", results in %s\n", arguments->rig, arguments->seed, directory);
+	const char *slash = arguments->portable ? strrchr(arguments->rig, '/') : NULL;
+	printf("rig %s, seed %" PRIu64, slash ? slash + 1 : arguments->rig, arguments->seed);
+	printf(arguments->portable ? "\n" : ", results in %s\n", directory);
 	fflush(stdout);
-	return run_in(program, directory, rig, arguments->break_on_failure, options, refused);
+	return run_in(program, directory, rig, arguments, options, refused);
 }
 
 static int run_program(const struct program *program, const struct arguments *arguments, json_t *words)
@@ -331,6 +344,7 @@ const struct command command_run = {
                  "  --retry N          further attempts of a case that the bench itself broke (1)\n"
                  "  --stop-at-failure  no further case after one that failed\n"
                  "  --break-on-failure stays at the first failed step of a case, with its boards alive, at a prompt\n"
+                 "  --portable         reports for other machines: no absolute path, no attachment, and no path is printed\n"
                  "  --seed N           of everything random in the run",
         .run = run,
 };

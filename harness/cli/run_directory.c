@@ -95,15 +95,20 @@ int run_failure(const char *command, const struct error *error)
 }
 
 /* Reports are made from what the journal holds, also of a run that broke off. */
-int run_directory_report(const char *command, const char *path, int status)
+int run_directory_report_with(const char *command, const char *path, const struct report_options *options, int status)
 {
 	struct error error = {0};
 	struct report_summary summary;
-	if (report_write_all(path, &error) < 0 || report_summary_load(path, &summary, &error) < 0) {
+	if (report_write(path, options, &summary, &error) < 0) {
 		int failure = run_failure(command, &error);
 		return status == 130 ? status : failure;
 	}
 	report_summary_print(stdout, &summary);
 	report_summary_free(&summary);
 	return status;
+}
+
+int run_directory_report(const char *command, const char *path, int status)
+{
+	return run_directory_report_with(command, path, &(struct report_options){0}, status);
 }

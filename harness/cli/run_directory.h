@@ -15,6 +15,9 @@ int run_directory_open(const char *out, const char *mark, char *path, size_t siz
 /* Makes the reports of what the journal holds and prints their summary. `status` is that of the run; the answer is worse
  * when the reports cannot be made. `command` stands in front of messages. */
 int run_directory_report(const char *command, const char *path, int status);
+/* The same, the reports written by these options. */
+struct report_options;
+int run_directory_report_with(const char *command, const char *path, const struct report_options *, int status);
 /* "hilbench COMMAND: message" on stderr; the exit status that fits. */
 int run_failure(const char *command, const struct error *);
 

@@ -199,7 +199,8 @@ static void put_other_attempt(struct writer *w, const struct report_attempt *a, 
 	put_attribute(w, "type", outcome_type(a));
 	open_element(w, "stackTrace");
 	struct text body = {0};
-	text_printf(&body, "attempt %" PRId64 ": %s\n", a->number, verdict_name(a->verdict));
+	text_printf(&body, "attempt %" PRId64 "%s%s: %s\n", a->number, a->rig ? " on rig " : "", a->rig ? a->rig : "",
+	            verdict_name(a->verdict));
 	compose_body(&body, a);
 	disarm(&body);
 	put_text_content(w, &body);
@@ -225,6 +226,16 @@ static void put_other_attempts(struct writer *w, const struct report_case *c)
 }
 
 /* Properties */
+
+static void put_seed(struct writer *w, const json_t *seed)
+{
+	if (!seed)
+		return;
+	char *dump =
+	        json_is_string(seed) ? text_clean(json_string_value(seed), json_string_length(seed), 0) : json_dumps(seed, JSON_ENCODE_ANY);
+	put_property(w, "seed", dump);
+	free(dump);
+}
 
 static void put_figure(struct writer *w, const struct report_measurement *m, const char *statistic, int64_t ns)
 {
@@ -307,6 +318,8 @@ static void put_case_properties(struct writer *w, const struct report_case *c)
 	char buffer[TEXT_NUMBER_SIZE];
 	open_element(w, "properties");
 	put_property(w, "verdict", verdict_name(a->verdict));
+	put_property(w, "rig", a->rig);
+	put_seed(w, a->seed);
 	if (a->cause != CAUSE_NONE)
 		put_property(w, "cause", cause_name(a->cause));
 	snprintf(buffer, sizeof(buffer), "%zu", c->attempt_count);
@@ -390,15 +403,6 @@ static void put_case(struct writer *w, const struct report_case *c)
 
 /* Suites */
 
-static void put_seed(struct writer *w)
-{
-	if (!w->run->seed)
-		return;
-	char *seed = json_is_string(w->run->seed) ? strdup(json_string_value(w->run->seed)) : json_dumps(w->run->seed, JSON_ENCODE_ANY);
-	put_property(w, "seed", seed);
-	free(seed);
-}
-
 static void put_figure_property(void *context, const char *name, const char *value)
 {
 	put_property(context, name, value);
@@ -411,7 +415,7 @@ static void put_suite_properties(struct writer *w)
 	put_property(w, "rig", run->rig);
 	put_property(w, "rig_file", run->rig_file);
 	put_property(w, "virtual", run->virtual_rack ? "true" : "false");
-	put_seed(w);
+	put_seed(w, run->seed);
 	put_property(w, "hilbench", run->version);
 	put_property(w, "complete", run->complete ? "true" : "false");
 	if (run->ota_sweep && ota_sweep_each(run->ota_sweep, put_figure_property, w) < 0)
@@ -456,31 +460,62 @@ static bool is_lost(const struct report_run *run)
 	return run->failure.message || run->begun == 0;
 }
 
-static void put_lost_run(struct writer *w)
+static void put_run_error(struct writer *w, const char *name, const char *message, struct place place, const char *type)
 {
-	const struct report_failure *failure = &w->run->failure;
-	const char *message = failure->message ? failure->message : "the run ended before its first case";
-	const struct counts counts = {.tests = 1, .errors = 1};
 	struct text body = {0};
-	put_place(&body, failure->place);
+	put_place(&body, place);
 	text_printf(&body, "%s\n", message);
 	disarm(&body);
-	open_element(w, "testsuite");
-	put_attribute(w, "name", "hilbench");
-	put_counts(w, &counts);
 	open_element(w, "testcase");
-	put_attribute(w, "name", "run");
+	put_attribute(w, "name", name);
 	put_attribute(w, "classname", "hilbench");
-	put_attribute(w, "file", failure->place.file);
-	if (failure->place.line > 0)
-		put_count(w, "line", failure->place.line);
+	put_attribute(w, "file", place.file);
+	if (place.line > 0)
+		put_count(w, "line", place.line);
 	put_attribute(w, "time", "0.000000");
 	open_element(w, "error");
 	put_attribute(w, "message", message);
-	put_attribute(w, "type", w->run->interrupted ? "cancelled" : "infrastructure");
+	put_attribute(w, "type", type);
 	put_text_content(w, &body);
 	close_element(w);
 	close_element(w);
+}
+
+/* One of several runs left no journal: nobody knows what it was to run. */
+static void put_never_began(struct writer *w, const char *label)
+{
+	struct text name = {0}, message = {0};
+	text_printf(&name, "run %s", label);
+	text_printf(&message, "run %s never began", label);
+	put_run_error(w, text_end(&name), text_end(&message), (struct place){0}, "infrastructure");
+	w->failed = w->failed || name.failed || message.failed;
+	text_free(&name);
+	text_free(&message);
+}
+
+/* Errors of the whole that no case tells. */
+static unsigned run_errors(const struct report_run *run)
+{
+	return is_lost(run) + (unsigned)run->never_began_count;
+}
+
+static void put_run_errors(struct writer *w)
+{
+	const struct report_run *run = w->run;
+	const struct counts counts = {.tests = run_errors(run), .errors = run_errors(run)};
+	const char *message = run->failure.message ? run->failure.message
+	                      : run->stop.message  ? run->stop.message
+	                                           : "the run ended before its first case";
+	if (counts.tests == 0)
+		return;
+	open_element(w, "testsuite");
+	put_attribute(w, "name", "hilbench");
+	put_counts(w, &counts);
+	if (is_lost(run))
+		put_run_error(w, "run", message, run->failure.place,
+		              run->interrupted && !run->stop.message ? "cancelled" : "infrastructure");
+	for (size_t i = 0; i < run->never_began_count; i++)
+		put_never_began(w, run->never_began[i]);
 	close_element(w);
 }
 
@@ -490,15 +525,14 @@ static void put_document(struct writer *w)
 	struct counts counts = {0};
 	for (size_t i = 0; i < run->case_count; i++)
 		counts_add(&counts, &run->cases[i]);
-	counts.tests += is_lost(run);
-	counts.errors += is_lost(run);
+	counts.tests += run_errors(run);
+	counts.errors += run_errors(run);
 	if (xmlTextWriterSetIndent(w->xml, 1) < 0 || xmlTextWriterStartDocument(w->xml, NULL, "UTF-8", NULL) < 0)
 		w->failed = true;
 	open_element(w, "testsuites");
 	put_attribute(w, "name", "hilbench");
 	put_counts(w, &counts);
-	if (is_lost(run))
-		put_lost_run(w);
+	put_run_errors(w);
 	for (size_t i = 0; i < run->case_count; i++)
 		if (suite_begins(run, i))
 			put_suite(w, i);
@@ -521,7 +555,7 @@ static void attachments_find(struct writer *w, const char *run_directory)
 {
 	char absolute[PATH_MAX];
 	struct dirent **entries = NULL;
-	if (!realpath(run_directory, absolute))
+	if (!run_directory || !realpath(run_directory, absolute))
 		return;
 	int count = scandir(absolute, &entries, is_attachment, alphasort);
 	for (int i = 0; i < count; i++) {

@@ -14,6 +14,8 @@ struct merger {
 	struct report_run *whole; /* NULL before the first part */
 	json_t *index;            /* case id -> position in whole */
 	struct text rigs;         /* labels, each once, with commas */
+	char **missing;           /* labels of the parts that left no journal */
+	size_t missing_count;
 };
 
 static int out_of_memory(struct error *err)
@@ -41,18 +43,18 @@ static void shift(struct report_run *run, int64_t by_ns)
 	}
 }
 
-/* Who reads an attempt wants to know where it was. */
+/* Who reads an attempt wants to know where it was, and how to have it again. */
 static int mark_attempts(struct report_run *run, const char *label)
 {
 	for (size_t i = 0; i < run->case_count; i++) {
 		for (size_t k = 0; k < run->cases[i].attempt_count; k++) {
 			struct report_attempt *attempt = &run->cases[i].attempts[k];
-			if (run->cases[i].not_begun || attempt->note_count == MODEL_NOTES_KEPT)
+			if (run->cases[i].not_begun)
 				continue;
-			char *note = NULL;
-			if (asprintf(&note, "on rig %s", label) < 0)
+			attempt->rig = text_clean(label, strlen(label), 0);
+			attempt->seed = json_incref(run->seed);
+			if (!attempt->rig)
 				return -ENOMEM;
-			attempt->notes[attempt->note_count++] = note;
 		}
 	}
 	return 0;
@@ -160,6 +162,32 @@ static int join_boards(struct report_run *whole, struct report_run *part)
 	return 0;
 }
 
+/* Of the whole is said only what holds for all of its runs. */
+static void join_text(char **whole, const char *part)
+{
+	if (*whole && part && strcmp(*whole, part) == 0)
+		return;
+	free(*whole);
+	*whole = NULL;
+}
+
+static void join_value(json_t **whole, const json_t *part)
+{
+	if (*whole && part && json_equal(*whole, part))
+		return;
+	json_decref(*whole);
+	*whole = NULL;
+}
+
+static void join_identity(struct report_run *whole, const struct report_run *part)
+{
+	join_text(&whole->rig_file, part->rig_file);
+	join_text(&whole->host, part->host);
+	join_text(&whole->version, part->version);
+	join_value(&whole->seed, part->seed);
+	join_value(&whole->arguments, part->arguments);
+}
+
 static void join_frame(struct report_run *whole, struct report_run *part)
 {
 	if (part->begin_ns < whole->begin_ns)
@@ -177,6 +205,11 @@ static void join_frame(struct report_run *whole, struct report_run *part)
 		whole->failure = part->failure;
 		part->failure = failure;
 	}
+	if (!whole->stop.message) {
+		struct report_stop stop = whole->stop;
+		whole->stop = part->stop;
+		part->stop = stop;
+	}
 }
 
 static int join(struct merger *merger, struct report_run *part)
@@ -192,6 +225,7 @@ static int join(struct merger *merger, struct report_run *part)
 	if (r == 0)
 		r = join_boards(whole, part);
 	join_frame(whole, part);
+	join_identity(whole, part);
 	return r;
 }
 
@@ -207,6 +241,17 @@ static int begin_with(struct merger *merger, struct report_run *part)
 	return 0;
 }
 
+static int keep_missing(struct merger *merger, const char *label, struct error *err)
+{
+	char **grown = reallocarray(merger->missing, merger->missing_count + 1, sizeof(*grown));
+	char *name = grown ? text_clean(label, strlen(label), 0) : NULL;
+	merger->missing = grown ? grown : merger->missing;
+	if (!name)
+		return out_of_memory(err);
+	merger->missing[merger->missing_count++] = name;
+	return 0;
+}
+
 static int take_part(struct merger *merger, const struct merge_part *part, struct error *err)
 {
 	char path[PATH_MAX];
@@ -215,7 +260,7 @@ static int take_part(struct merger *merger, const struct merge_part *part, struc
 		return error_set(err, ERROR_BENCH, ENAMETOOLONG, "the path of a run's directory is too long");
 	int r = report_run_read(path, &run, err);
 	if (r == -ENOENT || r == -ENODATA)
-		return 0; /* it never began */
+		return keep_missing(merger, part->label, err);
 	if (r < 0)
 		return r;
 	add_rig(&merger->rigs, part->label);
@@ -253,8 +298,17 @@ static int conclude(struct merger *merger)
 	run->rig = rig;
 	run->has_status = false; /* each part has its own */
 	run->planned = (unsigned)run->case_count;
-	run->complete = came_to_an_end(run);
-	if (run->complete) {
+	run->never_began = merger->missing;
+	run->never_began_count = merger->missing_count;
+	merger->missing = NULL;
+	merger->missing_count = 0;
+	const bool ended = came_to_an_end(run);
+	/* What a run that never began was to have nobody knows. */
+	run->complete = ended && run->never_began_count == 0;
+	if (ended) {
+		free(run->stop.reason);
+		free(run->stop.message);
+		run->stop = (struct report_stop){0};
 		free(run->failure.domain);
 		free(run->failure.message);
 		run->failure = (struct report_failure){0};
@@ -278,6 +332,9 @@ int report_run_merge(const struct merge_part *parts, size_t count, struct report
 		*ret = merger.whole;
 	else
 		report_run_free(merger.whole);
+	for (size_t i = 0; i < merger.missing_count; i++)
+		free(merger.missing[i]);
+	free(merger.missing);
 	json_decref(merger.index);
 	text_free(&merger.rigs);
 	return r;

@@ -138,6 +138,11 @@ static void run_end(struct builder *b, const json_t *data)
 		b->run->failure.message = event_text(failure, "message", &b->failed);
 		b->run->failure.place = place_read(failure, &b->failed);
 	}
+	const json_t *stopped = json_object_get(data, "stopped");
+	if (!b->run->stop.message) {
+		b->run->stop.reason = event_text(stopped, "reason", &b->failed);
+		b->run->stop.message = event_text(stopped, "message", &b->failed);
+	}
 	b->run->has_status = json_is_integer(json_object_get(data, "status"));
 	b->run->status = event_integer(data, "status", 0);
 	b->run->interrupted = json_is_true(json_object_get(data, "interrupted"));
@@ -244,11 +249,13 @@ static void attempt_abandon(struct builder *b)
 	if (!b->current)
 		return;
 	struct report_attempt *attempt = current_attempt(b);
-	bool cancelled = b->run->interrupted;
+	bool stopped = b->run->stop.message != NULL, cancelled = b->run->interrupted && !stopped;
 	attempt->verdict = VERDICT_ERROR;
 	attempt->cause = cancelled ? CAUSE_OPERATOR : CAUSE_BENCH;
 	free(attempt->message);
-	attempt->message = strdup(cancelled ? "the run was interrupted during this case" : "the run ended before this case did");
+	attempt->message = strdup(stopped     ? b->run->stop.message
+	                          : cancelled ? "the run was interrupted during this case"
+	                                      : "the run ended before this case did");
 	attempt->end_ns = b->run->end_ns;
 	attempt->duration_ns = attempt->end_ns - attempt->begin_ns;
 	b->failed = b->failed || !attempt->message;
@@ -506,15 +513,19 @@ static void event_take(struct builder *b, json_t *event)
 
 /* Cases whose turn never came */
 
-static const char *not_begun_reason(const struct report_run *run)
+/* New string or NULL. */
+static char *not_begun_reason(const struct report_run *run)
 {
+	char *reason = NULL;
+	if (run->stop.message)
+		return asprintf(&reason, "not begun: %s", run->stop.message) < 0 ? NULL : reason;
 	if (run->failure.message)
-		return "not begun: the run could not start";
+		return strdup("not begun: the run could not start");
 	if (run->interrupted)
-		return "not begun: the run was interrupted";
+		return strdup("not begun: the run was interrupted");
 	if (run->complete && run->stop_at_failure)
-		return "not begun: the run stopped at the first failure";
-	return "not begun: the run ended first";
+		return strdup("not begun: the run stopped at the first failure");
+	return strdup("not begun: the run ended first");
 }
 
 static void case_add_not_begun(struct builder *b, const json_t *selected)
@@ -531,7 +542,7 @@ static void case_add_not_begun(struct builder *b, const json_t *selected)
 	struct report_attempt *attempt = c->attempts;
 	*attempt = (struct report_attempt){.number = 1, .verdict = VERDICT_SKIPPED, .place = c->place};
 	attempt->begin_ns = attempt->end_ns = b->run->end_ns;
-	attempt->message = strdup(not_begun_reason(b->run));
+	attempt->message = not_begun_reason(b->run);
 	b->failed = b->failed || !attempt->message;
 }
 
@@ -639,6 +650,8 @@ void report_attempt_clear(struct report_attempt *attempt)
 	free(attempt->message);
 	free(attempt->expected);
 	free(attempt->actual);
+	free(attempt->rig);
+	json_decref(attempt->seed);
 	for (size_t i = 0; i < attempt->note_count; i++)
 		free(attempt->notes[i]);
 	step_clear(&attempt->step);
@@ -677,6 +690,11 @@ void report_run_free(struct report_run *run)
 	json_decref(run->selected);
 	free(run->failure.domain);
 	free(run->failure.message);
+	free(run->stop.reason);
+	free(run->stop.message);
+	for (size_t i = 0; i < run->never_began_count; i++)
+		free(run->never_began[i]);
+	free(run->never_began);
 	for (size_t i = 0; i < run->lost_board_count; i++) {
 		free(run->lost_boards[i].board);
 		free(run->lost_boards[i].case_id);

@@ -21,7 +21,9 @@ struct report_step {
 };
 struct report_attempt {
 	int64_t number;
-	bool ended; /* case.end was there; if not, the verdict is error: the run ended first */
+	char *rig;    /* of several runs together: the label of the run; else NULL */
+	json_t *seed; /* likewise */
+	bool ended;   /* case.end was there; if not, the verdict is error: the run ended first */
 	enum verdict verdict;
 	enum cause cause;
 	char *message, *expected, *actual;
@@ -47,6 +49,10 @@ struct report_failure {
 	char *domain, *message; /* message NULL: it could */
 	struct place place;
 };
+/* The limit at which the run's keeper ended it. */
+struct report_stop {
+	char *reason, *message; /* message NULL: it did not */
+};
 struct report_lost_board {
 	char *board, *case_id, *message; /* given up since that case */
 	int64_t at_ns;
@@ -65,6 +71,9 @@ struct report_run {
 	bool stop_at_failure;
 	json_t *ota_sweep; /* of a sweep of an update: its sweep.end, an object; NULL: a run of cases */
 	struct report_failure failure;
+	struct report_stop stop;
+	char **never_began; /* of several runs together: labels of those without a journal */
+	size_t never_began_count;
 	struct report_lost_board *lost_boards;
 	size_t lost_board_count;
 	struct report_case *cases;

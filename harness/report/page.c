@@ -150,6 +150,26 @@ static void put_lost_boards(struct text *out, const struct report_run *run)
 	}
 }
 
+/* How the run ended, when it did not as it should. */
+static void put_end_notices(struct text *out, const struct report_run *run)
+{
+	for (size_t i = 0; i < run->never_began_count; i++) {
+		text_put(out, "<p class=\"notice bad\"><b>Run ");
+		text_put_html(out, run->never_began[i]);
+		text_put(out, " never began.</b> It left no journal.</p>");
+	}
+	if (run->stop.message) {
+		text_put(out, "<p class=\"notice bad\"><b>Ended at a limit.</b> ");
+		text_put_html(out, run->stop.message);
+		text_put(out, "</p>");
+	} else if (run->interrupted) {
+		text_put(out, "<p class=\"notice bad\"><b>Interrupted.</b> This run was cancelled before its end.</p>");
+	} else if (!run->complete && run->never_began_count == 0) {
+		text_put(out, "<p class=\"notice bad\"><b>Not complete.</b> The journal ends without the end of the run: the runner was "
+		              "ended from outside, or it could not write.</p>");
+	}
+}
+
 static void put_notices(struct text *out, const struct report_run *run)
 {
 	if (run->ota_sweep)
@@ -166,16 +186,12 @@ static void put_notices(struct text *out, const struct report_run *run)
 		text_put_html(out, run->failure.message);
 		text_put(out, "</p>");
 	}
-	if (run->interrupted)
-		text_put(out, "<p class=\"notice bad\"><b>Interrupted.</b> This run was cancelled before its end.</p>");
-	else if (!run->complete)
-		text_put(out, "<p class=\"notice bad\"><b>Not complete.</b> The journal ends without the end of the run: the runner was "
-		              "ended from outside, or it could not write.</p>");
+	put_end_notices(out, run);
 	if (run->journal_cut)
 		text_put(out, "<p class=\"notice bad\">The last line of the journal is cut off and was left out.</p>");
 	if (run->planned > run->begun)
-		text_printf(out, "<p class=\"notice bad\">%u of %u cases were begun; the others did not run.</p>", run->begun,
-		            run->planned);
+		text_printf(out, "<p class=\"notice bad\">%u of %u case%s begun; the others did not run.</p>", run->begun, run->planned,
+		            run->planned == 1 ? " was" : "s were");
 	put_status_reason(out, run);
 	put_lost_boards(out, run);
 	if (llabs(run->clock_moved_ns) >= CLOCK_MOVED_NS) {
@@ -191,9 +207,9 @@ static void put_top(struct text *out, const struct report_run *run)
 	unsigned passed = run->by_verdict[VERDICT_PASS];
 	put_verdict(out, run->verdict, true);
 	if (run->case_count > 0 && passed == run->case_count)
-		text_printf(out, " All %u cases passed", passed);
+		text_printf(out, passed == 1 ? " The only case passed" : " All %u cases passed", passed);
 	else
-		text_printf(out, " %u of %zu cases passed", passed, run->case_count);
+		text_printf(out, " %u of %zu case%s passed", passed, run->case_count, run->case_count == 1 ? "" : "s");
 	text_put(out, "</h1>\n");
 	put_run_meta(out, run);
 	put_counts(out, run);
@@ -242,7 +258,7 @@ static void put_events(struct text *out, const struct report_attempt *a)
 	size_t earlier = a->event_count > EVENTS_SHOWN ? a->event_count - EVENTS_SHOWN : 0;
 	text_printf(out, "<h4>Last events before the %s</h4>\n", a->ended ? "failure" : "end");
 	if (earlier > 0) {
-		text_printf(out, "<details><summary>%zu earlier events</summary>", earlier);
+		text_printf(out, "<details><summary>%zu earlier event%s</summary>", earlier, earlier == 1 ? "" : "s");
 		put_event_rows(out, a, 0, earlier);
 		text_put(out, "</details>\n");
 	}
@@ -279,13 +295,28 @@ static bool is_problem(enum verdict verdict)
 	return verdict != VERDICT_PASS && verdict != VERDICT_SKIPPED;
 }
 
+/* Where an attempt of several runs was, and with which seed. */
+static void put_rig(struct text *out, const struct report_attempt *a, bool with_seed)
+{
+	if (!a->rig)
+		return;
+	text_put(out, "on rig ");
+	text_put_html(out, a->rig);
+	if (!with_seed || !a->seed)
+		return;
+	text_put(out, ", seed ");
+	put_json(out, a->seed);
+}
+
 static void put_other_attempts(struct text *out, const struct report_case *c)
 {
 	for (size_t i = 0; i < c->attempt_count; i++) {
 		if (i == c->deciding)
 			continue;
-		text_printf(out, "<details><summary>Attempt %" PRId64 " of %zu: %s</summary>", c->attempts[i].number, c->attempt_count,
-		            verdict_name(c->attempts[i].verdict));
+		text_printf(out, "<details><summary>Attempt %" PRId64 " of %zu%s", c->attempts[i].number, c->attempt_count,
+		            c->attempts[i].rig ? " " : "");
+		put_rig(out, &c->attempts[i], true);
+		text_printf(out, ": %s</summary>", verdict_name(c->attempts[i].verdict));
 		if (is_problem(c->attempts[i].verdict))
 			put_attempt(out, &c->attempts[i]);
 		text_put(out, "</details>\n");
@@ -305,6 +336,11 @@ static void put_problem(struct text *out, const struct report_run *run, size_t i
 	text_put(out, "</span>");
 	if (a->cause != CAUSE_NONE)
 		text_printf(out, "<span class=\"where\">cause: %s</span>", cause_name(a->cause));
+	if (a->rig) {
+		text_put(out, "<span class=\"where\">");
+		put_rig(out, a, true);
+		text_put(out, "</span>");
+	}
 	put_virtual(out, run->virtual_rack);
 	text_put(out, "</header>\n");
 	if (a->verdict == VERDICT_PASS)
@@ -517,6 +553,11 @@ static void put_case_row(struct text *out, const struct report_case *c, size_t i
 		text_put_html(out, a->message);
 		text_put(out, "</span>");
 	}
+	if (a->rig) {
+		text_put(out, "<span class=\"sub\">");
+		put_rig(out, a, false);
+		text_put(out, "</span>");
+	}
 	for (size_t i = 0; i < a->note_count; i++) {
 		text_put(out, "<span class=\"sub\">");
 		text_put_html(out, a->notes[i]);
@@ -620,10 +661,10 @@ static void put_coverage(struct text *out, const struct report_run *run)
 	if (!coverage)
 		out->failed = true;
 	if (json_object_size(coverage) > 0) {
-		text_printf(
-		        out,
-		        "<section><h2>Requirements</h2>\n<p class=\"where\">%zu requirements are verified by the cases of this run.</p>\n",
-		        json_object_size(coverage));
+		size_t count = json_object_size(coverage);
+		text_printf(out,
+		            "<section><h2>Requirements</h2>\n<p class=\"where\">%zu requirement%s verified by the cases of this run.</p>\n",
+		            count, count == 1 ? " is" : "s are");
 		text_put(
 		        out,
 		        "<div class=\"scroll\"><table><thead><tr><th>Requirement</th><th>Verdict</th><th>Cases</th></tr></thead><tbody>\n");

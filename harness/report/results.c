@@ -76,6 +76,23 @@ static json_t *failure_json(struct writer *w)
 	return o;
 }
 
+static json_t *stop_json(struct writer *w)
+{
+	json_t *o = json_object();
+	put_text(w, o, "reason", w->run->stop.reason);
+	put_text(w, o, "message", w->run->stop.message);
+	return o;
+}
+
+static json_t *never_began_json(struct writer *w)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < w->run->never_began_count; i++)
+		if (json_array_append_new(list, json_string(w->run->never_began[i])) < 0)
+			w->failed = true;
+	return list;
+}
+
 static json_t *lost_boards_json(struct writer *w)
 {
 	json_t *list = json_array();
@@ -118,6 +135,10 @@ static json_t *run_json(struct writer *w)
 	put_copy(w, o, "ota_sweep", run->ota_sweep);
 	if (run->failure.message)
 		put(w, o, "error", failure_json(w));
+	if (run->stop.message)
+		put(w, o, "stopped", stop_json(w));
+	if (run->never_began_count > 0)
+		put(w, o, "never_began", never_began_json(w));
 	if (run->lost_board_count > 0)
 		put(w, o, "boards_given_up", lost_boards_json(w));
 	return o;
@@ -159,6 +180,8 @@ static json_t *attempt_json(struct writer *w, const struct report_attempt *a)
 {
 	json_t *o = json_object();
 	put_integer(w, o, "attempt", a->number);
+	put_text(w, o, "rig", a->rig);
+	put_copy(w, o, "seed", a->seed);
 	put(w, o, "complete", json_boolean(a->ended));
 	put_outcome(w, o, a);
 	if (a->note_count > 0)

@@ -59,6 +59,12 @@ static bool lines_fill(struct report_summary *s, const struct report_run *run)
 		                   failure->message) < 0;
 	else if (failure->message)
 		s->failure = copy(failure->message, &failed);
+	if (run->stop.message)
+		s->stop = copy(run->stop.message, &failed);
+	s->never_began = calloc(run->never_began_count + 1, sizeof(*s->never_began));
+	for (size_t i = 0; s->never_began && i < run->never_began_count; i++)
+		s->never_began[s->never_began_count++] = copy(run->never_began[i], &failed);
+	failed = failed || !s->never_began;
 	s->lost_boards = calloc(run->lost_board_count + 1, sizeof(*s->lost_boards));
 	for (size_t i = 0; s->lost_boards && i < run->lost_board_count; i++) {
 		const struct report_lost_board *lost = &run->lost_boards[i];
@@ -103,9 +109,11 @@ static bool summary_fill(struct report_summary *s, const struct report_run *run,
 	failed = !lines_fill(s, run) || !sweeps_fill(s, run);
 	s->problems = calloc(run->case_count + 1, sizeof(*s->problems));
 	s->figures = calloc(run->measurement_count + 1, sizeof(*s->figures));
-	s->junit_path = path_below(directory, "junit.xml", &failed);
-	s->html_path = path_below(directory, "report.html", &failed);
-	s->results_path = path_below(directory, "results.json", &failed);
+	if (directory) {
+		s->junit_path = path_below(directory, "junit.xml", &failed);
+		s->html_path = path_below(directory, "report.html", &failed);
+		s->results_path = path_below(directory, "results.json", &failed);
+	}
 	if (!s->problems || !s->figures)
 		return false;
 	for (size_t i = 0; i < run->case_count; i++) {
@@ -160,6 +168,10 @@ void report_summary_free(struct report_summary *s)
 	for (size_t i = 0; i < s->sweep_count; i++)
 		free(s->sweeps[i]);
 	free(s->sweeps);
+	for (size_t i = 0; i < s->never_began_count; i++)
+		free(s->never_began[i]);
+	free(s->never_began);
+	free(s->stop);
 	free(s->failure);
 	free(s->status_reason);
 	free(s->problems);
@@ -199,14 +211,18 @@ static void print_state(FILE *out, const struct report_summary *s)
 		fprintf(out, "%s\n", s->lost_boards[i]);
 	if (s->failure)
 		fprintf(out, "The run could not start: %s\n", s->failure);
-	if (s->interrupted)
+	for (size_t i = 0; i < s->never_began_count; i++)
+		fprintf(out, "run %s never began\n", s->never_began[i]);
+	if (s->stop)
+		fprintf(out, "Ended at a limit: %s\n", s->stop);
+	else if (s->interrupted)
 		fprintf(out, "The run was interrupted.\n");
-	else if (!s->complete)
+	else if (!s->complete && s->never_began_count == 0)
 		fprintf(out, "The journal ends without the end of the run.\n");
 	if (s->journal_cut)
 		fprintf(out, "The last line of the journal is cut off and was left out.\n");
 	if (s->planned > s->begun)
-		fprintf(out, "%u of %u cases were begun.\n", s->begun, s->planned);
+		fprintf(out, "%u of %u case%s begun.\n", s->begun, s->planned, s->planned == 1 ? " was" : "s were");
 }
 
 void report_summary_print(FILE *out, const struct report_summary *s)
@@ -218,12 +234,14 @@ void report_summary_print(FILE *out, const struct report_summary *s)
 	for (size_t i = 0; i < s->sweep_count; i++)
 		fprintf(out, "%s\n", s->sweeps[i]);
 	print_state(out, s);
-	fprintf(out, "%u cases%s: %u passed, %u failed, %u in error, %u inconclusive, %u skipped", s->total,
+	fprintf(out, "%u case%s%s: %u passed, %u failed, %u in error, %u inconclusive, %u skipped", s->total, s->total == 1 ? "" : "s",
 	        s->virtual_rack ? " on a virtual rack" : "", s->by_verdict[VERDICT_PASS], s->by_verdict[VERDICT_FAIL],
 	        s->by_verdict[VERDICT_ERROR], s->by_verdict[VERDICT_INCONCLUSIVE], s->by_verdict[VERDICT_SKIPPED]);
 	if (s->flaky > 0)
 		fprintf(out, "; %u passed only when repeated", s->flaky);
 	if (s->status_reason)
 		fprintf(out, "\n%s", s->status_reason);
-	fprintf(out, "\nresults  %s\njunit    %s\nreport   %s\n", s->results_path, s->junit_path, s->html_path);
+	fputc('\n', out);
+	if (s->results_path)
+		fprintf(out, "results  %s\njunit    %s\nreport   %s\n", s->results_path, s->junit_path, s->html_path);
 }

@@ -2,6 +2,7 @@
 /* Several runs as one report. */
 #include <check.h>
 #include <errno.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,14 +11,19 @@
 #include "synthetic.h"
 
 /* A run whose run.begin names what it selected. */
-static void begin(struct synthetic *s, const char *selected, long long offset_ns)
+static void begin_seeded(struct synthetic *s, const char *selected, long long offset_ns, int seed)
 {
 	synthetic_begin(s);
 	synthetic_event(s, "run", "run.begin",
 	                "{\"version\":\"0\",\"utc\":\"2026-01-01T00:00:00Z\",\"realtime_offset_ns\":%lld,\"rig\":\"virtual\",\"rig_file\":"
 	                "\"v.yaml\","
-	                "\"virtual\":true,\"seed\":1,\"arguments\":[],\"host\":\"h\",\"repeat\":1,\"stop_at_failure\":false,\"cases\":%s}",
-	                offset_ns, selected);
+	                "\"virtual\":true,\"seed\":%d,\"arguments\":[],\"host\":\"h\",\"repeat\":1,\"stop_at_failure\":false,\"cases\":%s}",
+	                offset_ns, seed, selected);
+}
+
+static void begin(struct synthetic *s, const char *selected, long long offset_ns)
+{
+	begin_seeded(s, selected, offset_ns, 1);
 }
 
 static void one_case(struct synthetic *s, const char *id, const char *verdict, const char *cause)
@@ -63,8 +69,8 @@ START_TEST(shards_are_joined)
 	ck_assert_uint_eq(run->by_verdict[VERDICT_PASS], 1);
 	ck_assert_uint_eq(run->by_verdict[VERDICT_FAIL], 1);
 	ck_assert_str_eq(run->rig, "v1, v2");
-	ck_assert_uint_eq(find(run, "two")->attempts[0].note_count, 1);
-	ck_assert_str_eq(find(run, "two")->attempts[0].notes[0], "on rig v2");
+	ck_assert_str_eq(find(run, "one")->attempts[0].rig, "v1");
+	ck_assert_str_eq(find(run, "two")->attempts[0].rig, "v2");
 	report_run_free(run);
 	synthetic_remove(&a);
 	synthetic_remove(&b);
@@ -185,7 +191,7 @@ START_TEST(measurements_are_of_the_last_run)
 	synthetic_end(&b, 0, false);
 	synthetic_close(&b);
 	struct merge_part parts[] = {{"v1", a.directory}, {"v2", b.directory}};
-	ck_assert_msg(report_write_merged(b.directory, parts, 2, &summary, &error) == 0, "%s", error.message);
+	ck_assert_msg(report_write_merged(b.directory, parts, 2, &(struct report_options){0}, &summary, &error) == 0, "%s", error.message);
 	ck_assert_uint_eq(summary.figure_count, 1);
 	ck_assert_uint_eq(summary.figures[0].n, 5);
 	report_summary_free(&summary);
@@ -195,6 +201,75 @@ START_TEST(measurements_are_of_the_last_run)
 	ck_assert(synthetic_has(&b, "report.html") && synthetic_has(&b, "results.json"));
 	synthetic_remove(&a);
 	synthetic_remove(&b);
+}
+END_TEST
+
+/* Who reads a case's attempt can have it again: on the same rig, with the same seed. */
+START_TEST(attempts_tell_their_rig_and_seed)
+{
+	struct synthetic a, b;
+	struct report_summary summary;
+	struct error error = {0};
+	begin_seeded(&a, "[" CASE("one") "]", 0, 7);
+	one_case(&a, "one", "error", "bench");
+	synthetic_end(&a, 3, false);
+	synthetic_close(&a);
+	begin_seeded(&b, "[" CASE("one") "]", 0, 8);
+	one_case(&b, "one", "pass", "");
+	synthetic_end(&b, 0, false);
+	synthetic_close(&b);
+	struct merge_part parts[] = {{"v1", a.directory}, {"v2", b.directory}};
+	const struct report_options options = {.portable = true};
+	ck_assert_msg(report_write_merged(b.directory, parts, 2, &options, &summary, &error) == 0, "%s", error.message);
+	report_summary_free(&summary);
+	char *junit = synthetic_read(&b, "junit.xml"), *html = synthetic_read(&b, "report.html"),
+	     *results = synthetic_read(&b, "results.json");
+	const char *the_case = strstr(junit, "<testcase");
+	ck_assert(the_case && strstr(the_case, "name=\"rig\" value=\"v2\"") && strstr(the_case, "name=\"seed\" value=\"8\""));
+	ck_assert_ptr_nonnull(strstr(the_case, "attempt 1 on rig v1: error"));
+	ck_assert_ptr_nonnull(strstr(junit, "name=\"rig\" value=\"v1, v2\""));
+	ck_assert_ptr_nonnull(strstr(html, "Attempt 1 of 2 on rig v1, seed 7: error"));
+	json_t *json = json_loads(results, 0, NULL);
+	json_t *attempts = json_object_get(json_array_get(json_object_get(json, "cases"), 0), "attempts");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(attempts, 0), "rig")), "v1");
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(attempts, 0), "seed")), 7);
+	ck_assert_int_eq(json_integer_value(json_object_get(json_array_get(attempts, 1), "seed")), 8);
+	ck_assert_ptr_null(json_object_get(json_object_get(json, "run"), "seed")); /* there is no one seed of both */
+	json_decref(json);
+	free(junit);
+	free(html);
+	free(results);
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
+/* A run that left nothing may have had anything to do. */
+START_TEST(a_part_that_never_began_is_told)
+{
+	struct synthetic a;
+	struct report_summary summary;
+	struct error error = {0};
+	begin(&a, "[" CASE("one") "]", 0);
+	one_case(&a, "one", "pass", "");
+	synthetic_end(&a, 0, false);
+	synthetic_close(&a);
+	struct merge_part parts[] = {{"v1", a.directory}, {"v2", "/nonexistent"}};
+	ck_assert_msg(report_write_merged(a.directory, parts, 2, &(struct report_options){0}, &summary, &error) == 0, "%s", error.message);
+	ck_assert(!summary.complete);
+	ck_assert_uint_eq(summary.never_began_count, 1);
+	ck_assert_str_eq(summary.never_began[0], "v2");
+	report_summary_free(&summary);
+	char *junit = synthetic_read(&a, "junit.xml"), *html = synthetic_read(&a, "report.html"),
+	     *results = synthetic_read(&a, "results.json");
+	ck_assert_ptr_nonnull(strstr(junit, "message=\"run v2 never began\" type=\"infrastructure\""));
+	ck_assert_ptr_nonnull(strstr(junit, "tests=\"2\" failures=\"0\" errors=\"1\""));
+	ck_assert_ptr_nonnull(strstr(html, "Run v2 never began."));
+	ck_assert_ptr_nonnull(strstr(results, "\"never_began\""));
+	free(junit);
+	free(html);
+	free(results);
+	synthetic_remove(&a);
 }
 END_TEST
 
@@ -217,6 +292,8 @@ int main(void)
 	tcase_add_test(tests, what_nobody_began_makes_it_incomplete);
 	tcase_add_test(tests, times_are_shifted);
 	tcase_add_test(tests, measurements_are_of_the_last_run);
+	tcase_add_test(tests, attempts_tell_their_rig_and_seed);
+	tcase_add_test(tests, a_part_that_never_began_is_told);
 	tcase_add_test(tests, nothing_to_merge_is_an_error);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);

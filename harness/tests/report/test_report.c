@@ -516,6 +516,74 @@ START_TEST(cases_that_were_not_begun)
 }
 END_TEST
 
+/* The keeper's limit is no cancel: a build server must show a hang as the bench's. */
+START_TEST(run_ended_at_a_limit)
+{
+	struct synthetic s;
+	struct report_summary summary;
+	synthetic_begin(&s);
+	synthetic_event(&s, "run", "run.begin", SELECTED(""));
+	synthetic_case_begin(&s, "one", YAML, 1); /* whatever of the journal is missing */
+	synthetic_event(
+	        &s, "run", "run.end",
+	        "{\"status\":3,\"interrupted\":true,\"clock_moved_ns\":0,\"stopped\":{\"reason\":\"silence\",\"message\":\"the run was "
+	        "ended: no event for 9.0 s\"}}");
+	synthetic_close(&s);
+	write_all(&s);
+	JUNIT_IS(&s, "count(//*[@type='cancelled'])", 0);
+	JUNIT_IS(&s, "count(//testcase[@name='one']/error[@type='infrastructure'][contains(@message,'no event for 9.0 s')])", 1);
+	JUNIT_IS(&s, "count(//testcase[@name='two']/skipped[@message='not begun: the run was ended: no event for 9.0 s'])", 1);
+	says(&s, "report.html", "Ended at a limit.", true);
+	says(&s, "report.html", "This run was cancelled", false);
+	json_t *results = results_load(&s);
+	const json_t *stopped = json_object_get(json_object_get(results, "run"), "stopped");
+	ck_assert_str_eq(json_string_value(json_object_get(stopped, "reason")), "silence");
+	json_decref(results);
+	ck_assert_int_eq(report_summary_load(s.directory, &summary, NULL), 0);
+	ck_assert_str_eq(summary.stop, "the run was ended: no event for 9.0 s");
+	ck_assert_int_eq(summary.problems[0].cause, CAUSE_BENCH);
+	report_summary_free(&summary);
+	synthetic_remove(&s);
+}
+END_TEST
+
+/* Whoever fetched the reports has no other file of that machine. */
+START_TEST(portable_reports_name_no_other_file)
+{
+	struct synthetic s;
+	struct report_summary summary;
+	struct error error = {0};
+	synthetic_begin(&s);
+	synthetic_event(&s, "run", "run.begin",
+	                "{\"version\":\"0\",\"utc\":\"2026-01-01T00:00:00Z\",\"realtime_offset_ns\":0,\"rig\":\"v1\",\"rig_file\":"
+	                "\"/etc/secret/v1.yaml\",\"virtual\":true,\"seed\":1,\"host\":\"h\",\"arguments\":[\"run\",\"--rig\","
+	                "\"/etc/secret/v1.yaml\",\"--out=../secret/out\",\"a/b.yaml\"],\"cases\":[]}");
+	synthetic_case_begin(&s, "one", "/srv/secret/a.yaml", 1);
+	synthetic_case_end(&s, "one", 1, "fail", "dut", "wrong");
+	synthetic_end(&s, 1, false);
+	synthetic_close(&s);
+	const struct report_options options = {.portable = true};
+	ck_assert_int_eq(report_write(s.directory, &options, &summary, &error), 0);
+	static const char *const names[] = {"junit.xml", "results.json", "report.html"};
+	for (unsigned i = 0; i < 3; i++) {
+		says(&s, names[i], "ATTACHMENT", false);
+		says(&s, names[i], "secret", false);
+		says(&s, names[i], s.directory, false);
+	}
+	says(&s, "results.json", "\"a/b.yaml\"", true);
+	says(&s, "results.json", "\"--out=out\"", true);
+	ck_assert(!summary.junit_path && !summary.results_path && !summary.html_path);
+	char printed[1024] = "";
+	FILE *out = fmemopen(printed, sizeof(printed), "w");
+	report_summary_print(out, &summary);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_ptr_nonnull(strstr(printed, "1 case on a virtual rack: 0 passed, 1 failed"));
+	ck_assert_ptr_null(strstr(printed, "junit"));
+	report_summary_free(&summary);
+	synthetic_remove(&s);
+}
+END_TEST
+
 START_TEST(interrupted_before_a_case)
 {
 	struct synthetic s;
@@ -804,6 +872,8 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, reason_of_a_run_that_could_not_start);
 	tcase_add_test(tests, cases_that_were_not_begun);
 	tcase_add_test(tests, interrupted_before_a_case);
+	tcase_add_test(tests, run_ended_at_a_limit);
+	tcase_add_test(tests, portable_reports_name_no_other_file);
 	tcase_add_test(tests, repeated_run_is_whole);
 	tcase_add_test(tests, status_of_a_mended_bench_error);
 	tcase_add_test(tests, stages_have_the_order_of_the_definition);
