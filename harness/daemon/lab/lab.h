@@ -73,6 +73,9 @@ struct lab_waiter_calls {
 int lab_wait(struct lab *, const struct lab_lease_request *, bool anyway, const struct lab_waiter_calls *, void *context,
              struct lab_waiter **ret, struct error *err) WARN_UNUSED;
 void lab_wait_drop(struct lab_waiter *); /* without an answer */
+/* What processes of the lease have as HILBENCH_JOB, by which the clean-up finds them. Returns buffer. */
+#define LEASE_MARK_SIZE 48
+const char *lab_lease_mark(const struct lab *, int64_t lease, char buffer[LEASE_MARK_SIZE]);
 int lab_heartbeat(struct lab *, int64_t lease, const char *secret, struct error *err) WARN_UNUSED;
 /* secret NULL: broken by an admin. */
 int lab_unlease(struct lab *, int64_t lease, const char *secret, const char *by, struct error *err) WARN_UNUSED;

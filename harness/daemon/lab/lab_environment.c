@@ -28,6 +28,14 @@ void lab_mark(const struct lab *lab, int64_t job, int64_t run_or_lease, char *bu
 		(void)snprintf(buffer, size, "HILBENCH_JOB=lease-%" PRId64 "-%08" PRIx32, run_or_lease, lab->state_number);
 }
 
+const char *lab_lease_mark(const struct lab *lab, int64_t lease, char buffer[LEASE_MARK_SIZE])
+{
+	char variable[80];
+	lab_mark(lab, 0, lease, variable, sizeof(variable));
+	(void)snprintf(buffer, LEASE_MARK_SIZE, "%s", strchr(variable, '=') + 1);
+	return buffer;
+}
+
 /* The same for the next daemon of this directory, as long as the machine runs. */
 void lab_number_state(struct lab *lab)
 {
