@@ -127,6 +127,7 @@ static void free_rig(struct lab_rig *rig)
 	rig_facts_free(&rig->facts);
 	rig_record_free(rig->record);
 	free(rig->lease.holder);
+	free(rig->lease.note);
 	free(rig->lease.secret_hash);
 }
 

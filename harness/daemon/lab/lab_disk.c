@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whether the disk has room for new jobs. */
-#include <inttypes.h>
 #include <stdio.h>
 
 #include "../../base/log.h"
 #include "lab_private.h"
 
+#define GIB      (1024.0 * 1024.0 * 1024.0)
 #define SPACE_NS (5 * LAB_SECOND_NS)
 
 void lab_look_at_disk(struct lab *lab)
@@ -19,8 +19,8 @@ void lab_look_at_disk(struct lab *lab)
 		(void)snprintf(lab->space_reason, sizeof(lab->space_reason), "%.180s", error.message);
 	else if (!space)
 		(void)snprintf(lab->space_reason, sizeof(lab->space_reason),
-		               "only %" PRIu64 " MB are free on the disk, and new jobs need %" PRIu64 " MB", left / 1000000,
-		               lab->config->free_bytes / 1000000);
+		               "only %.1f GiB are free on the disk, and new jobs need %.1f GiB", (double)left / GIB,
+		               (double)lab->config->free_bytes / GIB);
 	if (space != lab->space)
 		log_warning("%s", space ? "the disk has room again: new jobs are taken" : lab->space_reason);
 	lab->space = space;

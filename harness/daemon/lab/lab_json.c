@@ -110,18 +110,26 @@ int lab_run_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 
 /* ---- jobs ---- */
 
+const char *lab_lock_text(const struct lab_rig *rig, char *buffer, size_t size)
+{
+	char until[40] = "";
+	time_t deadline = (time_t)(rig->lease.deadline_utc_ns / LAB_SECOND_NS);
+	const char *note = rig->lease.note ? rig->lease.note : "";
+	struct tm parts;
+	if (rig->lease.deadline_utc_ns && gmtime_r(&deadline, &parts))
+		(void)strftime(until, sizeof(until), " until %Y-%m-%dT%H:%M:%SZ", &parts);
+	(void)snprintf(buffer, size, "locked by %.100s%s%s%s%s", rig->lease.holder ? rig->lease.holder : "somebody", until,
+	               *note ? " (" : "", note, *note ? ")" : "");
+	return buffer;
+}
+
 static void name_holder(const struct lab *lab, const struct queue_want *want, char *text, size_t size)
 {
 	const struct lab_rig *rig = want->rig ? lab_rig_find(lab, want->rig) : lab->config->rig_count == 1 ? &lab->rigs[0] : NULL;
 	if (!rig || !rig->lease.id || rig->lease.kind != LEASE_PERSON || rig->lease.state != LEASE_ACTIVE)
 		return;
-	char until[40] = "";
-	time_t deadline = (time_t)(rig->lease.deadline_utc_ns / LAB_SECOND_NS);
-	struct tm parts;
-	if (rig->lease.deadline_utc_ns && gmtime_r(&deadline, &parts))
-		(void)strftime(until, sizeof(until), " until %Y-%m-%dT%H:%M:%SZ", &parts);
-	(void)snprintf(text, size, "%s is locked by %.100s%s", rig->config->name, rig->lease.holder ? rig->lease.holder : "somebody",
-	               until);
+	char lock[500];
+	(void)snprintf(text, size, "%s is %s", rig->config->name, lab_lock_text(rig, lock, sizeof(lock)));
 }
 
 static void waiting_text(struct lab *lab, const struct lab_job *job, char *text, size_t size)
@@ -142,6 +150,21 @@ static void waiting_text(struct lab *lab, const struct lab_job *job, char *text,
 	lab_waiters_name(lab, &want, text, size);
 }
 
+/* What its runs counted, while the book has no results of the job. */
+static void add_counts(json_t *job)
+{
+	json_t *counts = json_object_get(job, "counts"), *of, *run;
+	const char *name;
+	size_t i;
+	json_object_foreach(counts, name, of)
+	{
+		json_int_t sum = 0;
+		json_array_foreach(json_object_get(job, "runs"), i, run) sum +=
+		        json_integer_value(json_object_get(json_object_get(run, "counts"), name));
+		json_integer_set(of, sum);
+	}
+}
+
 int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 {
 	const struct lab_job *job = lab_job_find(lab, id);
@@ -157,6 +180,8 @@ int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 		if (run && run->stage != STAGE_DONE)
 			add_progress(run, one);
 	}
+	if (json_integer_value(json_object_get(json_object_get(*ret, "counts"), "total")) == 0)
+		add_counts(*ret);
 	if (job->fresh || job->retry_count) {
 		waiting_text(lab, job, text, sizeof(text));
 		json_object_set_new(*ret, "waiting_for", json_string(text));

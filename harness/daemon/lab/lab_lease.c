@@ -55,6 +55,15 @@ static bool fits(const struct lab_rig *rig, const char *secret)
 
 /* ---- granting ---- */
 
+/* "8h", "90min", "45s": in the unit that leaves nothing over. */
+static const char *duration_text(int64_t duration_ns, char buffer[32])
+{
+	int64_t seconds = duration_ns / LAB_SECOND_NS;
+	int64_t unit = seconds % 3600 == 0 ? 3600 : seconds % 60 == 0 ? 60 : 1;
+	(void)snprintf(buffer, 32, "%lld%s", (long long)(seconds / unit), unit == 3600 ? "h" : unit == 60 ? "min" : "s");
+	return buffer;
+}
+
 static int busy(const struct lab_rig *rig, struct error *err)
 {
 	const char *name = rig->config->name;
@@ -64,8 +73,10 @@ static int busy(const struct lab_rig *rig, struct error *err)
 		return error_set(err, ERROR_USAGE, EBUSY, "%s runs job %lld", name, (long long)rig->lease.job);
 	if (rig->lease.id && rig->lease.kind == LEASE_RECOVERY)
 		return error_set(err, ERROR_USAGE, EBUSY, "%s is being tested", name);
-	if (rig->lease.id)
-		return error_set(err, ERROR_USAGE, EBUSY, "%s is locked by %s", name, rig->lease.holder ? rig->lease.holder : "somebody");
+	if (rig->lease.id) {
+		char text[700];
+		return error_set(err, ERROR_USAGE, EBUSY, "%s is %s", name, lab_lock_text(rig, text, sizeof(text)));
+	}
 	if (rig->reserved)
 		return error_set(err, ERROR_USAGE, EBUSY, "%s is about to run job %lld", name, (long long)rig->reserved->record->id);
 	return error_set(err, ERROR_USAGE, EBUSY, "%s is being looked at", name);
@@ -73,10 +84,10 @@ static int busy(const struct lab_rig *rig, struct error *err)
 
 int lab_lease_check(const struct lab_rig *rig, const struct lab_lease_request *request, bool anyway, struct error *err)
 {
-	char why[700];
+	char why[700], limit[32];
 	if (request->for_ns <= 0 || request->for_ns > rig->lab->config->lease_limit_ns)
-		return error_set(err, ERROR_USAGE, EINVAL, "for: must be more than 0 and at most %lld min",
-		                 (long long)(rig->lab->config->lease_limit_ns / LAB_SECOND_NS / 60));
+		return error_set(err, ERROR_USAGE, EINVAL, "for: must be more than 0 and at most %s",
+		                 duration_text(rig->lab->config->lease_limit_ns, limit));
 	if (request->note && strlen(request->note) > 500)
 		return error_set(err, ERROR_USAGE, EINVAL, "note: is too long");
 	if (rig->lab->stopping)

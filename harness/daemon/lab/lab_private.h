@@ -30,7 +30,7 @@ struct lab_lease {
 	enum lease_kind kind;
 	enum lease_state state;
 	int64_t job, run;
-	char *holder, *secret_hash;
+	char *holder, *note, *secret_hash;
 	struct lease_times times;
 	int64_t deadline_utc_ns;
 	bool beats;

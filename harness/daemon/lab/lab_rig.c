@@ -143,6 +143,7 @@ static void ended(struct lab_rig *rig)
 static void forget_lease(struct lab_rig *rig)
 {
 	free(rig->lease.holder);
+	free(rig->lease.note);
 	free(rig->lease.secret_hash);
 	rig->lease = (struct lab_lease){0};
 }
@@ -311,6 +312,7 @@ void lab_rig_leased(struct lab_rig *rig, const struct lease_record *record, cons
 	                                .job = record->job,
 	                                .run = record->run,
 	                                .holder = record->holder ? strdup(record->holder) : NULL,
+	                                .note = record->note ? strdup(record->note) : NULL,
 	                                .secret_hash = record->secret_hash ? strdup(record->secret_hash) : NULL,
 	                                .times = *times,
 	                                .deadline_utc_ns = record->deadline_utc_ns,
