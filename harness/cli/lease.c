@@ -16,12 +16,14 @@
 
 #include "../base/loop.h"
 #include "daemon_command.h"
+#include "rig_job.h"
 
 #define S_NS         INT64_C(1000000000)
 #define PERIOD_NS    (5 * S_NS)
 #define AGAIN_NS     (S_NS / 2) /* a heartbeat that did not get through */
 #define BEAT_MS      4000
-#define GIVE_BACK_NS (5 * S_NS) /* while the daemon is away */
+#define WAIT_MS      (7 * 86400000L) /* for a rig that others have */
+#define GIVE_BACK_NS (5 * S_NS)      /* while the daemon is away */
 /* How the helper ends. */
 #define GIVEN_BACK 0
 #define NOT_DONE   1
@@ -56,15 +58,16 @@ static int read_lease(const json_t *answer, const char *rig, struct lease *ret, 
 	                      .rig = strdup(rig),
 	                      .secret = strdup(daemon_text(answer, "secret")),
 	                      .file = strdup(daemon_text(answer, "file")),
+	                      .mark = strdup(daemon_text(answer, "mark")),
 	                      .deadline = strdup(daemon_text(lease, "deadline")),
 	                      .period_ns = period_of(lease),
 	                      .control = -1,
 	                      .lost = -1};
-	if (!ret->rig || !ret->secret || !ret->file || !ret->deadline) {
+	if (!ret->rig || !ret->secret || !ret->file || !ret->mark || !ret->deadline) {
 		lease_clear(ret);
 		return no_memory(err);
 	}
-	if (ret->id > 0 && *ret->secret)
+	if (ret->id > 0 && *ret->secret && *ret->mark)
 		return 0;
 	lease_clear(ret);
 	return error_set(err, ERROR_BENCH, EPROTO, "what answers is no hilbenchd: it names no lease");
@@ -73,9 +76,14 @@ static int read_lease(const json_t *answer, const char *rig, struct lease *ret, 
 static int ask_for(struct daemon_client *client, const struct lease_request *request, const char *duration, json_t **ret, struct error *err)
 {
 	char *rig = daemon_escape(request->rig, false);
-	json_t *body = json_pack("{s:s,s:b,s:s?}", "for", duration, "heartbeat", request->heartbeat, "note", request->note);
-	int r = rig && body ? daemon_post(client, json_incref(body), ret, err, "/api/v1/rigs/%s/lease", rig) : no_memory(err);
+	json_t *body = json_pack("{s:s,s:b,s:b,s:s*}", "for", duration, "heartbeat", request->heartbeat, "wait", request->wait, "note",
+	                         request->note);
+	char *path = NULL;
+	int r = !rig || !body || asprintf(&path, "/api/v1/rigs/%s/lease", rig) < 0 ? -ENOMEM : 0;
+	const struct daemon_request post = {.method = "POST", .path = path, .json = body, .limit_ms = request->wait ? WAIT_MS : 0};
+	r = r < 0 ? no_memory(err) : daemon_ask(client, &post, NULL, ret, err);
 	json_decref(body);
+	free(path);
 	free(rig);
 	/* That somebody has it is no mistake of who asks. */
 	if (r == -EBUSY && err)
@@ -118,6 +126,7 @@ void lease_clear(struct lease *lease)
 	free(lease->rig);
 	free(lease->secret);
 	free(lease->file);
+	free(lease->mark);
 	free(lease->deadline);
 	if (lease->control >= 0)
 		(void)close(lease->control);
@@ -142,6 +151,10 @@ static int beat(struct daemon_client *client, const struct lease *lease, struct 
 static int finish(struct daemon_client *client, const struct lease *lease)
 {
 	struct error error = {0};
+	/* A moment more, for those that take their time to end. */
+	(void)!beat(client, lease, &error);
+	/* The daemon may be another user, who sees nothing of ours: what is left is ended here too. */
+	(void)rig_job_end_all(lease->mark, NULL);
 	int r = lease_give_back(client, lease->id, lease->secret, &error);
 	return r == 0 ? GIVEN_BACK : r == -ESTALE ? WAS_OVER : NOT_DONE;
 }
@@ -199,7 +212,6 @@ static void help(const struct daemon_client *of, const struct lease *lease, int 
 int lease_keep(struct daemon_client *client, struct lease *lease, struct error *err)
 {
 	int control[2], lost[2] = {-1, -1};
-	char mark[40];
 	if (pipe2(control, O_CLOEXEC) < 0)
 		return error_set(err, ERROR_BENCH, errno, "cannot make a pipe: %s", strerror(errno));
 	pid_t pid = pipe2(lost, O_CLOEXEC) < 0 ? -1 : fork();
@@ -217,9 +229,7 @@ int lease_keep(struct daemon_client *client, struct lease *lease, struct error *
 	if (pid < 0)
 		return error_set(err, ERROR_BENCH, code, "cannot start the helper that keeps the lease: %s", strerror(code));
 	lease->helper = pid;
-	/* By this the clean-up finds what is left of the lease. */
-	(void)snprintf(mark, sizeof(mark), "lease-%" PRId64, lease->id);
-	return setenv("HILBENCH_JOB", mark, 1) < 0 ? no_memory(err) : 0;
+	return setenv("HILBENCH_JOB", lease->mark, 1) < 0 ? no_memory(err) : 0;
 }
 
 const char *lease_why(struct lease *lease, char *buffer, size_t size)

@@ -11,11 +11,12 @@
 
 struct lease_request {
 	const char *rig, *duration, *note; /* duration NULL: the usual; note may be NULL */
-	bool heartbeat;
+	bool heartbeat, wait; /* wait: until it is free */
 };
 struct lease {
 	int64_t id;
 	char *rig, *secret, *file; /* file: path of the rig file, on the daemon's machine */
+	char *mark;                /* HILBENCH_JOB of what is started under it: by this the clean-up finds it */
 	char *deadline;            /* UTC, as the daemon writes it */
 	int64_t period_ns;         /* of heartbeats */
 	int helper, control;       /* process; closed: give it back */
@@ -33,9 +34,13 @@ int lease_give_back(struct daemon_client *, int64_t id, const char *secret, stru
 void lease_clear(struct lease *);
 
 /* ---- kept between two commands: $XDG_STATE_HOME/hilbench/leases/RIG, mode 0600 ---- */
+/* Whether a lease of the rig could be stored: before it is taken. */
+int lease_store_check(const char *rig, struct error *err) WARN_UNUSED;
 int lease_store(const struct daemon_client *, const struct lease *, struct error *err) WARN_UNUSED;
 /* -ENOENT: none is stored. */
 int lease_load(const struct daemon_client *, const char *rig, struct lease *ret, struct error *err) WARN_UNUSED;
 void lease_forget(const char *rig);
+/* Removes the stored leases of this daemon that it says are over; errors are no matter here. */
+void lease_forget_over(struct daemon_client *);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Leases that outlive the command which took them. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -47,6 +48,25 @@ static int path_of(const char *rig, char *ret, size_t size, struct error *err)
 		r = error_set(err, ERROR_USAGE, ENAMETOOLONG, "the rig's name is too long");
 	free(name);
 	return r;
+}
+
+int lease_store_check(const char *rig, struct error *err)
+{
+	char folder[PATH_MAX], path[PATH_MAX], probe[PATH_MAX + 32];
+	int r = folder_of(folder, sizeof(folder), err);
+	if (r == 0)
+		r = make_folder(folder, err);
+	if (r == 0)
+		r = path_of(rig, path, sizeof(path), err);
+	if (r < 0)
+		return r;
+	(void)snprintf(probe, sizeof(probe), "%s.%d", path, (int)getpid());
+	int fd = open(probe, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return error_set(err, ERROR_BENCH, errno, "the lease could not be stored: cannot write %s: %s", path, strerror(errno));
+	(void)close(fd);
+	(void)unlink(probe);
+	return 0;
 }
 
 int lease_store(const struct daemon_client *client, const struct lease *lease, struct error *err)
@@ -104,4 +124,52 @@ void lease_forget(const char *rig)
 	char path[PATH_MAX];
 	if (path_of(rig, path, sizeof(path), NULL) == 0)
 		(void)unlink(path);
+}
+
+/* Whether the rig has another lease by now, or none. */
+static bool is_over(struct daemon_client *client, const struct lease *lease)
+{
+	char *name = daemon_escape(lease->rig, false);
+	struct error error = {0};
+	json_t *rig = NULL;
+	int r = name ? daemon_get(client, &rig, &error, "/api/v1/rigs/%s", name) : -ENOMEM;
+	const json_t *now = json_object_get(rig, "lease");
+	bool over =
+	        r == -ENOENT || (r == 0 && (daemon_integer(now, "id") != lease->id || strcmp(daemon_text(now, "state"), "active") != 0));
+	json_decref(rig);
+	free(name);
+	return over;
+}
+
+/* "a%20rig" is "a rig"; false: no name of ours. */
+static bool rig_of(const char *file, char *ret, size_t size)
+{
+	size_t length = 0;
+	if (file[0] == '%' && file[1] == '.')
+		file++;
+	for (const char *at = file; *at && length + 1 < size; length++) {
+		unsigned code = (unsigned char)*at;
+		if (*at == '%' && sscanf(at + 1, "%2x", &code) != 1)
+			return false;
+		ret[length] = (char)code;
+		at += *at == '%' ? 3 : 1;
+	}
+	ret[length] = '\0';
+	return length > 0;
+}
+
+void lease_forget_over(struct daemon_client *client)
+{
+	char path[PATH_MAX], rig[NAME_MAX + 1];
+	DIR *folder = folder_of(path, sizeof(path), NULL) == 0 ? opendir(path) : NULL;
+	for (const struct dirent *entry; folder && (entry = readdir(folder));) {
+		struct lease lease;
+		if (*entry->d_name == '.' || !rig_of(entry->d_name, rig, sizeof(rig)) || lease_load(client, rig, &lease, NULL) < 0)
+			continue;
+		if (is_over(client, &lease))
+			lease_forget(rig);
+		lease_clear(&lease);
+	}
+	if (folder)
+		(void)closedir(folder);
 }

@@ -145,6 +145,8 @@ static void clean_real(struct rig_work *work)
 	const struct value *roles = value_get(rig_file_root(work->call->file), "roles"),
 	                   *buses = value_get(rig_file_root(work->call->file), "buses");
 	unsigned left = 3 * roles->map.count + 1;
+	/* Before the boards: what lives could switch them on again. */
+	rig_job_end(work);
 	for (unsigned i = 0; i < roles->map.count; i++)
 		clean_board(work, &roles->map.entries[i], &left);
 	for (unsigned i = 0; buses && i < buses->map.count; i++)

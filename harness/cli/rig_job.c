@@ -124,29 +124,35 @@ static void end_found(struct rig_work *work, const struct process *processes, un
 		char name[48];
 		bool gone = poll(&ended, 1, 0) > 0;
 		(void)snprintf(name, sizeof(name), "process %d", (int)processes[i].pid);
-		rig_work_item(work, gone, name, gone ? "%s was left of the job, and is ended" : "%s is left of the job and cannot be ended",
-		              processes[i].name);
+		if (work)
+			rig_work_item(work, gone, name,
+			              gone ? "%s was left of the job, and is ended" : "%s is left of the job and cannot be ended",
+			              processes[i].name);
 		(void)close(processes[i].fd);
 	}
+}
+
+unsigned rig_job_end_all(const char *mark, struct rig_work *work)
+{
+	struct process processes[FOUND_MAX];
+	char *buffer = malloc(ENVIRON_MAX);
+	unsigned count = 1;
+	for (unsigned i = 0; buffer && i < ROUNDS && count > 0; i++) {
+		count = find(mark, buffer, processes);
+		end_found(work, processes, count);
+	}
+	free(buffer);
+	return count;
 }
 
 void rig_job_end(struct rig_work *work)
 {
 	const char *job = getenv("HILBENCH_JOB");
-	struct process processes[FOUND_MAX];
-	char *buffer = malloc(ENVIRON_MAX);
-	unsigned count = 1;
-	if (!job || !*job || !buffer) {
-		rig_work_item(work, buffer != NULL, "processes", "%s",
-		              buffer ? "HILBENCH_JOB is not set: nobody's processes are looked for" : "out of memory");
-		free(buffer);
+	if (!job || !*job) {
+		rig_work_item(work, true, "processes", "HILBENCH_JOB is not set: nobody's processes are looked for");
 		return;
 	}
-	for (unsigned i = 0; i < ROUNDS && count > 0; i++) {
-		count = find(job, buffer, processes);
-		end_found(work, processes, count);
-	}
+	unsigned count = rig_job_end_all(job, work);
 	rig_work_item(work, count == 0, "processes", count ? "new ones of the job %s begin again and again" : "none of the job %s is left",
 	              job);
-	free(buffer);
 }

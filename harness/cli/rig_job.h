@@ -8,5 +8,7 @@
 /* Ends every process with the same HILBENCH_JOB as this one, but for this one and its ancestors: SIGTERM, after a second SIGKILL. An item
  * for each; one when there is none, or no mark. */
 void rig_job_end(struct rig_work *);
+/* The same for the mark of somebody else; work NULL: nobody is told. How many are left. */
+unsigned rig_job_end_all(const char *mark, struct rig_work *work);
 
 #endif

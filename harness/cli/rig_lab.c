@@ -46,16 +46,20 @@ static int hold(const struct call *call, struct lease *lease)
 static int lock(const struct call *call)
 {
 	const struct lease_request request = {
-	        .rig = call->name, .duration = call->duration, .note = call->note, .heartbeat = call->has_command};
+	        .rig = call->name, .duration = call->duration, .note = call->note, .heartbeat = call->has_command, .wait = call->wait};
 	struct lease lease;
 	struct error error = {0};
-	int r = lease_take(call->client, &request, &lease, &error);
+	/* Who cannot give it back is not to have it. */
+	int r = call->has_command ? 0 : lease_store_check(call->name, &error);
+	if (r == 0)
+		r = lease_take(call->client, &request, &lease, &error);
+	lease_forget_over(call->client);
 	if (r < 0)
 		return daemon_fail(COMMAND, &error);
 	if (call->has_command)
 		return hold(call, &lease);
 	r = lease_store(call->client, &lease, &error);
-	if (r < 0) { /* who cannot give it back is not to have it */
+	if (r < 0) { /* the disk filled up meanwhile */
 		struct error ignored;
 		(void)!lease_give_back(call->client, lease.id, lease.secret, &ignored);
 	} else {
@@ -90,9 +94,15 @@ static int give_back(const struct call *call, struct error *err)
 {
 	struct lease lease;
 	int r = lease_load(call->client, call->name, &lease, err);
-	if (r == -ENOENT)
+	if (r == -ENOENT) {
+		json_t *rig = NULL;
+		r = get_rig(call, &rig, err); /* there may be none of this name */
+		json_decref(rig);
+		if (r < 0)
+			return r;
 		return error_set(err, ERROR_USAGE, ENOENT, "you hold no lock of %s here; an admin takes it from others with --force",
 		                 call->name);
+	}
 	if (r < 0)
 		return r;
 	r = lease_give_back(call->client, lease.id, lease.secret, err);
@@ -230,7 +240,7 @@ static const struct verb {
 	int least;           /* words behind the name */
 	bool open;           /* more of them */
 	int (*run)(const struct call *);
-} verbs[] = {{"lock", "NAME [--for TIME] [--note TEXT] [-- COMMAND…]", "fn", 0, true, lock},
+} verbs[] = {{"lock", "NAME [--for TIME] [--note TEXT] [--wait] [-- COMMAND…]", "fnw", 0, true, lock},
              {"unlock", "NAME [--force]", "x", 0, false, unlock},
              {"quarantine", "NAME REASON…", "", 1, true, quarantine},
              {"recover", "NAME [--wait]", "w", 0, false, recover}};

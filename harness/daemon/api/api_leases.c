@@ -34,7 +34,10 @@ static void answer_lease(struct api *api, struct http_request *request, int64_t 
 	struct error error = {0};
 	json_t *lease = lease_json(api, id, &error);
 	const char *file = lab_rig_file(api->lab, http_parameter(request, "name"));
-	json_t *answer = lease ? json_pack("{s:o, s:s, s:s}", "lease", lease, "secret", secret, "file", file) : NULL;
+	char mark[LEASE_MARK_SIZE];
+	json_t *answer = lease ? json_pack("{s:o, s:s, s:s, s:s}", "lease", lease, "secret", secret, "file", file, "mark",
+	                                   lab_lease_mark(api->lab, id, mark))
+	                       : NULL;
 	/* A lease that nobody knows of helps nobody. */
 	if (!answer && lab_unlease(api->lab, id, secret, http_user(request), &error) < 0)
 		error.domain = ERROR_BENCH;
@@ -147,6 +150,7 @@ void api_lease_heartbeat(struct http_request *request, void *context)
 {
 	struct api *api = api_enter(request, context);
 	struct error error = {0};
+	char mark[LEASE_MARK_SIZE];
 	const char *secret;
 	json_t *json = NULL;
 	int64_t id;
@@ -155,6 +159,8 @@ void api_lease_heartbeat(struct http_request *request, void *context)
 	int r = lab_heartbeat(api->lab, id, secret, &error);
 	if (r == 0)
 		r = book_lease_json(api->book, id, &json, &error);
+	if (json) /* for who was told by an earlier daemon */
+		json_object_set_new(json, "mark", json_string(lab_lease_mark(api->lab, id, mark)));
 	api_answer(request, r, &error, 200, json);
 }
 

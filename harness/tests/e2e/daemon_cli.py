@@ -289,6 +289,113 @@ def killed(desk, lab):
           f"{process.returncode} {err}")
 
 
+LEAVES = "sleep 901 >/dev/null 2>&1 & sleep 902 >/dev/null 2>&1 & kill -STOP $!; echo $(jobs -p) $$; exec sleep 903"
+
+
+def under_lease(desk):
+    """A lease whose command leaves a process that runs and one that is stopped: (client, helper, pids)."""
+    process = desk.start("rig", "lock", "v1", "--", "bash", "-c", LEAVES)
+    pids = [int(word) for word in process.stdout.readline().split()]
+    helper = [pid for pid in children(process.pid) if name_of(pid) == "hilbench-lease"][0]
+    return process, helper, pids
+
+
+def ended(pids):
+    return len(pids) == 3 and not any(is_alive(pid) for pid in pids)
+
+
+def end(pids):
+    for pid in pids:
+        if is_alive(pid):
+            os.kill(pid, signal.SIGKILL)
+
+
+def left_behind(desk, lab):
+    """Nothing that was started under a lease lives when the rig is handed out again, however the lease ended."""
+    done = desk.run("rig", "lock", "v1", "--", "bash", "-c", LEAVES.replace("exec sleep 903", "exit 5"))
+    pids = [int(word) for word in done.stdout.split()]
+    check("rig lock: what its command leaves in the background ends", done.returncode == 5 and free(lab, "v1") and ended(pids), f"{pids} {said(done)}")
+    end(pids)
+    process, _, pids = under_lease(desk)
+    process.kill()
+    process.communicate()
+    check("rig lock: what is left ends after kill -9 of the client", free(lab, "v1") and ended(pids), (pids, lab.rigs()["v1"]))
+    end(pids)
+    process, helper, pids = under_lease(desk)
+    os.kill(helper, signal.SIGKILL)
+    process.communicate(timeout=LIMIT_S)
+    check("rig lock: what is left ends after kill -9 of its helper", process.returncode == BENCH and free(lab, "v1") and ended(pids),
+          (pids, lab.rigs()["v1"]))
+    end(pids)
+    process, helper, pids = under_lease(desk)
+    for pid in (helper, process.pid):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    check("rig lock: what is left ends after kill -9 of client and helper", free(lab, "v1") and ended(pids), (pids, lab.rigs()["v1"]))
+    end(pids)
+    process, helper, pids = under_lease(desk)
+    for pid in [process.pid, helper, *pids]:
+        os.kill(pid, signal.SIGSTOP)
+    check("rig lock: what is left ends after SIGSTOP of client, helper and command", free(lab, "v1") and ended(pids), (pids, lab.rigs()["v1"]))
+    for pid in (process.pid, helper):
+        os.kill(pid, signal.SIGCONT)
+    process.communicate(timeout=LIMIT_S)
+    end(pids)
+    check("rig lock: the rig is healthy after all of that", lab.rigs()["v1"]["health"] == "healthy", lab.rigs()["v1"])
+
+
+def told(desk, lab):
+    """What a person is told of rigs, refusals and mistakes."""
+    desk.run("rig", "lock", "v1", "--for", "5min", "--note", "a cable is changed")
+    holder, deadline = (lab.rigs()["v1"]["lease"][key] for key in ("holder", "deadline"))
+    done = desk.run("status", "--rigs")
+    check("status: a lock with its holder, its end and its note", re.search(
+        rf"^v1 .* locked by {holder} until .*{deadline[11:16]} UTC \(a cable is changed\)", done.stdout, re.M), said(done))
+    done = desk.run("rig", "lock", "v1")
+    check("rig lock: of a taken rig is told who has it, until when and why", done.returncode == BENCH and f"locked by {holder} until" in done.stderr
+          and "(a cable is changed)" in done.stderr, said(done))
+    waiter = desk.start("rig", "lock", "v1", "--wait", "--", "true")
+    time.sleep(1)
+    waiting_still = waiter.poll() is None
+    desk.run("rig", "unlock", "v1")
+    waiter.communicate(timeout=LIMIT_S)
+    check("rig lock --wait: gets it when it is given back", waiting_still and waiter.returncode == 0 and free(lab, "v1"), waiter.returncode)
+    desk.run("rig", "lock", "v1", "--for", "1s")
+    until(lambda: lab.rigs()["v1"]["lease"] is None)
+    desk.run("rig", "lock", "v2", "--", "true")
+    check("rig lock: what is stored of a lease that is over goes away", not os.path.exists(os.path.join(desk.folder, "state/hilbench/leases/v1"))
+          and free(lab, "v2"), "it is there")
+    done = desk.run("rig", "lock", "v1", environment={"XDG_STATE_HOME": "/proc/x"})
+    check("rig lock: not taken where it cannot be stored", done.returncode == BENCH and lab.rigs()["v1"]["lease"] is None
+          and not [entry for entry in lab.get("/rigs/v1/health?limit=5")["entries"] if "/proc/x" in entry["text"]], said(done))
+    done = desk.run("rig", "lock", "v1", "--for", "100h")
+    check("rig lock: the limit in its own unit", done.returncode == USAGE and "at most 8h" in done.stderr, said(done))
+    done = desk.run("submit", "--requires", "nosuch", "cases")
+    check("submit: a refusal has a line for each rig", done.returncode == USAGE and re.search(r"v1: has no nosuch$", done.stderr, re.M)
+          and re.search(r"^v2: has no nosuch$", done.stderr, re.M), said(done))
+    for words in (("rig", "unlock", "v9"), ("jobs", "--rig", "v9")):
+        done = desk.run(*words)
+        check(f"{words[0]}: an unknown rig is told", done.returncode == USAGE and "no rig" in done.stderr and "v9" in done.stderr, said(done))
+    done = desk.run("fetch", "--out", "none", "9999")
+    check("fetch: what fails leaves no folder", done.returncode == USAGE and not os.path.exists(os.path.join(desk.folder, "none")), said(done))
+    holder = desk.submit("--rig", "v1", "slow.yaml")
+    queued = desk.submit("--rig", "v1", "cases/pass.yaml")
+    done = desk.run("fetch", "--out", "none", str(queued))
+    check("fetch: a job without files", done.returncode == BENCH and "no files" in done.stderr
+          and not os.path.exists(os.path.join(desk.folder, "none")), said(done))
+    desk.run("cancel", str(queued))
+    desk.run("cancel", str(holder))
+    lab.wait_job(holder, 60)
+    desk.write("two/a.yaml", case("two.a"))
+    desk.write("two/b.yaml", case("two.b", waits(30)))
+    running = desk.submit("--rig", "v1", "two")
+    counts = until(lambda: lab.job(running)["counts"]["pass"] == 1 and lab.job(running)["counts"])
+    check("status: the counts of a job while it runs", counts and counts["planned"] == 2 and lab.job(running)["state"] == "running", counts)
+    desk.run("cancel", str(running))
+    lab.wait_job(running, 60)
+    free(lab, "v1")
+
+
 def shell(desk, lab):
     done = desk.run("shell", "--daemon", "v2", "--out", "shell", input="board.boot: {role: vmg}\nquit\n")
     check("shell --daemon: works on the rig, tells where its file is, and gives it back", done.returncode == 0 and "rigs/virtual.yaml" in done.stdout
@@ -327,6 +434,14 @@ def tokens(desk, port):
     check("token: an operator submits over TCP", done.returncode == 0, said(done))
     done = desk.run("submit", "cases/pass.yaml", environment=dict(tcp, HILBENCH_TOKEN=made["viewer"]))
     check("token: a viewer may not", done.returncode == USAGE and "does not let you" in done.stderr, said(done))
+    desk.run("token", "add", "short", "viewer", "--expires", "1s")
+    again_soon = desk.run("token", "add", "short", "viewer")
+    time.sleep(1.2)
+    marked = desk.run("token", "list")
+    replaced = desk.run("token", "add", "short", "operator")
+    check("token: an expired one is marked, and makes room for another of its name", again_soon.returncode == USAGE
+          and re.search(r"short  \(expired\)$", marked.stdout, re.M) and replaced.returncode == 0, said(marked) + said(replaced))
+    check("token list --json: as the API has them", "short" in [token["name"] for token in json.loads(desk.run("token", "list", "--json").stdout)], "")
     desk.write("token", made["operator"] + "\n")
     os.chmod(os.path.join(desk.folder, "token"), 0o600)
     number = re.search(r"^ *(\d+) +operator", listed.stdout, re.M).group(1)
@@ -358,7 +473,7 @@ def main():
             desk.write("cases/fail.yaml", case("t.fail", FAILS))
             desk.write("slow.yaml", case("t.slow", waits(60)))
             desk.write("mid.yaml", case("t.mid", waits(6)))
-            for part in (waiting, files, queue, again, spread, signals, restart, locking, killed, shell, health):
+            for part in (waiting, files, queue, again, spread, signals, restart, locking, killed, left_behind, told, shell, health):
                 part(desk, lab)
             tokens(desk, port)
             nobody(desk)
