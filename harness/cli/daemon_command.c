@@ -26,6 +26,10 @@ int daemon_fail(const char *command, const struct error *error)
 {
 	struct error plain = *error;
 	(void)daemon_plain(error->message, plain.message, sizeof(plain.message));
+	/* What is said of several rigs is a line for each. */
+	for (size_t i = 0; plain.message[i]; i++)
+		if (error->message[i] == '\n')
+			plain.message[i] = '\n';
 	return run_failure(command, &plain);
 }
 

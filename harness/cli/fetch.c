@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "daemon_command.h"
@@ -20,6 +21,7 @@ struct fetching {
 	char **names; /* wanted; none: all */
 	int count;
 	bool *found; /* of each name */
+	unsigned *saved;
 };
 
 static bool is_wanted(const struct fetching *fetching, const char *name)
@@ -34,13 +36,19 @@ static bool is_wanted(const struct fetching *fetching, const char *name)
 	return wanted;
 }
 
+static void tell(const struct fetching *fetching, const char *path)
+{
+	(void)puts(path);
+	(*fetching->saved)++;
+}
+
 static int save_report(const struct fetching *fetching, const char *name, struct error *err)
 {
 	char path[PATH_MAX];
 	(void)snprintf(path, sizeof(path), "%s/%s", fetching->out, name);
 	int r = daemon_save(fetching->client, path, NULL, err, "/api/v1/jobs/%" PRId64 "/%s", fetching->job, name);
 	if (r == 0)
-		(void)puts(path);
+		tell(fetching, path);
 	return r;
 }
 
@@ -79,7 +87,9 @@ static int save_artefact(const struct fetching *fetching, int64_t run, const jso
 		r = daemon_save(fetching->client, path, *sha256 ? sha256 : NULL, err, "/api/v1/runs/%" PRId64 "/artefacts/%s", run,
 		                escaped);
 	if (r == 0)
-		(void)puts(path);
+		tell(fetching, path);
+	else
+		(void)rmdir(folder); /* when nothing is in it */
 	free(path);
 	free(escaped);
 	return r;
@@ -110,6 +120,10 @@ static int save_all(const struct fetching *fetching, struct error *err)
 		if (!fetching->found[k])
 			r = error_set(err, ERROR_USAGE, ENOENT, "no run of job %" PRId64 " has a file %s", fetching->job,
 			              fetching->names[k]);
+	if (r == 0 && *fetching->saved == 0)
+		r = error_set(err, ERROR_BENCH, ENOENT, "job %" PRId64 " has no files, or none yet", fetching->job);
+	if (*fetching->saved == 0)
+		(void)rmdir(fetching->out); /* only when it is empty */
 	return r;
 }
 
@@ -117,7 +131,8 @@ static int run(int argc, char **argv)
 {
 	static const struct option options[] = {{"out", required_argument, NULL, 'o'}, DAEMON_OPTIONS, {0}};
 	struct daemon_where where = {0};
-	struct fetching fetching = {0};
+	unsigned saved = 0;
+	struct fetching fetching = {.saved = &saved};
 	struct error error = {0};
 	char usual[32];
 	int option;

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "daemon_command.h"
 
@@ -54,11 +55,16 @@ static const char *place_of(const json_t *job)
 void job_print_line(const json_t *job)
 {
 	char title[TEXT_SIZE], by[32], place[40], counts[200];
-	print_counts(json_object_get(job, "counts"), counts, sizeof(counts));
-	(void)printf("%6" PRId64 "  %-12s  %-19s  %-12s  %-16s  %s%s%s%s\n", daemon_integer(job, "id"), standing(job),
+	char so_far[60] = "";
+	const json_t *all = json_object_get(job, "counts");
+	int64_t planned = daemon_integer(all, "planned");
+	print_counts(all, counts, sizeof(counts));
+	if (!*daemon_text(job, "outcome") && planned > 0)
+		(void)snprintf(so_far, sizeof(so_far), "  [%" PRId64 "/%" PRId64 "]", daemon_integer(all, "total"), planned);
+	(void)printf("%6" PRId64 "  %-12s  %-19s  %-12s  %-16s  %s%s%s%s%s\n", daemon_integer(job, "id"), standing(job),
 	             when(job, "submitted"), daemon_plain(daemon_text(job, "submitter"), by, sizeof(by)),
 	             daemon_plain(place_of(job), place, sizeof(place)), daemon_plain(daemon_text(job, "title"), title, sizeof(title)),
-	             *counts ? "  (" : "", counts, *counts ? ")" : "");
+	             so_far, *counts ? "  (" : "", counts, *counts ? ")" : "");
 }
 
 static void print_line(const char *name, const char *text)
@@ -108,11 +114,40 @@ void job_rig_print_header(void)
 	(void)printf("%-16s  %-12s  %-12s  %-30s  %s\n", "rig", "pool", "health", "used by", "queue");
 }
 
+/* " until 14:05 UTC", with the day when it is another one; nothing when it has no end. */
+static void put_until(const json_t *lease, char *ret, size_t size)
+{
+	const char *deadline = daemon_text(lease, "deadline");
+	char today[11] = "";
+	time_t now = time(NULL);
+	struct tm parts;
+	ret[0] = '\0';
+	if (strlen(deadline) < 16)
+		return;
+	if (gmtime_r(&now, &parts))
+		(void)strftime(today, sizeof(today), "%Y-%m-%d", &parts);
+	if (!strncmp(today, deadline, 10))
+		(void)snprintf(ret, size, " until %.5s UTC", deadline + 11);
+	else
+		(void)snprintf(ret, size, " until %.10s %.5s UTC", deadline, deadline + 11);
+}
+
+static void put_lock(const json_t *lease, char *ret, size_t size)
+{
+	char holder[100], until[40], note[200];
+	put_until(lease, until, sizeof(until));
+	(void)daemon_plain(daemon_text(lease, "note"), note, sizeof(note));
+	(void)snprintf(ret, size, "locked by %s%s%s%s%s", daemon_plain(daemon_text(lease, "holder"), holder, sizeof(holder)), until,
+	               *note ? " (" : "", note, *note ? ")" : "");
+}
+
 static void put_lease(const json_t *lease, char *ret, size_t size)
 {
 	char holder[100];
 	if (!json_is_object(lease))
-		(void)snprintf(ret, size, "nobody");
+		(void)snprintf(ret, size, "-");
+	else if (!strcmp(daemon_text(lease, "kind"), "person") && !strcmp(daemon_text(lease, "state"), "active"))
+		put_lock(lease, ret, size);
 	else if (!strcmp(daemon_text(lease, "kind"), "job"))
 		(void)snprintf(ret, size, "job %" PRId64 "%s", daemon_integer(lease, "job"),
 		               !strcmp(daemon_text(lease, "state"), "cleaning") ? " (cleaning up)" : "");
@@ -123,7 +158,7 @@ static void put_lease(const json_t *lease, char *ret, size_t size)
 
 void job_rig_print_line(const json_t *rig)
 {
-	char lease[160], name[64], pool[64], reason[TEXT_SIZE];
+	char lease[400], name[64], pool[64], reason[TEXT_SIZE];
 	bool offline = json_is_false(json_object_get(rig, "online"));
 	put_lease(json_object_get(rig, "lease"), lease, sizeof(lease));
 	(void)printf("%-16s  %-12s  %-12s  %-30s  %" PRId64 "%s%s\n", daemon_plain(daemon_text(rig, "name"), name, sizeof(name)),

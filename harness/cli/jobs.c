@@ -113,6 +113,15 @@ static int ask(struct daemon_client *client, const struct arguments *arguments, 
 	return r;
 }
 
+/* That no job ran on a rig says nothing when there is no such rig; one that was taken out of the lab has its jobs still. */
+static int check_rig(struct daemon_client *client, const char *rig, struct error *err)
+{
+	char *name = daemon_escape(rig, false);
+	int r = name ? daemon_get(client, NULL, err, "/api/v1/rigs/%s", name) : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	free(name);
+	return r;
+}
+
 static int run(int argc, char **argv)
 {
 	struct arguments arguments = {.limit = 20};
@@ -127,6 +136,8 @@ static int run(int argc, char **argv)
 	int r = daemon_client_new(&client, &arguments.where, &error);
 	if (r == 0)
 		r = ask(client, &arguments, jobs, &error);
+	if (r == 0 && arguments.rig && json_array_size(jobs) == 0)
+		r = check_rig(client, arguments.rig, &error);
 	if (r < 0) {
 		status = daemon_fail(COMMAND, &error);
 	} else if (arguments.json) {

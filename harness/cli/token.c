@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "../base/suggest.h"
 #include "commands.h"
@@ -16,7 +17,20 @@ struct call {
 	struct daemon_client *client;
 	char **words;
 	const char *expires;
+	bool json;
 };
+
+/* RFC 3339 in UTC has the order of its letters. */
+static bool is_expired(const json_t *token)
+{
+	const char *expires = daemon_text(token, "expires");
+	char now[24] = "";
+	time_t seconds = time(NULL);
+	struct tm parts;
+	if (gmtime_r(&seconds, &parts))
+		(void)strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%S", &parts);
+	return *expires && strncmp(expires, now, 19) <= 0;
+}
 
 static int add(const struct call *call, struct error *err)
 {
@@ -47,12 +61,17 @@ static int list(const struct call *call, struct error *err)
 	char name[80];
 	size_t i;
 	int r = daemon_get(call->client, &answer, err, "/api/v1/tokens");
+	if (r == 0 && call->json) {
+		daemon_print_json(json_object_get(answer, "tokens"));
+		json_decref(answer);
+		return 0;
+	}
 	if (r == 0)
 		(void)printf("%6s  %-9s  %-19s  %-19s  %s\n", "id", "role", "made (UTC)", "expires (UTC)", "name");
 	json_array_foreach(json_object_get(answer, "tokens"), i, token)(void)
-	        printf("%6" PRId64 "  %-9s  %-19.19s  %-19.19s  %s\n", daemon_integer(token, "id"), daemon_text(token, "role"),
+	        printf("%6" PRId64 "  %-9s  %-19.19s  %-19.19s  %s%s\n", daemon_integer(token, "id"), daemon_text(token, "role"),
 	               daemon_text(token, "made"), *daemon_text(token, "expires") ? daemon_text(token, "expires") : "never",
-	               daemon_plain(daemon_text(token, "name"), name, sizeof(name)));
+	               daemon_plain(daemon_text(token, "name"), name, sizeof(name)), is_expired(token) ? "  (expired)" : "");
 	json_decref(answer);
 	return r;
 }
@@ -85,7 +104,8 @@ static const struct verb *verb_find(const char *name)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {{"expires", required_argument, NULL, 'e'}, DAEMON_OPTIONS, {0}};
+	static const struct option options[] = {
+	        {"expires", required_argument, NULL, 'e'}, {"json", no_argument, NULL, 'j'}, DAEMON_OPTIONS, {0}};
 	struct daemon_where where = {0};
 	struct call call = {0};
 	struct error error = {0};
@@ -95,7 +115,9 @@ static int run(int argc, char **argv)
 	while (status == 0 && (option = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (option == '?')
 			return command_usage_error(COMMAND, "wrong or incomplete option %s", argv[optind - 1]);
-		if (!daemon_option(&where, option, optarg))
+		if (option == 'j')
+			call.json = true;
+		else if (!daemon_option(&where, option, optarg))
 			status = daemon_duration(COMMAND, "--expires", call.expires = optarg);
 	}
 	if (status)
@@ -106,6 +128,8 @@ static int run(int argc, char **argv)
 	call.words = argv + optind + 1;
 	if (argc - optind - 1 != verb->count)
 		return command_usage_error(COMMAND, "it is `token %s%s`", verb->name, verb->words);
+	if (call.json && verb->run != list)
+		return command_usage_error(COMMAND, "--json goes with list");
 	if (call.expires && verb->run != add)
 		return command_usage_error(COMMAND, "--expires goes with add");
 	int r = daemon_client_new(&call.client, &where, &error);
@@ -118,7 +142,8 @@ static int run(int argc, char **argv)
 const struct command command_token = {
         .name = COMMAND,
         .summary = "makes, lists and removes tokens of the daemon",
-        .usage = "token add NAME viewer|operator|admin [--expires D] | list | remove ID\n\n"
-                 "  --expires D        after so long, e.g. 90d; without: never\n" DAEMON_USAGE,
+        .usage = "token add NAME viewer|operator|admin [--expires D] | list [--json] | remove ID\n\n"
+                 "  --expires D        after so long, e.g. 90d; without: never\n"
+                 "  --json             as the API has them, a list\n" DAEMON_USAGE,
         .run = run,
 };

@@ -78,6 +78,10 @@ int book_token_add(struct book *book, const char *name, enum token_role role, in
 	to_base64url(random, sizeof(random), text + strlen(TOKEN_PREFIX));
 	OPENSSL_cleanse(random, sizeof(random));
 	r = hash_of(text, hash, err);
+	/* One that has expired lets nobody in: its name is free. */
+	if (r >= 0)
+		r = book_execute(book, err, "DELETE FROM tokens WHERE name = ?1 AND expires <= ?2",
+		                 VALUES(TEXT(name), INTEGER(book_now_utc_ns())));
 	if (r >= 0)
 		r = book_execute(book, err, "INSERT INTO tokens (name, role, hash, made, expires) VALUES (?1, ?2, ?3, ?4, ?5)",
 		                 VALUES(TEXT(name), TEXT(token_role_name(role)), TEXT(hash), INTEGER(book_now_utc_ns()),
