@@ -49,10 +49,11 @@ static void emit_end(struct step_context *context, const struct step_call *call,
 	struct outcome outcome = {0};
 	if (r < 0)
 		outcome_from_error(&outcome, error);
+	executor_blame_stop(context->executor, &outcome);
 	json_t *data = json_pack("{s:s,s:s,s:s,s:I}", "id", call->id, "verdict", verdict_name(outcome.verdict), "cause",
 	                         cause_name(outcome.cause), "duration_ns", (json_int_t)(loop_now_ns() - begin_ns));
 	if (r < 0) {
-		set_text(data, "message", error->message);
+		set_text(data, "message", outcome.error.message);
 		set_text(data, "expected", context->expected);
 		set_text(data, "actual", context->actual);
 	}

@@ -41,7 +41,7 @@ static json_t *schema_rig_for_tests(void)
 const struct backend backend = {
         .registry = registry_for_tests, .schema_rig = schema_rig_for_tests, .rig_open = rig_open, .rig_close = rig_close};
 
-static const struct command *const table[] = {&command_check, &command_list, &command_schema, &command_steps, NULL};
+static const struct command *const table[] = {&command_check, &command_list, &command_schema, &command_steps, &command_report, NULL};
 
 int main(int argc, char **argv)
 {

@@ -81,6 +81,60 @@ static void tear_down(void)
 	(void)rmdir(directory);
 }
 
+/* A run of one case that passed. */
+static void write_run(const char *name)
+{
+	char path[64];
+	(void)snprintf(path, sizeof(path), "%s/events.jsonl", name);
+	ck_assert_int_eq(mkdir(name, 0777), 0);
+	write_file(
+	        path,
+	        "{\"n\":1,\"t\":1,\"clock\":\"user\",\"u\":1,\"ch\":\"run\",\"kind\":\"run.begin\",\"data\":{\"seed\":1,\"virtual\":true,"
+	        "\"cases\":[{\"id\":\"a\",\"title\":\"A\",\"file\":\"a.yaml\",\"line\":1}]}}\n"
+	        "{\"n\":2,\"t\":2,\"clock\":\"user\",\"u\":1,\"ch\":\"case\",\"kind\":\"case.begin\",\"data\":{\"id\":\"a\",\"attempt\":1,"
+	        "\"index\":1,\"of\":1}}\n"
+	        "{\"n\":3,\"t\":3,\"clock\":\"user\",\"u\":1,\"ch\":\"case\",\"kind\":\"case.end\",\"data\":{\"id\":\"a\",\"attempt\":1,"
+	        "\"verdict\":\"pass\",\"cause\":\"\",\"duration_ns\":1}}\n"
+	        "{\"n\":4,\"t\":4,\"clock\":\"user\",\"u\":1,\"ch\":\"run\",\"kind\":\"run.end\",\"data\":{\"status\":0,\"interrupted\":"
+	        "false,"
+	        "\"clock_moved_ns\":0}}\n");
+}
+
+static void remove_run(const char *name)
+{
+	static const char *const files[] = {"events.jsonl", "junit.xml", "results.json", "report.html"};
+	char path[64];
+	for (unsigned i = 0; i < 4; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", name, files[i]);
+		(void)unlink(path);
+	}
+	ck_assert_int_eq(rmdir(name), 0);
+}
+
+START_TEST(runs_are_merged_once_and_missing_ones_are_told)
+{
+	write_run("r1");
+	write_run("r2");
+	ck_assert_int_eq(RUN("report", "--merge", "r1", "x=r1", "y=r2"), 2);
+	ck_assert_ptr_nonnull(strstr(messages, "r1 is run x itself"));
+	ck_assert_int_eq(RUN("report", "--merge", "m", "x=r1", "x=./r1"), 2);
+	ck_assert_ptr_nonnull(strstr(messages, "x=r1 and x=./r1 are the same run"));
+	ck_assert_int_ne(access("m", F_OK), 0);
+	ck_assert_int_eq(RUN("report", "--merge", "m", "x=r1", "x=r2"), 0);
+	ck_assert_str_eq(messages, "");
+	ck_assert_ptr_nonnull(strstr(output, "1 case on a virtual rack: 1 passed"));
+	ck_assert_int_eq(RUN("report", "--merge", "m", "x=r1", "y=none"), 0);
+	ck_assert_str_eq(messages, "hilbench report: run y never began: the report is not complete\n");
+	ck_assert_ptr_nonnull(strstr(output, "run y never began\n"));
+	ck_assert_ptr_nonnull(strstr(output, "junit    m/junit.xml"));
+	ck_assert_int_eq(RUN("report", "--portable", "r1"), 0);
+	ck_assert_ptr_null(strstr(output, "junit"));
+	remove_run("r1");
+	remove_run("r2");
+	remove_run("m");
+}
+END_TEST
+
 START_TEST(usage_errors_are_status_2)
 {
 	ck_assert_int_eq(run_to("out", (const char *const[]){NULL}), 2);
@@ -210,6 +264,7 @@ int main(int argc, char **argv)
 	tcase_set_timeout(tests, 60);
 	tcase_add_checked_fixture(tests, set_up, tear_down);
 	tcase_add_test(tests, usage_errors_are_status_2);
+	tcase_add_test(tests, runs_are_merged_once_and_missing_ones_are_told);
 	tcase_add_test(tests, help_and_version);
 	tcase_add_test(tests, check_tells_every_error_with_its_place);
 	tcase_add_test(tests, check_reads_regular_files_only);

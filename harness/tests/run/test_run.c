@@ -127,6 +127,7 @@ static unsigned ended_count;
 static json_t *results[4], *samples[64];
 static unsigned result_count, sample_count, run_ends;
 static int run_status;
+static char step_cause[16];  /* of the first step that had one */
 static char run_stopped[24]; /* run.end: the reason of the keeper */
 
 static void copy_text(char *to, size_t size, const json_t *data, const char *key)
@@ -151,6 +152,8 @@ static void see(const struct event *event, void *context)
 		results[result_count++] = json_incref(event->data);
 	} else if (!strcmp(event->kind, "measure.sample") && sample_count < 64) {
 		samples[sample_count++] = json_incref(event->data);
+	} else if (!strcmp(event->kind, "step.end") && !step_cause[0]) {
+		copy_text(step_cause, sizeof(step_cause), event->data, "cause");
 	} else if (!strcmp(event->kind, "run.end")) {
 		run_ends++;
 		const char *reason = json_string_value(json_object_get(json_object_get(event->data, "stopped"), "reason"));
@@ -166,6 +169,7 @@ static void setup(void)
 	ck_assert_int_eq(loop_new(&loop, &error), 0);
 	ck_assert_int_eq(timeline_new(&timeline, NULL, 1000, &error), 0);
 	ck_assert_int_eq(timeline_observe(timeline, see, NULL), 0);
+	step_cause[0] = '\0';
 	runs = destroyed = flaky_left = ended_count = result_count = sample_count = run_ends = 0;
 }
 
@@ -364,6 +368,7 @@ START_TEST(limit_of_the_keeper_is_the_benchs)
 	ck_assert_str_eq(ended[0].cause, "bench");
 	ck_assert_ptr_nonnull(strstr(ended[0].message, "no event and no output for 9.0 s"));
 	ck_assert_str_eq(run_stopped, "silence");
+	ck_assert_str_eq(step_cause, "bench");
 	ck_assert_uint_eq(runs, 1); /* `always` */
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(rmdir(directory), 0);

@@ -358,7 +358,7 @@ START_TEST(full_disk_does_not_hide_the_end)
 	const char *directory = directory_new();
 	finish(&seen, start(&seen, directory, &(struct keeper_order){0}, "flood", NULL));
 	ck_assert_int_eq(statvfs(root, &disk), 0);
-	ck_assert_uint_eq(disk.f_bfree, 0);
+	ck_assert_uint_le(disk.f_bfree, 1); /* what was reserved for the reason of a limit is given back */
 	ck_assert_str_eq(seen.exit.reason, "exited");
 	ck_assert_int_eq(seen.exit.exit_status, 28);
 	file_read(directory, "exit.json", text, sizeof(text));
