@@ -12,6 +12,7 @@
 #include "../base/suggest.h"
 #include "../rig/rig.h"
 #include "config_keys.h"
+#include "config_listen.h"
 
 #define RIG_NAME_MOST 64
 
@@ -59,6 +60,18 @@ static int check_rig_keys(const struct value *map, struct error *err)
 	return 0;
 }
 
+/* Both places are told: the rig file's in the message, before it the line that names the file. */
+static int rig_does_not_load(const char *name, const char *file, struct place place, struct error *err)
+{
+	char described[sizeof(err->message)];
+	if (!err)
+		return -EINVAL;
+	const struct error cause = *err;
+	(void)error_describe(&cause, described, sizeof(described));
+	return error_set_place(err, cause.domain, cause.code, place, "rig \"%s\": %s%s%s", name, cause.place.file ? "" : file,
+	                       cause.place.file ? "" : ": ", described);
+}
+
 /* Loads the file to see that it can be; its name is the pool unless the configuration gives one. */
 static int fill_rig(struct lab_rig_config *rig, const char *name, const char *pool, char *stolen_file, struct place place,
                     struct error *err)
@@ -68,11 +81,8 @@ static int fill_rig(struct lab_rig_config *rig, const char *name, const char *po
 	if (!stolen_file)
 		return out_of_memory(err);
 	int r = rig_file_load(stolen_file, &file, err);
-	if (r < 0) {
-		if (err && !err->place.file)
-			err->place = place;
-		return r;
-	}
+	if (r < 0)
+		return rig_does_not_load(name, stolen_file, place, err);
 	rig->name = strdup(name);
 	rig->pool = strdup(pool ? pool : rig_file_name(file));
 	rig_file_free(file);
@@ -93,7 +103,7 @@ static int read_rig(const struct value_entry *entry, const char *directory, stru
 	if (r == 0 && !file)
 		r = error_set_place(err, ERROR_USAGE, EINVAL, entry->key_place, "rig \"%s\" has no file", entry->key);
 	if (r == 0)
-		r = fill_rig(rig, entry->key, pool, config_path(directory, file), entry->value->place, err);
+		r = fill_rig(rig, entry->key, pool, config_path(directory, file), value_get(entry->value, "file")->place, err);
 	return r;
 }
 
@@ -132,13 +142,12 @@ static int complete(struct daemon_config *config, const struct value *root, stru
 {
 	if (!config->state)
 		return error_set_place(err, ERROR_USAGE, EINVAL, root->place, "state: the directory for what is kept is needed");
-	if (!config->certificate != !config->key)
-		return error_set_place(err, ERROR_USAGE, EINVAL, root->place, "listen.tls needs certificate and key");
 	if (!config->socket && !(config->socket = config_path(config->state, "hilbenchd.sock")))
 		return out_of_memory(err);
 	if (!config->names && !(config->names = calloc(1, sizeof(*config->names))))
 		return out_of_memory(err);
-	return find_programs(config, err);
+	int r = config_listen_check(config, root, err);
+	return r < 0 ? r : find_programs(config, err);
 }
 
 static char *folder_of(const char *path)

@@ -2,6 +2,7 @@
 #include "config_keys.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,6 +127,33 @@ static int read_owned(const struct config_key *key, const struct value *value, c
 	return 0;
 }
 
+struct amount {
+	char text[32];
+};
+/* As the file writes it: in the largest unit that leaves a whole number. */
+static struct amount amount_of(enum config_kind kind, int64_t number)
+{
+	static const struct unit {
+		int64_t factor;
+		const char *name;
+	} durations[] = {{HOUR_NS, "h"}, {MIN_NS, "min"}, {S_NS, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}},
+	  sizes[] = {{GIB, "GiB"}, {MIB, "MiB"}, {1024, "KiB"}, {1, "B"}}, counts[] = {{1, ""}};
+	const struct unit *unit = kind == CONFIG_DURATION ? durations : kind == CONFIG_SIZE ? sizes : counts;
+	struct amount amount;
+	if (number == 0 && kind == CONFIG_DURATION)
+		return (struct amount){"0s"};
+	while (unit->factor > 1 && (number == 0 || number % unit->factor != 0))
+		unit++;
+	(void)snprintf(amount.text, sizeof(amount.text), "%" PRId64 "%s", number / unit->factor, unit->name);
+	return amount;
+}
+
+static int out_of_range(const struct config_key *key, struct place place, struct error *err)
+{
+	struct amount least = amount_of(key->kind, key->minimum), most = amount_of(key->kind, key->maximum);
+	return error_set_place(err, ERROR_USAGE, EINVAL, place, "%s must be from %s to %s", key->name, least.text, most.text);
+}
+
 static int read_number(const struct config_key *key, const struct value *value, int64_t *ret, struct error *err)
 {
 	static const enum value_type types[] = {
@@ -138,12 +166,8 @@ static int read_number(const struct config_key *key, const struct value *value, 
 	}
 	int64_t number = converted->integer;
 	value_free(converted);
-	if (number < key->minimum || number > key->maximum) {
-		const char *unit = key->kind == CONFIG_DURATION ? " s" : key->kind == CONFIG_SIZE ? " bytes" : "";
-		int64_t scale = key->kind == CONFIG_DURATION ? S_NS : 1;
-		return error_set_place(err, ERROR_USAGE, EINVAL, value->place, "%s must be from %g to %g%s", key->name,
-		                       (double)key->minimum / (double)scale, (double)key->maximum / (double)scale, unit);
-	}
+	if (number < key->minimum || number > key->maximum)
+		return out_of_range(key, value->place, err);
 	*ret = number;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,9 +51,9 @@ static int check_stale(const char *path, struct error *err)
 	int fd, r;
 
 	if (lstat(path, &status) < 0)
-		return errno == ENOENT ? 0 : error_set(err, ERROR_USAGE, errno, "%s: %s", path, strerror(errno));
+		return errno == ENOENT ? 0 : error_set(err, ERROR_BENCH, errno, "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(status.st_mode))
-		return error_set(err, ERROR_USAGE, EEXIST, "%s: exists and is not a socket", path);
+		return error_set(err, ERROR_BENCH, EEXIST, "%s: exists and is not a socket", path);
 	r = unix_address(&address, path, "", err);
 	if (r < 0)
 		return r;
@@ -65,8 +66,8 @@ static int check_stale(const char *path, struct error *err)
 		return 0;
 	/* EAGAIN: its queue is full, so there is somebody. */
 	if (r == 0 || r == -EAGAIN || r == -EPROTOTYPE)
-		return error_set(err, ERROR_USAGE, EADDRINUSE, "%s: another program serves this socket", path);
-	return error_set(err, ERROR_USAGE, -r, "%s: %s", path, strerror(-r));
+		return error_set(err, ERROR_BENCH, EADDRINUSE, "%s: another program serves this socket", path);
+	return error_set(err, ERROR_BENCH, -r, "%s: %s", path, strerror(-r));
 }
 
 static int bind_and_rename(struct http_socket *made, const struct sockaddr_un *address, const char *path, struct error *err)
@@ -76,17 +77,24 @@ static int bind_and_rename(struct http_socket *made, const struct sockaddr_un *a
 	(void)unlink(address->sun_path);
 	/* The mode that fchmod() gives before bind() is the mode of the name: there is no moment at which it is wider. */
 	if (fchmod(made->fd, 0660) < 0 || bind(made->fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
-		return error_set(err, ERROR_USAGE, errno, "%s: %s", address->sun_path, strerror(errno));
+		return error_set(err, ERROR_BENCH, errno, "%s: %s", address->sun_path, strerror(errno));
 	if (chmod(address->sun_path, 0660) < 0 || listen(made->fd, BACKLOG) < 0 || stat(address->sun_path, &status) < 0 ||
 	    rename(address->sun_path, path) < 0) {
 		int r = -errno;
 
 		(void)unlink(address->sun_path);
-		return error_set(err, ERROR_USAGE, -r, "%s: %s", path, strerror(-r));
+		return error_set(err, ERROR_BENCH, -r, "%s: %s", path, strerror(-r));
 	}
 	made->device = status.st_dev;
 	made->inode = status.st_ino;
 	return 0;
+}
+
+int http_socket_check_path(const char *path, struct error *err)
+{
+	struct sockaddr_un address;
+
+	return unix_address(&address, path, "~", err);
 }
 
 int http_socket_unix(struct http_socket *ret, const char *path, struct error *err)
@@ -115,6 +123,23 @@ int http_socket_unix(struct http_socket *ret, const char *path, struct error *er
 	return 0;
 }
 
+static int no_address(const char *text, struct error *err)
+{
+	return error_set(err, ERROR_USAGE, EINVAL, "'%s' is no address to listen on (as in 127.0.0.1:8480 or [::1]:8480)", text);
+}
+
+/* getaddrinfo() takes 99999 and means 34463. */
+static int check_port(const char *port, const char *text, struct error *err)
+{
+	size_t digits = strspn(port, "0123456789");
+
+	if (port[digits] != '\0')
+		return no_address(text, err);
+	if (digits > 5 || strtoul(port, NULL, 10) > UINT16_MAX)
+		return error_set(err, ERROR_USAGE, EINVAL, "'%s': a port is from 0 (any free one) to 65535", text);
+	return 0;
+}
+
 /* "127.0.0.1:8480" -> "127.0.0.1", "8480". */
 static int split_address(const char *text, char host[64], const char **ret_port, struct error *err)
 {
@@ -126,11 +151,11 @@ static int split_address(const char *text, char host[64], const char **ret_port,
 		length -= 2;
 	}
 	if (length == 0 || length >= 64 || colon[1] == '\0' || (begin == text && memchr(begin, ':', length)))
-		return error_set(err, ERROR_USAGE, EINVAL, "'%s' is no address to listen on (as in 127.0.0.1:8480 or [::1]:8480)", text);
+		return no_address(text, err);
 	memcpy(host, begin, length);
 	host[length] = '\0';
 	*ret_port = colon + 1;
-	return 0;
+	return check_port(*ret_port, text, err);
 }
 
 static int needs_tls(const struct sockaddr *address, bool tls, const char *text, struct error *err)
@@ -140,24 +165,47 @@ static int needs_tls(const struct sockaddr *address, bool tls, const char *text,
 	return error_set(err, ERROR_USAGE, EPERM, "%s: beyond loopback a certificate and a key are needed", text);
 }
 
-int http_socket_tcp(struct http_socket *ret, const char *text, bool tls, struct error *err)
+/* Found is freed by the caller. */
+static int find_address(struct addrinfo **ret, const char *text, bool tls, struct error *err)
 {
 	struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *found = NULL;
 	char host[64];
 	const char *port = "";
-	int one = 1, fd = -1, r = split_address(text, host, &port, err);
+	int r = split_address(text, host, &port, err);
 
 	if (r < 0)
 		return r;
 	if (getaddrinfo(host, port, &hints, &found) != 0)
-		return error_set(err, ERROR_USAGE, EINVAL, "'%s' is no address to listen on (as in 127.0.0.1:8480 or [::1]:8480)", text);
+		return no_address(text, err);
 	r = needs_tls(found->ai_addr, tls, text, err);
-	if (r == 0) {
-		fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-		if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-		    bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
-			r = error_set(err, ERROR_USAGE, errno, "%s: %s", text, strerror(errno));
-	}
+	if (r < 0)
+		freeaddrinfo(found);
+	else
+		*ret = found;
+	return r;
+}
+
+int http_socket_check_address(const char *text, bool tls, struct error *err)
+{
+	struct addrinfo *found;
+	int r = find_address(&found, text, tls, err);
+
+	if (r == 0)
+		freeaddrinfo(found);
+	return r;
+}
+
+int http_socket_tcp(struct http_socket *ret, const char *text, bool tls, struct error *err)
+{
+	struct addrinfo *found;
+	int one = 1, fd, r = find_address(&found, text, tls, err);
+
+	if (r < 0)
+		return r;
+	fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 || bind(fd, found->ai_addr, found->ai_addrlen) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		r = error_set(err, ERROR_BENCH, errno, "%s: %s", text, strerror(errno));
 	freeaddrinfo(found);
 	if (r < 0) {
 		if (fd >= 0)
