@@ -193,10 +193,10 @@ int book_lease_over(struct book *book, int64_t id, struct error *err)
 /* ---- what the API shows ---- */
 static json_t *lease_json(sqlite3_stmt *row)
 {
-	return json_pack("{so so so so so so so so so}", "id", column_integer_json(row, 0), "kind", column_text_json(row, 6), "holder",
-	                 column_text_json(row, 4), "job", column_integer_json(row, 1), "run", column_integer_json(row, 2), "granted",
-	                 column_time_json(row, 9), "expires", column_time_json(row, 10), "deadline", column_time_json(row, 11), "state",
-	                 column_text_json(row, 7));
+	return json_pack("{so so so so so so so so so so}", "id", column_integer_json(row, 0), "kind", column_text_json(row, 6), "holder",
+	                 column_text_json(row, 4), "note", column_text_json(row, 5), "job", column_integer_json(row, 1), "run",
+	                 column_integer_json(row, 2), "granted", column_time_json(row, 9), "expires", column_time_json(row, 10), "deadline",
+	                 column_time_json(row, 11), "state", column_text_json(row, 7));
 }
 
 int book_lease_json(struct book *book, int64_t id, json_t **ret, struct error *err)

@@ -13,6 +13,7 @@
 
 #include "descendants.h"
 
+#define GIB         (1024.0 * 1024.0 * 1024.0)
 #define DEPTH_MAX   32
 #define WALK_SHARE  20 /* a walk may take this part of the time at most */
 #define BLOCK_BYTES 512
@@ -112,8 +113,8 @@ static const char *watch_disk(struct keeper_watch *watch, char *message, size_t 
 	const uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 	if (free_bytes >= watch->order->free_bytes)
 		return NULL;
-	(void)snprintf(message, size, "%" PRIu64 " MB are free on the disk, less than the %" PRIu64 " MB that running jobs need",
-	               free_bytes / 1000000, watch->order->free_bytes / 1000000);
+	(void)snprintf(message, size, "%.1f GiB are free on the disk, less than the %.1f GiB that running jobs need",
+	               (double)free_bytes / GIB, (double)watch->order->free_bytes / GIB);
 	return "disk";
 }
 

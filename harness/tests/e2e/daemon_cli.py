@@ -391,9 +391,20 @@ def told(desk, lab):
     running = desk.submit("--rig", "v1", "two")
     counts = until(lambda: lab.job(running)["counts"]["pass"] == 1 and lab.job(running)["counts"])
     check("status: the counts of a job while it runs", counts and counts["planned"] == 2 and lab.job(running)["state"] == "running", counts)
+    listed = [job for job in json.loads(desk.run("jobs", "--json").stdout) if job["id"] == running]
+    done = desk.run("jobs", "--state", "active")
+    check("jobs: how far a job is", listed and listed[0]["counts"]["pass"] == 1 and "[1/2]" in done.stdout, f"{listed} {said(done)}")
     desk.run("cancel", str(running))
     lab.wait_job(running, 60)
     free(lab, "v1")
+    first = desk.submit("--key", "edited", "--rig", "v1", "cases/pass.yaml")
+    lab.wait_job(first)
+    same = desk.run("submit", "--key", "edited", "--rig", "v1", "cases/pass.yaml")
+    desk.write("cases/pass.yaml", case("t.pass", PASSES) + "# edited\n")
+    other = desk.run("submit", "--key", "edited", "--rig", "v1", "cases/pass.yaml")
+    desk.write("cases/pass.yaml", case("t.pass", PASSES))
+    check("submit --key: other files than the job's are told", "files differ" not in same.stderr and "files differ" in other.stderr
+          and other.stdout == f"job {first}\n", said(same) + said(other))
 
 
 def shell(desk, lab):
