@@ -319,7 +319,7 @@ static int merge_words(const struct lab_job *job, const char *directory, const c
 			return r;
 		(void)snprintf(folder, sizeof(folder), "%.3900s/run-%u", directory, run->record->number);
 		r = place_journal(job, sha256, folder, err);
-		if (r == 0 && words_add(words, count, "%s run %u=%s", run->record->rig, run->record->number, folder) < 0)
+		if (r == 0 && words_add(words, count, "%s=%s", run->record->rig, folder) < 0)
 			r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 		if (r < 0)
 			return r;
@@ -371,7 +371,7 @@ static int make_reports(struct lab_job *job, struct error *err)
 {
 	char directory[PATH_MAX - 300];
 	const struct lab_run *only = NULL;
-	const char **words = calloc(job->run_count + 5, sizeof(*words));
+	const char **words = calloc(job->run_count + 6, sizeof(*words));
 	size_t count = 0;
 	if (!words)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
@@ -379,6 +379,8 @@ static int make_reports(struct lab_job *job, struct error *err)
 	int r = words_add(words, &count, "%s", job->lab->config->bench_program);
 	if (r == 0)
 		r = words_add(words, &count, "report");
+	if (r == 0)
+		r = words_add(words, &count, "--portable");
 	if (r == 0)
 		r = words_add(words, &count, "--merge");
 	if (r == 0)

@@ -180,6 +180,7 @@ static void command_of(const struct lab_run *run, const struct job_record *recor
 	add(words, run->rig->config->file);
 	add(words, "--out");
 	add(words, "../out");
+	add(words, "--portable"); /* who fetches the reports has no other file of this machine */
 	if (run->record->cases) {
 		add(words, "--cases-from");
 		add(words, "../cases.txt");

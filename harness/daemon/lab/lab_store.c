@@ -80,7 +80,7 @@ static void on_reported(const struct errand_result *result, void *context)
 static int make_reports(struct lab_run *run, struct error *err)
 {
 	const struct lab *lab = run->job->lab;
-	const char *environment[10], *const words[] = {lab->config->bench_program, "report", "out", NULL};
+	const char *environment[10], *const words[] = {lab->config->bench_program, "report", "out", "--portable", NULL};
 	if (run->errand)
 		return 1;
 	if (run->reported || file_there(run, "out/results.json") || !file_there(run, "out/events.jsonl"))

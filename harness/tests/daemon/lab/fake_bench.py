@@ -196,6 +196,7 @@ def do_list(arguments):
 
 
 def do_report(arguments):
+    arguments = [word for word in arguments if word != "--portable"]
     if arguments[0] == "--merge":
         merged = {}
         planned = 0
