@@ -64,9 +64,10 @@ static void print_problem(const json_t *item)
 
 static void print_counts(const json_t *counts)
 {
-	(void)printf("%" PRId64 " cases: %" PRId64 " passed, %" PRId64 " failed, %" PRId64 " in error, %" PRId64 " inconclusive, %" PRId64
+	int64_t total = daemon_integer(counts, "total");
+	(void)printf("%" PRId64 " case%s: %" PRId64 " passed, %" PRId64 " failed, %" PRId64 " in error, %" PRId64 " inconclusive, %" PRId64
 	             " skipped",
-	             daemon_integer(counts, "total"), daemon_integer(counts, "pass"), daemon_integer(counts, "fail"),
+	             total, total == 1 ? "" : "s", daemon_integer(counts, "pass"), daemon_integer(counts, "fail"),
 	             daemon_integer(counts, "error"), daemon_integer(counts, "inconclusive"), daemon_integer(counts, "skipped"));
 	if (daemon_integer(counts, "flaky") > 0)
 		(void)printf("; %" PRId64 " passed only when repeated", daemon_integer(counts, "flaky"));
