@@ -11,7 +11,7 @@
 
 struct lease_request {
 	const char *rig, *duration, *note; /* duration NULL: the usual; note may be NULL */
-	bool heartbeat, wait; /* wait: until it is free */
+	bool heartbeat, wait;              /* wait: until it is free */
 };
 struct lease {
 	int64_t id;
