@@ -109,7 +109,7 @@ void answer_blob(struct api *api, struct http_request *request, int r, struct er
 /* ---- files of a run ---- */
 
 /* What the runner prints lies beside its directory. */
-static void directory_of(const char *out, const char *name, char directory[PATH_MAX])
+void run_file_directory(const char *out, const char *name, char directory[PATH_MAX])
 {
 	size_t length = strlen(out);
 	memcpy(directory, out, length + 1);
@@ -143,7 +143,7 @@ int run_file_open(struct api *api, int64_t run, const char *name, int *ret_fd, u
 	sha256[0] = '\0';
 	lab_run_directory(api->lab, run, out, sizeof(out));
 	if (out[0]) {
-		directory_of(out, name, directory);
+		run_file_directory(out, name, directory);
 		int r = file_open_below(directory, name, ret_fd, ret_size, err);
 		if (r != -ENOENT)
 			return r;

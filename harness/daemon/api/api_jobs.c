@@ -50,8 +50,10 @@ void api_jobs_list(struct http_request *request, void *context)
 		return;
 	}
 	int r = book_jobs_json(api->book, state, http_query(request, "series"), http_query(request, "rig"), limit, before, &json, &error);
-	if (r == 0)
+	if (r == 0) {
 		add_counts(api, json);
+		lab_waiting_json(api->lab, json_object_get(json, "jobs"));
+	}
 	api_answer(request, r, &error, 200, json);
 }
 

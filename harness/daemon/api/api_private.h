@@ -3,6 +3,7 @@
 #ifndef HARNESS_DAEMON_API_API_PRIVATE_H
 #define HARNESS_DAEMON_API_API_PRIVATE_H
 
+#include <limits.h>
 #include <sys/queue.h>
 
 #include "../book/blobs.h"
@@ -81,6 +82,13 @@ void answer_blob(struct api *, struct http_request *, int r, struct error *err, 
 /* The file of a run, of a stored one or of one that runs. */
 int run_file_open(struct api *, int64_t run, const char *name, int *ret_fd, uint64_t *ret_size, char sha256[BLOB_NAME_SIZE],
                   struct error *err) WARN_UNUSED;
+
+/* The directory in which the file of a run lies whose others are in `out`. */
+void run_file_directory(const char *out, const char *name, char directory[PATH_MAX]);
+
+/* ---- run_listing.c ---- */
+/* "artefacts" of a run whose directory is `out`: sizes so far, no digests. */
+json_t *run_listing(const char *out);
 
 /* ---- what the lab tells ---- */
 void live_tell(struct api *, enum lab_event, int64_t id, const json_t *data);

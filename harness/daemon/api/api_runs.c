@@ -20,6 +20,11 @@ void api_run_get(struct http_request *request, void *context)
 	if (!api || !http_parameter_id(request, "id", &id))
 		return;
 	int r = lab_run_json(api->lab, id, &json, &error);
+	char out[PATH_MAX] = "";
+	if (r == 0)
+		lab_run_directory(api->lab, id, out, sizeof(out));
+	if (out[0] && json_array_size(json_object_get(json, "artefacts")) == 0)
+		json_object_set_new(json, "artefacts", run_listing(out));
 	api_answer(request, r, &error, 200, json);
 }
 
@@ -118,8 +123,12 @@ void api_run_timeline(struct http_request *request, void *context)
 	uint64_t size;
 	int fd;
 	if (!api || !http_parameter_id(request, "id", &id) || !http_query_number(request, "from_ns", 0, INT64_MAX, 0, &from_ns) ||
-	    !http_query_number(request, "to_ns", 0, INT64_MAX, 0, &to_ns) || !http_query_number(request, "limit", 1, 100000, 4000, &limit))
+	    !http_query_number(request, "to_ns", 0, INT64_MAX, -1, &to_ns) || !http_query_number(request, "limit", 1, 100000, 4000, &limit))
 		return;
+	if (to_ns >= 0 && from_ns > to_ns) {
+		http_answer_error(request, HTTP_BAD_REQUEST, "from_ns is behind to_ns");
+		return;
+	}
 	if (api->timeline_count >= TIMELINES_MAX) {
 		http_answer_error(request, HTTP_TOO_MANY, "%u timelines are being read: ask again", api->timeline_count);
 		return;

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -58,6 +59,19 @@ int duration_read(const char *text, int64_t *ret_ns, struct error *err)
 	return 0;
 }
 
+const char *duration_write(int64_t ns, char text[DURATION_SIZE])
+{
+	static const struct {
+		int64_t ns;
+		const char *name;
+	} units[] = {{HOUR_NS, "h"}, {60 * INT64_C(1000000000), "min"}, {1000000000, "s"}, {1000000, "ms"}, {1000, "us"}, {1, "ns"}};
+	size_t i = 0;
+	while (ns % units[i].ns != 0 || (ns == 0 && units[i].ns > 1))
+		i++;
+	(void)snprintf(text, DURATION_SIZE, "%" PRId64 "%s", ns / units[i].ns, units[i].name);
+	return text;
+}
+
 static int wrong_type(const struct field *field, const json_t *value, const char *needed, struct error *err)
 {
 	return REFUSE("\"%s\" must be %s, not %s", field->name, needed, json_kind(value));
@@ -92,6 +106,7 @@ static int read_integer(const struct field *field, const json_t *value, struct e
 static int read_duration(const struct field *field, const json_t *value, struct error *err)
 {
 	int64_t ns;
+	char least[DURATION_SIZE], most[DURATION_SIZE];
 	if (!json_is_string(value))
 		return wrong_type(field, value, "a duration with its unit as text (\"30min\")", err);
 	int r = duration_read(json_string_value(value), &ns, err);
@@ -100,7 +115,8 @@ static int read_duration(const struct field *field, const json_t *value, struct 
 		return r;
 	}
 	if (ns < field->least || ns > field->most)
-		return REFUSE("\"%s\" must be from %g s to %g s", field->name, (double)field->least / 1e9, (double)field->most / 1e9);
+		return REFUSE("\"%s\" must be from %s to %s", field->name, duration_write(field->least, least),
+		              duration_write(field->most, most));
 	*(int64_t *)field->into = ns;
 	return 0;
 }

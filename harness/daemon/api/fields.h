@@ -29,6 +29,9 @@ struct field {
 /* where: what the object is, for messages ("submission"). -EINVAL (ERROR_USAGE). */
 int fields_read(const json_t *object, const char *where, const struct field *, size_t count, struct error *err) WARN_UNUSED;
 
+/* "1ns", "90s", "8760h": in the largest unit of the language that it is a whole number of. Returns text. */
+#define DURATION_SIZE 32
+const char *duration_write(int64_t ns, char text[DURATION_SIZE]);
 /* "250ms", "1.5h", "90d"; -EINVAL with a message that names the units. */
 int duration_read(const char *text, int64_t *ret_ns, struct error *err) WARN_UNUSED;
 

@@ -32,9 +32,9 @@ struct point {
 
 static int point_put(json_t *points, const struct point *p, const struct histogram *h, struct error *err)
 {
-	json_t *point =
-	        json_pack("{s:o,s:o,s:I,s:I,s:I,s:I}", "at", book_time_json(p->first), "until", book_time_json(p->last), "runs",
-	                  (json_int_t)p->runs, "n", (json_int_t)p->n, "min_ns", (json_int_t)p->min_ns, "max_ns", (json_int_t)p->max_ns);
+	json_t *point = json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:n,s:n}", "at", book_time_json(p->first), "until", book_time_json(p->last),
+	                          "runs", (json_int_t)p->runs, "n", (json_int_t)p->n, "min_ns", (json_int_t)p->min_ns, "max_ns",
+	                          (json_int_t)p->max_ns, "job", "run");
 	json_t *p50 = h->total ? json_integer(histogram_quantile(h, 500, p->min_ns, p->max_ns)) : json_null();
 	json_t *p95 = h->total ? json_integer(histogram_quantile(h, 950, p->min_ns, p->max_ns)) : json_null();
 	int failed = json_object_set_new(point, "p50_ns", p50) < 0;

@@ -2,9 +2,10 @@
 /*
  * An HTTP server on libmicrohttpd inside the event loop: a UNIX socket, TCP sockets (TLS by GnuTLS where asked for), routes, bounded
  * bodies, streams. It decides who asks and refuses what may not be; it knows nothing of what is asked. Slow or silent clients are cut off
- * after 30 s without a byte of a request (headers and body), 60 s idle; at most 32 KiB of headers; at most 512 connections, 64 from one
- * address. A handler answers exactly once: before it returns, or later. A request that its handler leaves unanswered is kept, also when
- * its client goes away (the answer then goes nowhere) and when the server ends (the client gets 503); it is gone with its answer.
+ * after 30 s without a byte of a request (headers and body), 60 s idle; at most 32 KiB of headers; at most 192 connections by the UNIX
+ * socket and 512 by TCP, more wait; 256 from one address, one more is closed without an answer. A handler answers exactly once: before it
+ * returns, or later. A request that its handler leaves unanswered is kept, also when its client goes away (the answer then goes nowhere)
+ * and when the server ends (the client gets 503); it is gone with its answer.
  */
 #ifndef HARNESS_DAEMON_HTTP_HTTP_H
 #define HARNESS_DAEMON_HTTP_HTTP_H
@@ -83,6 +84,7 @@ enum http_error {
 	HTTP_CONFLICT,
 	HTTP_GONE,
 	HTTP_TOO_LARGE,
+	HTTP_RANGE_OUT, /* with Content-Range: http_answer_file() alone */
 	HTTP_UNSUPPORTED_MEDIA_TYPE,
 	HTTP_RIG_REFUSED,
 	HTTP_TOO_MANY,
@@ -98,7 +100,7 @@ void http_answer_failure(struct http_request *, int r, const struct error *);
 /* text: copied. immutable: may be cached for ever; else no-cache with an ETag. */
 void http_answer_text(struct http_request *, const char *content_type, const char *text, size_t length, bool immutable);
 /* The file from the descriptor (owned from here on), with Range. download: name for Content-Disposition, NULL: shown. Content that was made
- * by a run gets Content-Security-Policy: sandbox. */
+ * by a run gets Content-Security-Policy: sandbox; a page may run its own scripts, with an origin of its own and without the network. */
 void http_answer_file(struct http_request *, int fd, uint64_t size, const char *content_type, const char *download, const char *etag);
 void http_set_cookie(struct http_request *, const char *value, int64_t max_age_s); /* before the answer; max_age 0 removes */
 

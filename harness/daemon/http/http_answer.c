@@ -24,6 +24,7 @@ static const struct {
         [HTTP_CONFLICT] = {"conflict", 409},
         [HTTP_GONE] = {"gone", 410},
         [HTTP_TOO_LARGE] = {"too_large", 413},
+        [HTTP_RANGE_OUT] = {"range_not_satisfiable", 416},
         [HTTP_UNSUPPORTED_MEDIA_TYPE] = {"unsupported_media_type", 415},
         [HTTP_RIG_REFUSED] = {"rig_refused", 422},
         [HTTP_TOO_MANY] = {"too_many", 429},
@@ -145,6 +146,22 @@ void http_answer_error(struct http_request *request, enum http_error kind, const
 	va_end(arguments);
 	only_utf8(message);
 	answer_error(request, kind, message, NULL);
+}
+
+void http_answer_outside(struct http_request *request, uint64_t size)
+{
+	char text[160];
+
+	(void)snprintf(text, sizeof(text),
+	               "{\"error\":{\"code\":\"%s\",\"message\":\"the range begins behind the end: there are %llu bytes\"}}",
+	               errors[HTTP_RANGE_OUT].code, (unsigned long long)size);
+	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_COPY);
+	if (response) {
+		(void)MHD_add_response_header(response, "Content-Type", TEXT_JSON);
+		(void)snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)size);
+		(void)MHD_add_response_header(response, "Content-Range", text);
+	}
+	http_answer_queue(request, errors[HTTP_RANGE_OUT].status, response, HTTP_POLICY_PAGE);
 }
 
 static enum http_error kind_of(int code, enum error_domain domain)

@@ -125,6 +125,9 @@ json_t *http_body_json(struct http_request *request)
 		http_answer_error(request, HTTP_BAD_REQUEST, "the body must be a JSON object");
 		return NULL;
 	}
+	/* The library's own words for it name a constant of its interface. */
+	if (json_error_code(&error) == json_error_null_character || json_error_code(&error) == json_error_null_byte_in_key)
+		(void)snprintf(error.text, sizeof(error.text), "a text or the name of a member has a character of the code 0");
 	http_answer_failure(request,
 	                    error_set_place(&err, ERROR_USAGE, EINVAL,
 	                                    ((struct place){.file = "body",

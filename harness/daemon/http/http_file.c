@@ -88,15 +88,20 @@ static void add_headers(struct MHD_Response *response, const char *type, const c
 	(void)MHD_add_response_header(response, "Cache-Control", tag ? "private, no-cache" : "no-store");
 }
 
-static void answer_without_file(struct http_request *request, unsigned status, int fd, const char *name, const char *value)
+static enum http_policy policy_of(const char *content_type)
+{
+	return content_type && strncmp(content_type, "text/html", 9) == 0 ? HTTP_POLICY_RUN_PAGE : HTTP_POLICY_RUN_CONTENT;
+}
+
+static void answer_unchanged(struct http_request *request, int fd, const char *tag, const char *content_type)
 {
 	static char nothing[1];
 	struct MHD_Response *response = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
 
 	close(fd);
 	if (response)
-		(void)MHD_add_response_header(response, name, value);
-	http_answer_queue(request, status, response, HTTP_POLICY_RUN_CONTENT);
+		(void)MHD_add_response_header(response, "ETag", tag);
+	http_answer_queue(request, 304, response, policy_of(content_type));
 }
 
 void http_answer_file(struct http_request *request, int fd, uint64_t size, const char *content_type, const char *download, const char *etag)
@@ -110,14 +115,14 @@ void http_answer_file(struct http_request *request, int fd, uint64_t size, const
 	if (etag)
 		(void)snprintf(tag, sizeof(tag), etag[0] == '"' || strncmp(etag, "W/", 2) == 0 ? "%s" : "\"%s\"", etag);
 	if (http_tag_matches(http_header(request, "If-None-Match"), etag ? tag : NULL)) {
-		answer_without_file(request, 304, fd, "ETag", tag);
+		answer_unchanged(request, fd, tag, content_type);
 		return;
 	}
 	if (!condition || (etag && strcmp(condition, tag) == 0))
 		range = http_range_parse(http_header(request, "Range"), size, &first, &length);
 	if (range == HTTP_RANGE_OUTSIDE) {
-		(void)snprintf(text, sizeof(text), "bytes */%llu", (unsigned long long)size);
-		answer_without_file(request, 416, fd, "Content-Range", text);
+		close(fd);
+		http_answer_outside(request, size);
 		return;
 	}
 	response = part_response(fd, first, length);
@@ -129,5 +134,5 @@ void http_answer_file(struct http_request *request, int fd, uint64_t size, const
 			(void)MHD_add_response_header(response, "Content-Range", text);
 		}
 	}
-	http_answer_queue(request, range == HTTP_RANGE_PART ? 206 : 200, response, HTTP_POLICY_RUN_CONTENT);
+	http_answer_queue(request, range == HTTP_RANGE_PART ? 206 : 200, response, policy_of(content_type));
 }

@@ -124,7 +124,9 @@ void http_body_begin(struct http_request *);
 void http_body_take(struct http_request *, const char *data, size_t size);
 
 /* ---- its answer ---- */
-enum http_policy { HTTP_POLICY_PAGE, HTTP_POLICY_RUN_CONTENT };
+enum http_policy { HTTP_POLICY_PAGE, HTTP_POLICY_RUN_CONTENT, HTTP_POLICY_RUN_PAGE };
+/* 416 with the size of the file. */
+void http_answer_outside(struct http_request *, uint64_t size);
 /* Headers that every answer has. */
 void http_headers_add(struct http_request *, struct MHD_Response *, enum http_policy);
 /* Takes the response over (NULL: out of memory, 500 or nothing). */

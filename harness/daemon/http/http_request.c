@@ -270,9 +270,10 @@ bool http_parameter_id(struct http_request *request, const char *name, int64_t *
 {
 	const char *text = http_parameter(request, name);
 
-	if (text && whole_number(text, ret) && *ret > 0)
+	if (text && text[0] >= '1' && text[0] <= '9' && whole_number(text, ret))
 		return true;
-	http_answer_error(request, HTTP_NOT_FOUND, "'%s' is no number of one", text ? text : "");
+	http_answer_error(request, HTTP_NOT_FOUND, "'%s' is no number of a job, a run or whatever else has numbers here: 1, 2, 3 …",
+	                  text ? text : "");
 	return false;
 }
 

@@ -26,8 +26,8 @@ const struct http_limits http_limits_default = {
         .linger_ms = 2000,
         .tick_ms = 1000,
         .connections_local = 192,
-        .connections_tcp = 320,
-        .connections_address = 64,
+        .connections_tcp = 512,
+        .connections_address = 256,
         .header_bytes = 32u << 10,
 };
 

@@ -102,7 +102,7 @@ static struct lane *lane_of(struct lanes *lanes, const struct line_head *head, c
 static bool in_range(const struct lanes *lanes, const struct lane_item *item)
 {
 	const int64_t end_ns = item->end_ns == LANE_NO_END ? item->t_ns : item->end_ns;
-	return end_ns >= lanes->from_ns && (lanes->to_ns <= 0 || item->t_ns <= lanes->to_ns);
+	return end_ns >= lanes->from_ns && (lanes->to_ns < 0 || item->t_ns <= lanes->to_ns);
 }
 
 static bool item_put(struct lanes *lanes, struct lane *lane, const struct lane_item *item, bool failed)
@@ -110,7 +110,7 @@ static bool item_put(struct lanes *lanes, struct lane *lane, const struct lane_i
 	if (!in_range(lanes, item))
 		return true;
 	lanes->seen++;
-	return lane_put(lane, failed ? 0 : 1, item, lanes->limit);
+	return lane_put(lane, failed ? 0 : 1, item, lanes->limit < 2 ? 2 : lanes->limit);
 }
 
 static bool open_close(struct lanes *lanes, struct lane *lane, int64_t end_ns, bool failed)
@@ -419,7 +419,7 @@ static int answer(struct lanes *lanes)
 	json_t *array = json_array();
 	int r = array ? answer_lanes(lanes, array) : -ENOMEM;
 	lanes->answer = json_pack("{s:I,s:I,s:b,s:o,s:I}", "begin_ns", (json_int_t)lanes->from_ns, "end_ns",
-	                          (json_int_t)(lanes->to_ns > 0 ? lanes->to_ns : lanes->last_ns), "virtual", lanes->is_virtual, "lanes",
+	                          (json_int_t)(lanes->to_ns >= 0 ? lanes->to_ns : lanes->last_ns), "virtual", lanes->is_virtual, "lanes",
 	                          array, "left_off", (json_int_t)(lanes->seen - lanes->chosen_count));
 	return r == 0 && !lanes->answer ? -ENOMEM : r;
 }
@@ -456,7 +456,7 @@ int lanes_begin(struct lanes **ret, const char *journal_path, int64_t from_ns, i
 		free(window);
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	}
-	limit = limit < 2 ? 2 : limit > LIMIT_MAX ? LIMIT_MAX : limit;
+	limit = limit < 1 ? 1 : limit > LIMIT_MAX ? LIMIT_MAX : limit;
 	*lanes = (struct lanes){
 	        .from_ns = from_ns > 0 ? from_ns : 0, .to_ns = to_ns, .limit = limit, .window = window, .window_size = WINDOW};
 	lanes->file = open(journal_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);

@@ -49,7 +49,7 @@ struct tail_reader {
 int tail_read(struct tail *, struct tail_reader *, char *buffer, size_t size, size_t *ret_length, struct error *err) WARN_UNUSED;
 
 /* GET …/timeline: what the page draws, from a journal on disk (shape: docs/reference/api.md). Times count from the first event; from_ns and
- * to_ns as well, to_ns <= 0: to the end. `end` is null for what has no duration; "level" is "info", "warn", or a verdict ("pass",
+ * to_ns as well, to_ns < 0: to the end. `end` is null for what has no duration; "level" is "info", "warn", or a verdict ("pass",
  * "skipped", "inconclusive", "fail", "error"), "" while it still runs. Cases, steps and power are thinned last, what failed after all
  * others of its lane. New reference. */
 int timeline_lanes(const char *journal_path, int64_t from_ns, int64_t to_ns, unsigned limit, json_t **ret, struct error *err) WARN_UNUSED;

@@ -6,7 +6,7 @@
 
 #include "health.h"
 
-/* How a reason begins that a person gave: such a quarantine ends only when a person asks for it. */
+/* How a reason begins that a person gave: such a quarantine ends only when a person asks for it. The text that follows says who. */
 #define BY_HAND      "by hand: "
 #define MOST_DOUBLED 6 /* 2^6: at most 64 times */
 
@@ -93,11 +93,16 @@ static bool checked(struct rig_record *record, bool good, const char *text, int6
 {
 	if (record->online == good)
 		return !good && still_offline(record, text, kind);
+	bool seen = record->health != HEALTH_HEALTHY || (record->reason && *record->reason);
 	record->online = good;
 	/* A suspect or quarantined rig keeps the reason for that. */
 	if (record->health == HEALTH_HEALTHY)
 		set_reason(record, "", good ? "" : text, now_utc_ns);
-	*kind = good ? "online" : "offline";
+	/* A rig that is seen for the first time was not away. */
+	if (good)
+		*kind = seen ? "online" : NULL;
+	else
+		*kind = "offline";
 	return true;
 }
 

@@ -86,6 +86,8 @@ int lab_recover(struct lab *, const char *rig, const char *by, struct error *err
 int lab_rigs_json(struct lab *, json_t **ret, struct error *err) WARN_UNUSED; /* {"rigs": […]} */
 int lab_rig_json(struct lab *, const char *name, json_t **ret, struct error *err) WARN_UNUSED;
 int lab_job_json(struct lab *, int64_t id, json_t **ret, struct error *err) WARN_UNUSED; /* with progress and waiting_for */
+/* Into "waiting_for" of jobs of a list, as lab_job_json() has it. */
+void lab_waiting_json(struct lab *, json_t *jobs);
 int lab_run_json(struct lab *, int64_t id, json_t **ret, struct error *err) WARN_UNUSED;
 const char *lab_rig_file(const struct lab *, const char *name); /* NULL: no such rig */
 /* The journal of a run that is not stored yet; NULL: it is. Borrowed until the run is RUN_DONE (lab_listener is told before). */

@@ -87,12 +87,16 @@ int lab_rigs_json(struct lab *lab, json_t **ret, struct error *err)
 static void add_progress(const struct lab_run *run, json_t *json)
 {
 	const struct tail_progress *now = run->tail ? tail_progress(run->tail) : NULL;
+	/* From its rig's file as long as its journal has no first line. */
+	if (run->rig)
+		json_object_set_new(json, "virtual", json_boolean(run->rig->facts.is_virtual));
 	if (!now)
 		return;
 	json_object_set_new(json, "progress",
-	                    json_pack("{s:s*,s:s*,s:i,s:i}", "case", now->case_id[0] ? now->case_id : NULL, "step",
+	                    json_pack("{s:s?,s:s?,s:i,s:i}", "case", now->case_id[0] ? now->case_id : NULL, "step",
 	                              now->step[0] ? now->step : NULL, "done", (int)now->done, "of", (int)now->of));
-	json_object_set_new(json, "virtual", json_boolean(now->is_virtual));
+	if (now->begin_utc_ns)
+		json_object_set_new(json, "virtual", json_boolean(now->is_virtual));
 	json_object_set_new(json, "counts",
 	                    json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "planned", (int)now->of, "total", (int)now->done, "pass",
 	                              (int)now->pass, "fail", (int)now->fail, "inconclusive", (int)now->inconclusive, "error",
@@ -144,7 +148,6 @@ static void waiting_text(struct lab *lab, const struct lab_job *job, char *text,
 		return;
 	}
 	lab_job_want(job, &want);
-	lab_queue_rigs(lab);
 	queue_waits_for(&want, lab->queue_rigs, lab->config->rig_count, text, size);
 	name_holder(lab, &want, text, size);
 	lab_waiters_name(lab, &want, text, size);
@@ -165,10 +168,35 @@ static void add_counts(json_t *job)
 	}
 }
 
+/* After lab_queue_rigs(). */
+static void add_waiting(struct lab *lab, const struct lab_job *job, json_t *json)
+{
+	char text[600];
+	if (!job->fresh && !job->retry_count)
+		return;
+	waiting_text(lab, job, text, sizeof(text));
+	json_object_set_new(json, "waiting_for", json_string(text));
+}
+
+void lab_waiting_json(struct lab *lab, json_t *jobs)
+{
+	json_t *one;
+	size_t i;
+	lab_queue_rigs(lab);
+	json_array_foreach(jobs, i, one)
+	{
+		const char *state = json_string_value(json_object_get(one, "state"));
+		const struct lab_job *job = NULL;
+		if (state && strcmp(state, "done") != 0)
+			job = lab_job_find(lab, json_integer_value(json_object_get(one, "id")));
+		if (job)
+			add_waiting(lab, job, one);
+	}
+}
+
 int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 {
 	const struct lab_job *job = lab_job_find(lab, id);
-	char text[600];
 	json_t *one;
 	size_t i;
 	int r = book_job_json(lab->book, id, ret, err);
@@ -182,9 +210,7 @@ int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 	}
 	if (json_integer_value(json_object_get(json_object_get(*ret, "counts"), "total")) == 0)
 		add_counts(*ret);
-	if (job->fresh || job->retry_count) {
-		waiting_text(lab, job, text, sizeof(text));
-		json_object_set_new(*ret, "waiting_for", json_string(text));
-	}
+	lab_queue_rigs(lab);
+	add_waiting(lab, job, *ret);
 	return 0;
 }

@@ -46,6 +46,11 @@ int lab_rig_health(struct lab_rig *rig, enum health_input input, const char *tex
 	if (!changed && !kind)
 		return 0;
 	const char *words = text && *text ? text : input == HEALTH_RUN_GOOD ? "a run without a fault of the bench" : "";
+	char by_hand[600];
+	if (input == HEALTH_BY_HAND) { /* "operator" alone does not say what was done */
+		(void)snprintf(by_hand, sizeof(by_hand), "quarantined by %s", words);
+		words = by_hand;
+	}
 	int r = book_rig_changed(rig->lab->book, rig->record, kind, kind ? words : NULL, job, run, err);
 	if (r < 0) {
 		lab_rig_reload_record(rig);

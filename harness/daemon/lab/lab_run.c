@@ -10,8 +10,7 @@
 #include <unistd.h>
 
 #include "lab_private.h"
-
-#define MOST_WORDS 1300 /* of a command: options have at most 64 of each, paths 1000 */
+#include "words.h"
 
 struct lab_run *lab_run_new(struct lab_job *job, struct run_record *stolen)
 {
@@ -133,66 +132,46 @@ static int make_directory(const struct lab_run *run, const struct job_record *re
 
 /* ---- its command ---- */
 
-struct words {
-	const char *word[MOST_WORDS + 1];
-	size_t count;
-	char numbers[3][24];
+struct numbers {
+	char text[3][24];
 };
 
-static void add(struct words *words, const char *word)
-{
-	if (words->count < MOST_WORDS)
-		words->word[words->count++] = word;
-}
-
-static void add_list(struct words *words, const char *option, const json_t *list)
-{
-	const json_t *text;
-	size_t i;
-	json_array_foreach(list, i, text)
-	{
-		add(words, option);
-		add(words, json_string_value(text));
-	}
-}
-
-static void add_numbers(struct words *words, const json_t *options)
+static void add_numbers(struct words *words, struct numbers *numbers, const json_t *options)
 {
 	static const char *const names[] = {"repeat", "retry", "seed"}, *const flags[] = {"--repeat", "--retry", "--seed"};
 	for (unsigned i = 0; i < 3; i++) {
 		const json_t *value = json_object_get(options, names[i]);
 		if (!json_is_integer(value))
 			continue;
-		(void)snprintf(words->numbers[i], sizeof(words->numbers[i]), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
-		add(words, flags[i]);
-		add(words, words->numbers[i]);
+		(void)snprintf(numbers->text[i], sizeof(numbers->text[i]), "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+		words_add(words, flags[i]);
+		words_add(words, numbers->text[i]);
 	}
 	if (json_is_true(json_object_get(options, "stop_at_failure")))
-		add(words, "--stop-at-failure");
+		words_add(words, "--stop-at-failure");
 }
 
-static void command_of(const struct lab_run *run, const struct job_record *record, struct words *words)
+static void command_of(const struct lab_run *run, const struct job_record *record, struct words *words, struct numbers *numbers)
 {
-	*words = (struct words){0};
-	add(words, run->job->lab->config->bench_program);
-	add(words, "run");
-	add(words, "--rig");
-	add(words, run->rig->config->file);
-	add(words, "--out");
-	add(words, "../out");
-	add(words, "--portable"); /* who fetches the reports has no other file of this machine */
+	words_add(words, run->job->lab->config->bench_program);
+	words_add(words, "run");
+	words_add(words, "--rig");
+	words_add(words, run->rig->config->file);
+	words_add(words, "--out");
+	words_add(words, "../out");
+	words_add(words, "--portable"); /* who fetches the reports has no other file of this machine */
 	if (run->record->cases) {
-		add(words, "--cases-from");
-		add(words, "../cases.txt");
+		words_add(words, "--cases-from");
+		words_add(words, "../cases.txt");
 	} else {
-		add_list(words, "--tag", json_object_get(record->options, "tags"));
-		add_list(words, "--case", json_object_get(record->options, "cases"));
+		words_add_list(words, "--tag", json_object_get(record->options, "tags"));
+		words_add_list(words, "--case", json_object_get(record->options, "cases"));
 	}
-	add_list(words, "--param", json_object_get(record->options, "params"));
-	add_numbers(words, record->options);
-	add(words, "--");
+	words_add_list(words, "--param", json_object_get(record->options, "params"));
+	add_numbers(words, numbers, record->options);
+	words_add(words, "--");
 	for (char **path = record->paths; path && *path; path++)
-		add(words, *path);
+		words_add(words, *path);
 }
 
 static int start_keeper(struct lab_run *run, const struct job_record *record, struct error *err)
@@ -200,10 +179,14 @@ static int start_keeper(struct lab_run *run, const struct job_record *record, st
 	const struct lab_config *config = run->job->lab->config;
 	const char *environment[10];
 	char mark[80];
+	struct numbers numbers;
 	struct words *words = calloc(1, sizeof(*words));
-	if (!words)
+	if (words)
+		command_of(run, record, words, &numbers);
+	if (!words || words->failed) {
+		words_free(words);
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	command_of(run, record, words);
+	}
 	lab_mark(run->job->lab, record->id, run->record->id, mark, sizeof(mark));
 	lab_environment(run->job->lab, mark, environment);
 	const struct keeper_order order = {.argv = words->word,
@@ -215,7 +198,7 @@ static int start_keeper(struct lab_run *run, const struct job_record *record, st
 	                                   .memory_bytes = config->memory_bytes,
 	                                   .free_bytes = config->free_bytes / 4};
 	int r = kept_start(&run->kept, run->job->lab->event, config->daemon_program, run->directory, &order, lab_run_ended, run, err);
-	free(words);
+	words_free(words);
 	return r;
 }
 

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "lab_private.h"
+#include "words.h"
 
 #define LIST_LIMIT_NS (60 * LAB_SECOND_NS)
-#define MOST_WORDS    1300
 
 /* ---- parts ---- */
 
@@ -253,35 +253,39 @@ static void on_list(const struct errand_result *result, void *context)
 	lab_turn_soon(job->lab); /* rigs that were not needed */
 }
 
+static void list_command(const struct lab *lab, const struct job_record *whole, struct words *words)
+{
+	words_add(words, lab->config->bench_program);
+	words_add(words, "list");
+	words_add(words, "--json");
+	words_add_list(words, "--tag", json_object_get(whole->options, "tags"));
+	words_add_list(words, "--case", json_object_get(whole->options, "cases"));
+	words_add(words, "--");
+	for (char **path = whole->paths; path && *path; path++)
+		words_add(words, *path);
+}
+
 static int start_list(struct lab_job *job, const struct job_record *whole, struct error *err)
 {
 	const struct lab *lab = job->lab;
-	const char *words[MOST_WORDS + 1] = {lab->config->bench_program, "list", "--json"}, *environment[10];
+	const char *environment[10];
 	char directory[PATH_MAX - 300], files[PATH_MAX];
-	size_t count = 3, i;
-	const json_t *text;
-	json_array_foreach(json_object_get(whole->options, "tags"), i, text)
-	{
-		words[count++] = "--tag";
-		words[count++] = json_string_value(text);
-	}
-	json_array_foreach(json_object_get(whole->options, "cases"), i, text)
-	{
-		words[count++] = "--case";
-		words[count++] = json_string_value(text);
-	}
-	words[count++] = "--";
-	for (char **path = whole->paths; path && *path && count < MOST_WORDS; path++)
-		words[count++] = *path;
-	words[count] = NULL;
 	(void)snprintf(directory, sizeof(directory), "%.3600s/jobs/%" PRId64 "/list", book_directory(lab->book), job->record->id);
 	int r = lab_job_files(job->lab, whole, directory, err);
 	if (r < 0)
 		return r;
+	struct words *words = calloc(1, sizeof(*words));
+	if (words)
+		list_command(lab, whole, words);
 	(void)snprintf(files, sizeof(files), "%s/files", directory);
 	lab_environment(lab, NULL, environment);
-	return errand_start(&job->errand, lab->event, lab->config->daemon_program, files, words, environment, LIST_LIMIT_NS, on_list, job,
-	                    err);
+	if (!words || words->failed)
+		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	else
+		r = errand_start(&job->errand, lab->event, lab->config->daemon_program, files, words->word, environment, LIST_LIMIT_NS,
+		                 on_list, job, err);
+	words_free(words);
+	return r;
 }
 
 static int ask(struct lab_job *job, const size_t *rigs, size_t count, struct error *err)

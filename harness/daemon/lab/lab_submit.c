@@ -51,6 +51,69 @@ static int book_it(struct lab *lab, struct job_record *record, struct lab_job **
 	return r;
 }
 
+static bool same_text(const char *a, const char *b)
+{
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_texts(char *const *a, char *const *b)
+{
+	for (; a && b && *a && *b; a++, b++)
+		if (strcmp(*a, *b) != 0)
+			return false;
+	return (!a || !*a) && (!b || !*b);
+}
+
+/* Both sorted by path. Of a job whose files are no longer kept nobody knows. */
+static bool same_files(const struct job_record *first, const struct job_record *again)
+{
+	if (first->file_count == 0)
+		return true;
+	if (first->file_count != again->file_count)
+		return false;
+	for (size_t i = 0; i < first->file_count; i++)
+		if (strcmp(first->files[i].path, again->files[i].path) != 0 || strcmp(first->files[i].sha256, again->files[i].sha256) != 0)
+			return false;
+	return true;
+}
+
+static bool same_options(const json_t *first, const json_t *again)
+{
+	return json_object_size(first) == 0 ? json_object_size(again) == 0 : json_equal(first, again);
+}
+
+/* What differs, NULL: nothing. How often it is tried again, its limits and its priority say when and how long, not what is run. */
+static const char *difference(const struct job_record *first, const struct job_record *again)
+{
+	if (!same_text(first->title, again->title))
+		return "title";
+	if (!same_files(first, again))
+		return "files";
+	if (!same_texts(first->paths, again->paths))
+		return "paths";
+	if (!same_options(first->options, again->options))
+		return "options";
+	if (!same_text(first->rig, again->rig))
+		return "rig";
+	if (!same_text(first->pool, again->pool))
+		return "pool";
+	if (!same_texts(first->requires, again->requires))
+		return "requires";
+	return first->spread == again->spread ? NULL : "spread";
+}
+
+/* A key that is there: the same submission, come twice; or another one, which must not be taken for it. */
+static int same_as_first(struct lab *lab, const struct job_record *again, int64_t id, struct error *err)
+{
+	struct job_record *first;
+	int r = book_job(lab->book, id, &first, err);
+	if (r < 0)
+		return r;
+	const char *what = difference(first, again);
+	job_record_free(first);
+	return what ? error_set(err, ERROR_USAGE, EEXIST, "job %" PRId64 " was submitted with this key, and with other %s", id, what) : 0;
+}
+
 /* One commit, and so one wait for the disk, before the process of the run is started. */
 static int add_job(struct lab *lab, struct job_record *record, int64_t *ret_id, bool *ret_new, struct error *err)
 {
@@ -69,7 +132,7 @@ static int add_job(struct lab *lab, struct job_record *record, int64_t *ret_id, 
 			lab_job_forget_runs(job);
 			lab_job_drop(lab, job);
 		}
-		return r == -EEXIST && record->key ? 0 : r;
+		return r == -EEXIST && record->key ? same_as_first(lab, record, *ret_id, err) : r;
 	}
 	lab_tell_job(lab, *ret_id);
 	/* At once: on an idle rig the run begins before the answer is written. */

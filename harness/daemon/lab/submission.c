@@ -158,6 +158,8 @@ static int check_list(const char *name, const json_t *value, struct error *err)
 		if (!string || !*string || !text_clean(string, 4 * TEXT_LIMIT))
 			return error_set(err, ERROR_USAGE, EINVAL, "options: %s: each must be a text of 1 to %d characters", name,
 			                 4 * TEXT_LIMIT);
+		if (string[0] == '-') /* never taken for an option, nor for the value of one by mistake */
+			return error_set(err, ERROR_USAGE, EINVAL, "options: %s: \"%.100s\" begins with a dash", name, string);
 		if (strcmp(name, "params") == 0 && (!strchr(string, ':') || !strchr(string, '=')))
 			return error_set(err, ERROR_USAGE, EINVAL, "options: params: \"%.100s\" is not ROLE:NAME=VALUE", string);
 	}

@@ -91,7 +91,7 @@ static const struct {
         {"{" NEEDED ", \"requires\": [null]}", "\"requires\": item 1"},
         {"{" NEEDED ", \"time_limit\": 5}", "\"time_limit\" must be a duration with its unit as text"},
         {"{" NEEDED ", \"time_limit\": \"5\"}", "\"time_limit\": "},
-        {"{" NEEDED ", \"time_limit\": \"31d\"}", "\"time_limit\" must be from 1 s"},
+        {"{" NEEDED ", \"time_limit\": \"31d\"}", "\"time_limit\" must be from 1s to 720h"},
         {"{" NEEDED ", \"options\": []}", "\"options\" must be an object, not an array"},
         {"{" NEEDED ", \"options\": {\"tag\": []}}", "unknown key \"tag\" of the options (did you mean \"tags\"?)"},
         {"{" NEEDED ", \"options\": {\"repeat\": 0}}", "\"repeat\" must be from 1"},

@@ -120,7 +120,8 @@ static void on_file(struct http_request *request, void *context)
 	ck_assert_int_ge(fd, 0);
 	for (int i = 0; i < 1000; i++)
 		ck_assert_int_eq(dprintf(fd, "%09d\n", i), 10);
-	http_answer_file(request, fd, 10000, "text/html", http_query(request, "download"), "tag");
+	http_answer_file(request, fd, 10000, http_query(request, "text") ? "text/plain" : "text/html", http_query(request, "download"),
+	                 "tag");
 }
 
 static void on_page(struct http_request *request, void *context)

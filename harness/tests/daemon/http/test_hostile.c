@@ -339,7 +339,7 @@ START_TEST(six_hundred_connections)
 
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
 	serve_default();
-	/* From one address more than 64 are closed at once. */
+	/* From one address more than 256 are closed at once. */
 	for (int i = 0; i < 600; i++)
 		fds[i] = dial();
 	usleep(200000);
@@ -348,7 +348,7 @@ START_TEST(six_hundred_connections)
 
 		alive += poll(&poll_fd, 1, 0) == 0;
 	}
-	ck_assert_int_eq(alive, 64);
+	ck_assert_int_eq(alive, 256);
 	/* The socket of this host's users is not touched by it. */
 	ck_assert_int_eq(status_of(ask_local("GET /api/v1/hello HTTP/1.1\r\n" END)), 200);
 	for (int i = 0; i < 600; i++)

@@ -103,7 +103,10 @@ START_TEST(every_answer_has_the_headers)
 			ck_assert_msg(strstr(got.headers, wanted[k]), "%s lacks %s:\n%s", paths[i], wanted[k], got.headers);
 		ck_assert_ptr_null(strstr(got.headers, "Access-Control"));
 	}
-	ck_assert_ptr_nonnull(strstr(get("/api/v1/file").headers, "Content-Security-Policy: sandbox;"));
+	ck_assert_ptr_nonnull(strstr(get("/api/v1/file").headers,
+	                             "Content-Security-Policy: sandbox allow-scripts; default-src 'none'; style-src 'unsafe-inline'; "
+	                             "script-src 'unsafe-inline'; img-src data:;"));
+	ck_assert_ptr_nonnull(strstr(get("/api/v1/file?text").headers, "Content-Security-Policy: sandbox; default-src 'none'"));
 	ck_assert_ptr_nonnull(strstr(get("/api/v1/hello").headers, "Cache-Control: no-store"));
 	serve_end();
 }
@@ -132,6 +135,8 @@ START_TEST(files_in_parts)
 	perform(curl, "/api/v1/file", &got);
 	ck_assert_int_eq(got.status, 416);
 	ck_assert_ptr_nonnull(strstr(got.headers, "Content-Range: bytes */10000"));
+	ck_assert_ptr_nonnull(strstr(got.headers, "Content-Type: application/json"));
+	ck_assert_ptr_nonnull(strstr(got.body, "\"code\":\"range_not_satisfiable\""));
 	headers = curl_slist_append(NULL, "If-Range: \"other\"");
 	curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(curl, CURLOPT_RANGE, "20-39");

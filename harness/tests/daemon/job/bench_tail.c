@@ -130,7 +130,7 @@ static int step_cost(const char *path)
 {
 	struct lanes *lanes;
 	double begin = seconds(CLOCK_MONOTONIC), longest = 0;
-	int r = lanes_begin(&lanes, path, 0, 0, 4000, NULL);
+	int r = lanes_begin(&lanes, path, 0, -1, 4000, NULL);
 	while (r >= 0) {
 		double before = seconds(CLOCK_MONOTONIC);
 		r = lanes_step(lanes, NULL);

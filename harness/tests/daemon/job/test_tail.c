@@ -258,7 +258,7 @@ START_TEST(mad_lines_do_no_harm)
 	ck_assert_int_eq(tail_finish(tail, NULL), 0);
 	expect_whole_file(tail, 4096);
 	tail_free(tail);
-	ck_assert_int_eq(timeline_lanes(path, 0, 0, 100, &answer, NULL), 0);
+	ck_assert_int_eq(timeline_lanes(path, 0, -1, 100, &answer, NULL), 0);
 	ck_assert(json_is_object(answer));
 	json_decref(answer);
 }
@@ -477,7 +477,7 @@ START_TEST(lanes_have_what_happened)
 	put("link:zgw-vmg", "tls.alert", "{\"description\":\"bad certificate\"}");          /* 15 */
 	put("case", "case.begin", "{\"id\":\"b\",\"title\":\"T\"}");                        /* 16 */
 	(void)fputs("{\"n\":99,\"t\":1", journal);
-	json_t *answer = lanes_of(0, 0, 4000);
+	json_t *answer = lanes_of(0, -1, 4000);
 	ck_assert_int_eq(json_integer_value(json_object_get(answer, "end_ns")), 16000000);
 	ck_assert_int_eq(json_integer_value(json_object_get(answer, "left_off")), 0);
 	ck_assert(json_is_true(json_object_get(answer, "virtual")));
@@ -505,7 +505,7 @@ START_TEST(lanes_are_thinned_from_the_chatter)
 		put_frames(500);
 		put_case("a", i + 1, "pass");
 	}
-	json_t *answer = lanes_of(0, 0, 300);
+	json_t *answer = lanes_of(0, -1, 300);
 	const json_t *frames = lane(answer, "can0", "can");
 	ck_assert_uint_eq(json_array_size(lane(answer, "case", "case")), 40);
 	ck_assert_uint_eq(json_array_size(lane(answer, "step", "step")), 40);
@@ -528,7 +528,7 @@ START_TEST(failures_are_thinned_last)
 	put_begin();
 	for (unsigned i = 0; i < 1000; i++)
 		put_case("a", i + 1, i % 250 == 99 ? "fail" : "pass");
-	json_t *answer = lanes_of(0, 0, 30);
+	json_t *answer = lanes_of(0, -1, 30);
 	unsigned failed = 0, total = 0;
 	const json_t *one, *item;
 	size_t i, k;
@@ -543,6 +543,14 @@ START_TEST(failures_are_thinned_last)
 }
 END_TEST
 
+static size_t items_of(const json_t *answer)
+{
+	const json_t *one;
+	size_t i, count = 0;
+	json_array_foreach(json_object_get(answer, "lanes"), i, one) count += json_array_size(json_object_get(one, "items"));
+	return count;
+}
+
 START_TEST(lanes_of_a_range)
 {
 	put_begin();
@@ -554,16 +562,23 @@ START_TEST(lanes_of_a_range)
 	ck_assert_int_eq(json_integer_value(json_object_get(answer, "begin_ns")), 500000000);
 	ck_assert_int_eq(json_integer_value(json_object_get(answer, "end_ns")), 599500000);
 	json_decref(answer);
+	answer = lanes_of(0, 0, 4000); /* a moment, not everything */
+	ck_assert_int_eq(json_integer_value(json_object_get(answer, "end_ns")), 0);
+	ck_assert_uint_lt(items_of(answer), 10);
+	json_decref(answer);
+	answer = lanes_of(0, -1, 1);
+	ck_assert_uint_eq(items_of(answer), 1);
+	json_decref(answer);
 }
 END_TEST
 
 START_TEST(lanes_of_nothing)
 {
 	json_t *answer = NULL;
-	ck_assert_int_eq(timeline_lanes(path, 0, 0, 10, &answer, NULL), -ENOENT);
+	ck_assert_int_eq(timeline_lanes(path, 0, -1, 10, &answer, NULL), -ENOENT);
 	ck_assert_ptr_null(answer);
 	journal = fopen(path, "ae");
-	answer = lanes_of(0, 0, 0);
+	answer = lanes_of(0, -1, 0);
 	ck_assert_uint_eq(json_array_size(json_object_get(answer, "lanes")), 0);
 	json_decref(answer);
 }

@@ -106,6 +106,16 @@ START_TEST(offline_and_back)
 }
 END_TEST
 
+START_TEST(a_new_rig_is_not_there_again)
+{
+	struct rig_record record = fresh();
+	record.online = false; /* nobody has looked yet */
+	ck_assert_str_eq(feed(&record, HEALTH_CHECK_GOOD, NULL, 2), "");
+	ck_assert(record.online);
+	free(record.reason);
+}
+END_TEST
+
 START_TEST(a_new_rig_that_is_not_there)
 {
 	struct rig_record record = fresh();
@@ -243,6 +253,7 @@ int main(void)
 	tcase_add_test(cases, quarantine_after_one);
 	tcase_add_test(cases, failed_cleanup_quarantines_at_once);
 	tcase_add_test(cases, offline_and_back);
+	tcase_add_test(cases, a_new_rig_is_not_there_again);
 	tcase_add_test(cases, a_new_rig_that_is_not_there);
 	tcase_add_test(cases, offline_keeps_the_quarantine);
 	tcase_add_test(cases, recovery_backs_off);

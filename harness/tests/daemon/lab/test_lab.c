@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../../daemon/lab/words.h"
 #include "bed.h"
 
 #define SECOND INT64_C(1000000000)
@@ -76,6 +77,7 @@ START_TEST(outcomes)
 		ck_assert_msg(strncmp(bed_outcome(&bed, job), table[i].outcome, length) == 0, "%s: %s", table[i].plan,
 		              bed_outcome(&bed, job));
 	}
+	bed_until(&bed, bed_idle, 0); /* a job is done before its rig is clean */
 	ck_assert_uint_ge(bed_did(&bed, 0, "cleanup job-"), sizeof(table) / sizeof(*table));
 	ck_assert_uint_eq(bed_did(&bed, 0, "cleanup job-1-run-1"), 1);
 	all_still();
@@ -480,6 +482,104 @@ START_TEST(a_key_makes_one_job)
 }
 END_TEST
 
+START_TEST(a_key_is_of_one_submission)
+{
+	struct error error = {0};
+	int64_t ignored;
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	int64_t one = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n", .key = "k"});
+	ck_assert_int_eq(bed_try(&bed, &(struct bed_job){.plan = "case b pass\n", .key = "k"}, &ignored, &error), -EEXIST);
+	ck_assert_int_eq(error.domain, ERROR_USAGE);
+	ck_assert_str_eq(error.message, "job 1 was submitted with this key, and with other files");
+	ck_assert_int_eq(bed_try(&bed, &(struct bed_job){.plan = "case a pass\n", .key = "k", .rig = "v1"}, &ignored, &error), -EEXIST);
+	ck_assert_int_eq(bed_try(&bed, &(struct bed_job){.plan = "case a pass\n", .key = "k", .spread = 2}, &ignored, &error), -EEXIST);
+	/* How soon it is to be run is no other thing to run. */
+	ck_assert_int_eq(bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n", .key = "k", .priority = 5}), one);
+	ends(one, "passed");
+	ck_assert_int_eq(bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n", .key = "k"}), one);
+	all_still();
+}
+END_TEST
+
+START_TEST(texts_of_options_are_no_options)
+{
+	static const char *const lists[] = {"tags", "cases", "params"}, *const texts[] = {"--help", "-x", "a\nb", ""};
+	struct error error;
+	int64_t id;
+	bool fresh;
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	for (unsigned i = 0; i < 12; i++) {
+		struct job_record *record = bed_record(&bed, &(struct bed_job){.plan = "case a pass\n"});
+		json_object_set_new(record->options, lists[i % 3], json_pack("[s]", texts[i / 3]));
+		ck_assert_int_eq(lab_submit(bed.lab, record, "ada", &id, &fresh, &error), -EINVAL);
+		ck_assert_int_eq(error.domain, ERROR_USAGE);
+		job_record_free(record);
+	}
+	all_still();
+}
+END_TEST
+
+START_TEST(a_text_and_its_option_are_one_word)
+{
+	struct words *words = calloc(1, sizeof(*words));
+	json_t *list = json_pack("[s,s]", "--help", "a b");
+	words_add(words, "hilbench");
+	words_add_list(words, "--case", list);
+	ck_assert_uint_eq(words->count, 3);
+	ck_assert_str_eq(words->word[1], "--case=--help");
+	ck_assert_str_eq(words->word[2], "--case=a b");
+	ck_assert_ptr_null(words->word[3]);
+	ck_assert(!words->failed);
+	for (unsigned i = 0; i < WORDS_MOST; i++)
+		words_add(words, "x");
+	ck_assert(words->failed);
+	json_decref(list);
+	words_free(words);
+}
+END_TEST
+
+START_TEST(lists_say_what_is_waited_for)
+{
+	struct error error = {0};
+	json_t *list;
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	int64_t first = bed_submit(&bed, &(struct bed_job){.plan = "wait 1\ncase a pass\n"});
+	int64_t second = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"});
+	json_t *job = bed_job_json(&bed, second);
+	ck_assert_int_eq(book_jobs_json(bed.book, "active", NULL, NULL, 10, 0, &list, &error), 0);
+	const json_t *jobs = json_object_get(list, "jobs");
+	lab_waiting_json(bed.lab, json_object_get(list, "jobs"));
+	ck_assert(json_is_string(json_object_get(json_array_get(jobs, 0), "waiting_for")));
+	ck_assert(json_equal(json_object_get(json_array_get(jobs, 0), "waiting_for"), json_object_get(job, "waiting_for")));
+	ck_assert(json_is_null(json_object_get(json_array_get(jobs, 1), "waiting_for")));
+	json_decref(list);
+	json_decref(job);
+	ends(first, "passed");
+	ends(second, "passed");
+	all_still();
+}
+END_TEST
+
+START_TEST(a_quarantine_by_hand_is_told)
+{
+	struct error error = {0};
+	json_t *log;
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	ck_assert_int_eq(lab_quarantine(bed.lab, "v1", "solder", "ada", &error), 0);
+	ck_assert_int_eq(book_health_json(bed.book, "v1", 10, 0, &log, &error), 0);
+	const json_t *entry = json_array_get(json_object_get(log, "entries"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(entry, "kind")), "operator");
+	ck_assert_str_eq(json_string_value(json_object_get(entry, "text")), "quarantined by ada: solder");
+	ck_assert_uint_eq(json_array_size(json_object_get(log, "entries")), 1); /* the first look is none */
+	json_decref(log);
+	all_still();
+}
+END_TEST
+
 START_TEST(a_full_disk_takes_no_jobs)
 {
 	struct error error = {0};
@@ -629,6 +729,11 @@ int main(int argc, char **argv)
 	                                            &a_wrong_rig_file_takes_it_offline,
 	                                            &bad_submissions,
 	                                            &a_key_makes_one_job,
+	                                            &a_key_is_of_one_submission,
+	                                            &texts_of_options_are_no_options,
+	                                            &a_text_and_its_option_are_one_word,
+	                                            &lists_say_what_is_waited_for,
+	                                            &a_quarantine_by_hand_is_told,
 	                                            &a_full_disk_takes_no_jobs,
 	                                            &a_stopped_daemon_goes_on_later,
 	                                            &runs_outlive_the_daemon,
