@@ -261,27 +261,6 @@ static int send_files(struct daemon_client *client, const struct submit_files *f
 	return r;
 }
 
-/* Whether the job has the files of these names and digests, and no others. */
-static bool same_files(const json_t *job, const struct submit_files *files)
-{
-	const json_t *list = json_object_get(job, "files"), *file;
-	size_t i;
-	if (!json_is_array(list) || json_array_size(list) == 0) /* no longer kept */
-		return true;
-	if (json_array_size(list) != files->count)
-		return false;
-	json_array_foreach(list, i, file)
-	{
-		bool found = false;
-		for (size_t k = 0; k < files->count && !found; k++)
-			found = !strcmp(files->files[k].name, daemon_text(file, "path")) &&
-			        !strcmp(files->files[k].sha256, daemon_text(file, "sha256"));
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
 static int send_job(struct daemon_client *client, json_t *request, const struct submit_files *files, json_t **ret, struct error *err)
 {
 	json_t *list = json_array();
@@ -298,8 +277,7 @@ static int send_job(struct daemon_client *client, json_t *request, const struct 
 		                 daemon_client_name(client));
 	/* With a random key that is only so when an answer was lost. */
 	if (r == 0 && status == 200)
-		(void)fprintf(stderr, "hilbench submit: job %" PRId64 " was submitted before with this key%s\n", daemon_integer(*ret, "id"),
-		              same_files(*ret, files) ? "" : "; its files differ from those given now, which were not taken");
+		(void)fprintf(stderr, "hilbench submit: job %" PRId64 " was submitted before with this key\n", daemon_integer(*ret, "id"));
 	return r;
 }
 

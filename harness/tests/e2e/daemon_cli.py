@@ -403,8 +403,8 @@ def told(desk, lab):
     desk.write("cases/pass.yaml", case("t.pass", PASSES) + "# edited\n")
     other = desk.run("submit", "--key", "edited", "--rig", "v1", "cases/pass.yaml")
     desk.write("cases/pass.yaml", case("t.pass", PASSES))
-    check("submit --key: other files than the job's are told", "files differ" not in same.stderr and "files differ" in other.stderr
-          and other.stdout == f"job {first}\n", said(same) + said(other))
+    check("submit --key: the same submission is the same job, another one is refused", same.stdout == f"job {first}\n" and same.returncode == 0
+          and other.returncode != 0 and f"job {first}\n" != other.stdout and str(first) in other.stderr, said(same) + said(other))
 
 
 def shell(desk, lab):
