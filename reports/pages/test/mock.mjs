@@ -98,9 +98,10 @@ function work(job) {
     run.progress = { case: result.id, step: steps[step], done: run.cases.length, of: cases.length };
     if (step === steps.length - 1) {
       run.cases.push(result);
-      journal(run, 'case.end', { id: result.id, verdict: result.verdict });
+      journal(run, 'case.end', { id: result.id, attempt: 1, verdict: result.verdict, cause: result.cause, message: result.message, ...result.place, duration_ns: result.duration_ns, expected: result.expected, actual: result.actual });
     }
-    run.counts = counts(run.cases);
+    run.counts = job.counts = { ...counts(run.cases), planned: cases.length };
+    run.artefacts = artefacts().filter((a) => /^(console|events)/.test(a.name));
     event('run', runListed(run));
     at++;
     return null;
@@ -184,7 +185,7 @@ const ROUTES = [
     const limit = Number(q.limit || 100);
     return { jobs: fit.slice(0, limit).map(listed), next: fit.length > limit ? fit[limit - 1].id : null };
   }],
-  ['GET', /^jobs\/(\d+)$/, ([id]) => ({ ...job(id), runs: job(id).runs.map(runListed) })], ['GET', /^runs\/(\d+)$/, ([id]) => ({ ...runListed(run(id)), cases: run(id).cases, measurements: run(id).measurements, artefacts: run(id).artefacts })],
+  ['GET', /^jobs\/(\d+)$/, ([id]) => ({ ...job(id), runs: job(id).runs.map(runListed) })], ['GET', /^runs\/(\d+)$/, ([id]) => ({ ...runListed(run(id)), cases: run(id).state === 'done' ? run(id).cases : [], measurements: run(id).measurements, artefacts: run(id).artefacts })],
   ['GET', /^runs\/(\d+)\/timeline$/, ([id], q) => timeline(run(id), q.from_ns, q.to_ns, Number(q.limit || 4000) / 10)], ['GET', /^matrix$/, (_, q) => matrix(q.series, Number(q.nights || 14))],
   ['GET', /^cases\/(.+)\/history$/, ([id]) => history(id)],
   ['GET', /^measurements$/, () => ({ measurements: world.runs.get(213).measurements.map((m) => ({ ...m, runs: 140, n: 4200, last: iso(now - 3600000), last_p50_ns: m.p50_ns })) })],

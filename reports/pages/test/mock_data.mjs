@@ -72,9 +72,9 @@ export function artefacts() {
 
 function measurementsOf() {
   const ms = (v) => Math.round(v * 1e6);
-  return [{ series: 1, case: 'boot.zgw-to-vmg', id: 'zgw-boot-to-handshake', title: 'ZGW boot to TLS handshake with the VMG', unit: 'ms', virtual: true, complete: true, n: 30, min_ns: ms(341), p50_ns: ms(352.4), p95_ns: ms(371.9), max_ns: ms(380.2),
+  return [{ series: 1, case: 'boot.zgw-to-vmg', id: 'zgw-boot-to-handshake', title: 'ZGW boot to TLS handshake with the VMG', unit: 'ns', virtual: true, complete: true, n: 30, min_ns: ms(341), p50_ns: 352715031, p95_ns: ms(371.9), max_ns: ms(380.2),
     limits: [{ statistic: 'p50', op: 'at_most', value_ns: ms(400), verdict: 'pass' }, { statistic: 'p95', op: 'at_most', value_ns: ms(500), verdict: 'pass' }] },
-  { series: 2, case: 'boot.ecu-to-zgw', id: 'ecu-boot-to-handshake', title: 'ECU boot to TLS handshake with the ZGW', unit: 'ms', virtual: true, complete: true, n: 30, min_ns: ms(611), p50_ns: ms(640.1), p95_ns: ms(742.5), max_ns: ms(760),
+  { series: 2, case: 'boot.ecu-to-zgw', id: 'ecu-boot-to-handshake', title: 'ECU boot to TLS handshake with the ZGW', unit: 'ns', virtual: true, complete: true, n: 30, min_ns: ms(611), p50_ns: ms(640.1), p95_ns: ms(742.5), max_ns: ms(760),
     limits: [{ statistic: 'p95', op: 'at_most', value_ns: ms(700), verdict: 'fail' }] }];
 }
 
@@ -87,7 +87,7 @@ export function trend(series, now, rig) {
     points.push({ at: iso(at), until: iso(at), runs: 1, n: 30, min_ns: Math.round((p50 - 8 - random() * 6) * 1e6), p50_ns: Math.round(p50 * 1e6), p95_ns: Math.round((p50 + 14 + random() * 10) * 1e6), max_ns: Math.round((p50 + 26 + random() * 30) * 1e6), job: 113, run: 213 });
   }
   const shown = rig === 'rack2' ? [] : points;
-  return { series, title: 'ZGW boot to TLS handshake with the VMG', unit: 'ms', virtual: true, resolution: 0.0156, points: shown, limits: [{ statistic: 'p50', op: 'at_most', value_ns: 400e6 }, { statistic: 'p95', op: 'at_most', value_ns: 500e6 }] };
+  return { series, title: 'ZGW boot to TLS handshake with the VMG', unit: 'ns', virtual: true, resolution: 0.0156, points: shown, limits: [{ statistic: 'p50', op: 'at_most', value_ns: 400e6 }, { statistic: 'p95', op: 'at_most', value_ns: 500e6 }] };
 }
 
 /** lanes of an invented run: every case with its steps, a boot, a handshake, frames. */

@@ -91,12 +91,19 @@ async function history(browser) {
 async function trends(browser) {
   const { page } = browser;
   await browser.show('#/measurements');
+  const listed = await page.getByRole('table', { name: 'Measurements' }).innerText();
+  check('measurements are told in units that read well', /\d (ms|s)\b/.test(listed) && !/\d ns/.test(listed), listed);
   await page.getByRole('table', { name: 'Measurements' }).getByRole('link').first().click();
   await page.locator('.chart canvas').waitFor();
   const drawn = await page.locator('.chart canvas').evaluate((n) => new Set(n.getContext('2d').getImageData(0, 0, n.width, n.height).data).size);
   check('the trend is drawn', drawn > 20, drawn);
   const text = await page.locator('main').innerText();
   check('the trend says limits, resolution and that it is virtual', /Limits: .*p50 at most/.test(text) && /A point is/.test(text) && text.includes('virtual'), text);
+  await page.getByText(/as a table$/).click();
+  const figures = await page.getByRole('table', { name: 'Points' }).innerText();
+  check('the figures of a trend are in units that read well', /\d (ms|s)\b/.test(figures) && !/\d ns/.test(`${text} ${figures}`), figures.slice(0, 200));
+  if (!options.base) check('a limit is told as it was written', text.includes('p50 at most 400 ms'), text);
+  await page.getByText(/as a table$/).click();
   await picture(browser, 'trend');
   await page.locator('.chart .u-over').click({ position: { x: 300, y: 120 } });
   await page.waitForURL(/#\/runs\/\d+$/);
@@ -253,8 +260,9 @@ async function mishaps(browser, server) {
 async function main() {
   checkContrast(path.join(WWW, 'style.css'));
   const server = options.base ? { base: options.base } : await mock();
-  const browser = await Browser.open(options.modules, options.chromium, server.base);
+  let browser = null;
   try {
+    browser = await Browser.open(options.modules, options.chromium, server.base);
     if (!options.base) await part('viewer', async () => {
       await browser.show('#/rigs');
       check('a viewer sees no buttons', (await browser.page.locator('main button').count()) === 0, '');
@@ -276,7 +284,7 @@ async function main() {
     check('nothing was asked of anybody else', !browser.foreign.length, browser.foreign);
     if (server.child) await part('mishaps', () => mishaps(browser, server));
   } finally {
-    await browser.close();
+    await browser?.close();
     server.child?.kill();
   }
   process.exitCode = failures() ? 1 : 0;

@@ -84,6 +84,8 @@ export async function submit(browser, files, rig) {
 /** Follows the job's run live until its end. */
 export async function watch(browser, limit_ms) {
   const { page } = browser;
+  await page.locator('h1').locator('xpath=../following-sibling::ul[@class="counts"]').getByText(/^of [1-9]/).waitFor({ timeout: limit_ms });
+  check('a job that runs counts its cases', true);
   await page.getByRole('link', { name: 'Run 1' }).click({ timeout: limit_ms });
   await page.getByRole('heading', { level: 1, name: /Run 1 of/ }).waitFor();
   const now = page.getByRole('region', { name: 'Now' });
@@ -91,6 +93,10 @@ export async function watch(browser, limit_ms) {
   check('the run is watched live: the case', true);
   await now.locator('li').first().waitFor({ timeout: limit_ms });
   check('the run is watched live: steps', true);
+  await page.getByRole('table', { name: 'Cases' }).getByText(PASSING).waitFor({ timeout: limit_ms });
+  check('what has ended is listed while the run runs', (await page.locator('h1 + .tag').innerText()) === 'running', await page.locator('h1 + .tag').innerText());
+  await page.getByText('files appear here').waitFor({ timeout: limit_ms });
+  check('a run that writes lists its files', (await page.getByRole('table', { name: 'Files of the run' }).getByRole('link').count()) > 0, '');
   await page.locator('main .card.fail').first().waitFor({ timeout: limit_ms });
   await page.locator('h1 + .tag.full').waitFor({ timeout: limit_ms });
   const loads = await page.locator('.timeline').evaluate((n) => Number(n.dataset.loads));

@@ -4,6 +4,7 @@ import { h } from './element.js';
 
 const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
+const MINUTES = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hour12: false });
 const SCALES = [['s', 1e9], ['ms', 1e6], ['µs', 1e3], ['ns', 1]];
 
 function figures(value) {
@@ -21,22 +22,53 @@ export function duration(ns) {
   return `${sign}${scale === 1 ? Math.round(size) : figures(size / scale)} ${unit}`;
 }
 
-/** A value of a measurement; all of them are kept in ns. */
-export function measured(ns, unit = '') {
-  const scale = SCALES.find(([name]) => name === unit);
-  return scale && ns !== null && ns !== undefined ? `${figures(ns / scale[1])} ${unit}` : duration(ns);
+/** [unit, ns of it] in which a size of so many ns reads best. */
+export function scaleOf(ns) {
+  return SCALES.find(([, s]) => Math.abs(ns) >= s) || SCALES.at(-1);
 }
 
-/** A time element: local time, UTC as its title. */
+/** A value of a measurement: ns, whatever unit the daemon keeps it in. Never in minutes, which would hide its figures. */
+export function measured(ns) {
+  if (ns === null || ns === undefined || !Number.isFinite(ns)) return '';
+  const [unit, scale] = scaleOf(ns);
+  return `${ns < 0 ? '−' : ''}${scale === 1 ? Math.round(Math.abs(ns)) : figures(Math.abs(ns) / scale)} ${unit}`;
+}
+
+/** A bound as somebody wrote it: "400 ms", not "400.0 ms". */
+export function bound(ns) {
+  if (!Number.isFinite(ns)) return '';
+  const [unit, scale] = scaleOf(ns);
+  return `${Number((ns / scale).toPrecision(9))} ${unit}`;
+}
+
+/** "1 file", "2 files". */
+export function several(n, noun) {
+  return `${n} ${noun}${n === 1 ? '' : 's'}`;
+}
+
+/** A time element: the browser's time, UTC as its title. */
 export function when(text) {
   const time = text ? new Date(text) : null;
   if (!time || Number.isNaN(time.getTime())) return null;
-  return h('time', { datetime: text, title: text }, `${DATE.format(time)}, ${CLOCK.format(time)}`);
+  return h('time', { datetime: text, title: `${time.toISOString().replace('T', ' ').replace('Z', '')} UTC` }, `${DATE.format(time)}, ${CLOCK.format(time)}`);
 }
 
 export function day(text) {
   const time = new Date(text);
   return Number.isNaN(time.getTime()) ? '–' : DATE.format(time);
+}
+
+/** Hours and minutes. */
+export function clock(text) {
+  const time = new Date(text);
+  return Number.isNaN(time.getTime()) ? '' : MINUTES.format(time);
+}
+
+/** Of which zone the times of the pages are: "UTC−5 (America/Chicago)". */
+export function zone(now = new Date()) {
+  const minutes = -now.getTimezoneOffset(), size = Math.abs(minutes), { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  const offset = minutes ? `UTC${minutes < 0 ? '−' : '+'}${Math.floor(size / 60)}${size % 60 ? `:${String(size % 60).padStart(2, '0')}` : ''}` : 'UTC';
+  return timeZone && timeZone !== 'UTC' ? `${offset} (${timeZone})` : offset;
 }
 
 export function between(from, to) {

@@ -2,7 +2,7 @@
 // A job: its runs, its log, its files.
 import { BASE, get, url } from './api.js';
 import { facts, h, link, swap, table } from './element.js';
-import { between, duration, size, when } from './format.js';
+import { between, duration, several, size, when } from './format.js';
 import { active, jobActions, jobName } from './job.js';
 import { renderJobCases } from './job_cases.js';
 import { JobLog } from './job_log.js';
@@ -33,11 +33,12 @@ function head(job, again) {
 function reports(job) {
   if (active(job)) return h('p', { class: 'soft' }, 'Reports of all runs together come when the job is done.');
   const item = (name, text) => h('li', null, h('a', { href: url('jobs', job.id, name), download: name === 'report.html' ? null : name }, text));
-  return h('ul', { class: 'plain links', 'aria-label': 'Reports' }, item('report.html', 'report.html'), item('junit.xml', 'junit.xml'), item('results.json', 'results.json'), item('log', 'log'));
+  const kept = h('li', null, h('a', { href: url('jobs', job.id, 'report.html', { download: 1 }), download: `job-${job.id}-report.html` }, 'report.html to keep'));
+  return h('ul', { class: 'plain links', 'aria-label': 'Reports' }, item('report.html', 'report.html'), kept, item('junit.xml', 'junit.xml'), item('results.json', 'results.json'), item('log', 'log'));
 }
 
 function files(job) {
-  return h('details', { 'data-key': 'files' }, h('summary', null, `${(job.files || []).length} submitted files`),
+  return h('details', { 'data-key': 'files' }, h('summary', null, several((job.files || []).length, 'submitted file')),
     table('Submitted files', [{ title: 'Path' }, { title: 'Size', number: true }], (job.files || []).map((f) => [
       link(`${to('jobs', job.id, 'files')}/${f.path.split('/').map(encodeURIComponent).join('/')}`, f.path, { class: 'mono' }), size(f.size)])));
 }
@@ -51,7 +52,7 @@ export async function jobPage(view, { id }) {
     swap(runs, job.runs?.length ? job.runs.map(runCard) : h('p', { class: 'empty' }, active(job) ? 'It has not begun.' : 'There was no run.'));
     swap(below, reports(job), files(job));
   };
-  const soon = view.soon(render);
+  const soon = view.soon(render), sumSoon = view.soon(() => active(job) && load(), 1000);
   async function load() {
     job = await get(url('jobs', id), view.signal).catch(() => job);
     render();
@@ -74,6 +75,9 @@ export async function jobPage(view, { id }) {
       const at = job.runs.findIndex((run) => run.id === data.id);
       if (at >= 0) job.runs[at] = { ...job.runs[at], ...data };
       else job.runs.push(data);
+      // What the daemon makes of several runs together only it knows.
+      if (job.runs.length === 1 && data.counts) job.counts = data.counts;
+      else if (job.runs.length > 1) sumSoon();
     } else return;
     soon();
   });

@@ -36,7 +36,7 @@ export async function jobsPage(view, _, query) {
   };
   await load();
   const status = await get(url('status'), view.signal).catch(() => null);
-  const say = (q) => { line.textContent = q ? `${q.queued} jobs wait, ${q.running} run.` : ''; };
+  const say = (q) => { line.textContent = q ? `${q.queued} ${q.queued === 1 ? 'job waits' : 'jobs wait'}, ${q.running} ${q.running === 1 ? 'runs' : 'run'}.` : ''; };
   say(status?.jobs);
   view.show(h('div', { class: 'bar' }, h('h1', null, 'Jobs'), may('operator') && h('a', { class: 'button push', href: '#/submit' }, 'Submit a job')), line,
     status?.accepts_jobs === false && h('p', { class: 'notice bad' }, `No new jobs are taken: ${status.reason}`),
@@ -47,7 +47,13 @@ export async function jobsPage(view, _, query) {
   view.live((kind, data) => {
     if (kind === 'queue') say(data);
     else if (kind === 'again') load().catch(() => {});
-    else if (kind === 'job') {
+    else if (kind === 'run') {
+      // The first run of a job that is not spread is the whole of it.
+      const job = jobs.find((j) => j.id === data.job);
+      if (!job || !active(job) || data.number !== 1 || job.spread > 1 || !data.counts) return;
+      job.counts = data.counts;
+      soon();
+    } else if (kind === 'job') {
       const at = jobs.findIndex((job) => job.id === data.id);
       if (at >= 0) jobs[at] = { ...jobs[at], ...data };
       else if (fits(data, query) && (!jobs.length || data.id > jobs[0].id)) jobs.unshift(data);

@@ -20,7 +20,7 @@ export async function measurementsPage(view, _, query) {
     const wanted = text.value.trim().toLowerCase();
     const fit = measurements.filter((m) => !wanted || `${m.title} ${m.id} ${m.case}`.toLowerCase().includes(wanted));
     swap(list, fit.length ? table('Measurements', COLUMNS, fit.map((m) => [[link(to('measurements', String(m.series)), m.title || m.id), ' ', virtual(m.virtual), h('span', { class: 'sub mono' }, m.id)],
-      link(to('cases', m.case), m.case, { class: 'mono' }), measured(m.last_p50_ns, m.unit), String(m.runs), String(m.n), when(m.last)])) : h('p', { class: 'empty' }, measurements.length ? 'Nothing fits.' : 'Nothing was measured yet.'));
+      link(to('cases', m.case), m.case, { class: 'mono' }), measured(m.last_p50_ns), String(m.runs), String(m.n), when(m.last)])) : h('p', { class: 'empty' }, measurements.length ? 'Nothing fits.' : 'Nothing was measured yet.'));
   };
   view.show(h('h1', null, 'Measurements'), h('div', { class: 'bar', role: 'search' }, h('label', null, h('span', { class: 'label' }, 'With'), text)), list);
   render();

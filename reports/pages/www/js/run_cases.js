@@ -66,6 +66,6 @@ export class RunCases {
     const bad = fit.filter((c) => shown(c, 'bad')), good = fit.filter((c) => !shown(c, 'bad'));
     swap(this.list, bad.map((c) => card(job, run, c, this.attempts.get(c.id))), good.length > 0 && h('div', { class: 'scroll' }, h('table', { class: 'stack', 'aria-label': 'Cases' },
       h('thead', null, h('tr', null, ['Verdict', 'Case'].map((t) => h('th', { scope: 'col' }, t)), ['Took', 'Attempts'].map((t) => h('th', { scope: 'col', class: 'number' }, t)))),
-      h('tbody', null, good.map((c) => row(job, run, c, this.attempts.get(c.id)))))), !fit.length && h('p', { class: 'empty' }, cases.length ? 'No case fits.' : 'No case has ended yet.'));
+      h('tbody', null, good.map((c) => row(job, run, c, this.attempts.get(c.id)))))), !fit.length && h('p', { class: 'empty' }, cases.length ? 'No case fits.' : run.state === 'done' ? 'No case has run.' : 'No case has ended yet.'));
   }
 }

@@ -2,15 +2,17 @@
 // A run: progress, cases, measurements, timeline, files.
 import { get, url } from './api.js';
 import { facts, h, link, swap, table } from './element.js';
-import { between, measured, size, when, words } from './format.js';
+import { between, bound, measured, size, when, words } from './format.js';
 import { jobName } from './job.js';
 import { progress } from './rig.js';
 import { to } from './route.js';
+import { LiveCases } from './live_cases.js';
 import { RunCases } from './run_cases.js';
 import { RunProgress } from './run_progress.js';
 import { Timeline } from './timeline.js';
 import { counts, tag, virtual } from './verdict.js';
 
+const FILES_MS = 5000; // how often a run that writes is asked for its files
 const FIRST = ['report.html', 'junit.xml', 'results.json', 'capture.pcapng', 'can.log', 'events.jsonl'];
 
 function head(job, run) {
@@ -20,8 +22,8 @@ function head(job, run) {
       ['Took', between(run.started, run.ended)]]), run.state !== 'done' && h('div', { role: 'status', 'aria-live': 'off' }, progress(run)), counts(run.counts)];
 }
 
-function limit(l, unit) {
-  return h('span', { class: 'sub' }, `${l.statistic} ${words(l.op)} ${measured(l.value_ns, unit)} `, tag(l.verdict));
+function limit(l) {
+  return h('span', { class: 'sub' }, `${l.statistic} ${words(l.op)} ${bound(l.value_ns)} `, tag(l.verdict));
 }
 
 function measurements(run) {
@@ -29,15 +31,18 @@ function measurements(run) {
   const columns = [{ title: 'Measurement' }, { title: 'n', number: true, label: 'n' }, ...['min', 'p50', 'p95', 'max'].map((t) => ({ title: t, number: true, label: t })), { title: 'Limits' }];
   return [h('h2', null, 'Measurements'), table('Measurements', columns, run.measurements.map((m) => [
     [link(to('measurements', String(m.series)), m.title || m.id), ' ', virtual(m.virtual), h('span', { class: 'sub mono' }, `${m.case} · ${m.id}`), m.complete === false && h('span', { class: 'sub' }, 'incomplete')],
-    String(m.n), ...[m.min_ns, m.p50_ns, m.p95_ns, m.max_ns].map((v) => measured(v, m.unit)), (m.limits || []).map((l) => limit(l, m.unit))]))];
+    String(m.n), ...[m.min_ns, m.p50_ns, m.p95_ns, m.max_ns].map((v) => measured(v)), (m.limits || []).map((l) => limit(l))]))];
 }
 
 function artefacts(run) {
   const rank = (a) => (FIRST.includes(a.name) ? FIRST.indexOf(a.name) : FIRST.length);
   const list = [...(run.artefacts || [])].sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
-  if (!list.length) return h('p', { class: 'empty' }, 'There is no file yet, or retention has removed them.');
-  return table('Files of the run', [{ title: 'File' }, { title: 'Size', number: true }], list.map((a) => [
-    h('a', { href: url('runs', run.id, 'artefacts', a.name), download: a.name === 'report.html' ? null : a.name, class: 'mono', 'data-key': `file ${a.name}` }, a.name), size(a.size)]));
+  const writes = run.state !== 'done' && h('p', { class: 'soft' }, 'The run still writes: files appear here as it does, and grow.');
+  if (!list.length) return writes || h('p', { class: 'empty' }, 'There is no file: the run wrote none, or retention has removed them.');
+  const shown = (a) => a.name === 'report.html';
+  const kept = (a) => [' ', h('a', { href: url('runs', run.id, 'artefacts', a.name, { download: 1 }), download: `run-${run.id}-${a.name}`, class: 'small', 'data-key': `keep ${a.name}` }, 'to keep')];
+  return [writes, table('Files of the run', [{ title: 'File' }, { title: 'Size', number: true }], list.map((a) => [
+    [h('a', { href: url('runs', run.id, 'artefacts', a.name), download: shown(a) ? null : a.name, class: 'mono', 'data-key': `file ${a.name}` }, a.name), shown(a) && kept(a)], size(a.size)]))];
 }
 
 async function attemptsOf(view, run) {
@@ -52,19 +57,19 @@ export async function runPage(view, { id }) {
   const job = await get(url('jobs', run.job), view.signal);
   view.title(`Run ${run.number} of ${jobName(job)}`);
   const running = () => run.state !== 'done';
-  const top = h('div'), measures = h('div'), files = h('div'), cases = new RunCases(), steps = new RunProgress();
+  const top = h('div'), measures = h('div'), files = h('div'), cases = new RunCases(), ended = new LiveCases(), steps = new RunProgress();
   const timeline = new Timeline(view, url('runs', id, 'timeline'), running);
   const render = () => {
     swap(top, head(job, run));
     steps.node.hidden = !running();
-    cases.render(job, run);
+    cases.render(job, { ...run, cases: ended.with(run.cases) });
     swap(measures, measurements(run));
     swap(files, artefacts(run));
   };
   const soon = view.soon(render);
   const load = async () => {
     run = await get(url('runs', id), view.signal).catch(() => run);
-    cases.attempts = await attemptsOf(view, run).catch(() => new Map());
+    cases.attempts = running() ? ended.attempts : await attemptsOf(view, run).catch(() => ended.attempts);
     soon();
   };
   const loadSoon = view.soon(load, 1000);
@@ -81,10 +86,16 @@ export async function runPage(view, { id }) {
       soon();
     }
   });
-  if (running()) follow(view, id, steps, loadSoon, () => timeline.grow());
+  if (!running()) return;
+  view.every(FILES_MS, () => running() && loadSoon());
+  follow(view, id, steps, loadSoon, (event) => {
+    if (!ended.take(event)) return;
+    cases.attempts = ended.attempts;
+    soon();
+  }, () => timeline.grow());
 }
 
-function follow(view, id, steps, loadSoon, grow) {
+function follow(view, id, steps, loadSoon, take, grow) {
   const stream = view.stream(url('runs', id, 'events', { level: 'summary' }), ({ event, data }) => {
     if (event === 'end') {
       stream.close();
@@ -94,6 +105,7 @@ function follow(view, id, steps, loadSoon, grow) {
       const parsed = read(line);
       if (!parsed) continue;
       steps.take(parsed);
+      take(parsed);
       if (parsed.kind === 'case.end') loadSoon();
     }
     return grow();

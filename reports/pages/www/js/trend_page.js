@@ -2,7 +2,7 @@
 // How a measurement goes over time.
 import { get, url } from './api.js';
 import { h, link, swap, table } from './element.js';
-import { measured, when, words } from './format.js';
+import { bound, measured, several, when, words } from './format.js';
 import { remember, to } from './route.js';
 import { drawTrend } from './trend_chart.js';
 import { virtual } from './verdict.js';
@@ -18,18 +18,18 @@ function resolution(trend) {
 
 function points(trend) {
   const columns = [{ title: 'When' }, { title: 'n', number: true, label: 'n' }, ...['min', 'p50', 'p95', 'max'].map((t) => ({ title: t, number: true, label: t })), { title: 'Run', label: 'Run' }];
-  return h('details', { 'data-key': 'points' }, h('summary', null, `${trend.points.length} points as a table`), table('Points', columns, [...trend.points].reverse().map((p) => [[when(p.at), p.runs > 1 && h('span', { class: 'sub' }, `${p.runs} runs`)],
-    String(p.n), ...[p.min_ns, p.p50_ns, p.p95_ns, p.max_ns].map((v) => measured(v, trend.unit)), p.run ? link(to('runs', p.run), `run ${p.run}`) : ''])));
+  return h('details', { 'data-key': 'points' }, h('summary', null, `${several(trend.points.length, 'point')} as a table`), table('Points', columns, [...trend.points].reverse().map((p) => [[when(p.at), p.runs > 1 && h('span', { class: 'sub' }, several(p.runs, 'run'))],
+    String(p.n), ...[p.min_ns, p.p50_ns, p.p95_ns, p.max_ns].map((v) => measured(v)), p.run ? link(to('runs', p.run), `run ${p.run}`) : ''])));
 }
 
 function limits(trend) {
-  return trend.limits?.length > 0 && h('p', { class: 'soft' }, 'Limits: ', trend.limits.map((l) => `${l.statistic} ${words(l.op)} ${measured(l.value_ns, trend.unit)}`).join(', '));
+  return trend.limits?.length > 0 && h('p', { class: 'soft' }, 'Limits: ', trend.limits.map((l) => `${l.statistic} ${words(l.op)} ${bound(l.value_ns)}`).join(', '));
 }
 
 export async function trendPage(view, { series }, query) {
   let remove = () => {};
   view.ending(() => remove());
-  const head = h('div'), chart = h('div', { class: 'chart', role: 'img' }), below = h('div'), empty = h('p', { class: 'empty', hidden: true }, 'No run of this time has measured it.');
+  const head = h('div'), chart = h('div', { class: 'chart', role: 'group' }), below = h('div'), empty = h('p', { class: 'empty', hidden: true }, 'No run of this time has measured it.');
   const { rigs } = await get(url('rigs'), view.signal).catch(() => ({ rigs: [] }));
   const load = async () => {
     const from = query.days ? new Date(Date.now() - Number(query.days) * DAY_MS).toISOString() : '';
@@ -38,7 +38,7 @@ export async function trendPage(view, { series }, query) {
   const render = (trend) => {
     view.title(trend.title || series);
     swap(head, h('div', { class: 'bar' }, h('h1', null, trend.title || `Measurement ${series}`), virtual(trend.virtual)), trend.virtual && h('p', { class: 'soft' }, 'The figures are of virtual racks: their delays are modelled.'));
-    chart.setAttribute('aria-label', `Trend of ${trend.title}: ${trend.points.length} points. The table below has the same figures.`);
+    chart.setAttribute('aria-label', `Trend of ${trend.title}: ${several(trend.points.length, 'point')}. The table below has the same figures.`);
     chart.hidden = !trend.points.length;
     empty.hidden = !chart.hidden;
     remove();
