@@ -64,13 +64,6 @@ export function clock(text) {
   return Number.isNaN(time.getTime()) ? '' : MINUTES.format(time);
 }
 
-/** Of which zone the times of the pages are: "UTC−5 (America/Chicago)". */
-export function zone(now = new Date()) {
-  const minutes = -now.getTimezoneOffset(), size = Math.abs(minutes), { timeZone } = Intl.DateTimeFormat().resolvedOptions();
-  const offset = minutes ? `UTC${minutes < 0 ? '−' : '+'}${Math.floor(size / 60)}${size % 60 ? `:${String(size % 60).padStart(2, '0')}` : ''}` : 'UTC';
-  return timeZone && timeZone !== 'UTC' ? `${offset} (${timeZone})` : offset;
-}
-
 export function between(from, to) {
   return from && to ? duration((new Date(to) - new Date(from)) * 1e6) : '';
 }
