@@ -11,7 +11,11 @@ const NAVIGATION = [['rigs', 'Rigs'], ['jobs', 'Jobs'], ['nights', 'Nights'], ['
 let view = null;
 let loaded = false;
 
-function navigation(first) {
+// Pages that stand in no menu belong to one that does.
+const SECTION = { runs: 'jobs', submit: 'jobs', cases: 'nights' };
+
+function navigation(page) {
+  const first = SECTION[page] || page;
   swap(document.getElementById('nav'), NAVIGATION.map(([path, text]) => h('a', { href: `#/${path}`, 'aria-current': path === first && 'page' }, text)));
 }
 
@@ -49,6 +53,7 @@ document.getElementById('skip').addEventListener('click', (event) => {
 });
 window.addEventListener('hashchange', show);
 document.addEventListener('session-changed', () => live.start());
+document.getElementById('zone').textContent = `Times are of this browser's zone (${new Intl.DateTimeFormat().resolvedOptions().timeZone}); what one is in UTC stands in its tooltip.`;
 who();
 live.start();
 show();

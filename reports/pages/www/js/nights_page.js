@@ -55,6 +55,7 @@ export async function nightsPage(view, _, query) {
     load(series.value).catch((error) => view.fail(error, () => nightsPage(view, _, query)));
   };
   await load(query.series);
+  if (query.series === undefined && data.series !== 'nightly' && data.series_names.includes('nightly')) await load('nightly');
   view.show(h('h1', null, 'Nights'), h('div', { class: 'bar', role: 'search' }, h('label', null, h('span', { class: 'label' }, 'Series'), series), h('label', null, h('span', { class: 'label' }, 'Nights'), nights),
     h('label', null, h('span', { class: 'label' }, 'Cases with'), text), h('label', null, only, ' Only what changed')), legend(), list);
   const box = list.querySelector('.matrix');

@@ -14,14 +14,19 @@ function about(rig, run) {
       ['Bench errors in a row', String(rig.bench_errors ?? 0)]])];
 }
 
+/** Every board of the rig file, and those that it had once. */
+function roles(rig) {
+  return [...new Set([...(rig.roles || []), ...(rig.boards || []).map((b) => b.role)])];
+}
+
 function boards(rig) {
   return table('Boards', [{ title: 'Board' }, { title: 'Bench errors', number: true, label: 'Bench errors' }, { title: 'Last error' }],
-    (rig.boards || []).map((b) => [h('b', null, b.role), String(b.bench_errors), b.last_error || '']));
+    roles(rig).map((role) => [role, (rig.boards || []).find((b) => b.role === role)]).map(([role, b]) => [h('b', null, role), String(b?.bench_errors ?? 0), b?.last_error || 'none']));
 }
 
 function log(entries) {
   if (!entries.length) return h('p', { class: 'empty' }, 'Nothing happened yet.');
-  return table('Health log', [{ title: 'When' }, { title: 'What' }, { title: 'Text' }, { title: 'By' }], entries.map((e) => [when(e.at), words(e.kind), e.text,
+  return table('Health log', [{ title: 'When' }, { title: 'What' }, { title: 'Text' }, { title: 'Of' }], entries.map((e) => [when(e.at), words(e.kind), e.text,
     [e.job && link(to('jobs', e.job), `job ${e.job}`), e.run && [' ', link(to('runs', e.run), `run ${e.run}`)]]]));
 }
 

@@ -22,7 +22,7 @@ function optionFields() {
     h('details', { 'data-key': 'options' }, h('summary', null, 'Which cases and how'), h('div', { class: 'fields' },
       field('Tags (!slow leaves out)', 'tags'), field('Cases (boot.*)', 'cases'), h('label', null, h('span', { class: 'label' }, 'Parameters (zgw:fault=x), one a line'),
         h('textarea', { name: 'params', rows: 2 })),
-      field('Repeat', 'repeat', { type: 'number', min: 1 }), field('Attempts more at a failed case', 'retry', { type: 'number', min: 0 }), field('Seed', 'seed', { type: 'number', min: 0 }),
+      field('Repeat', 'repeat', { type: 'number', min: 1 }), field('Further attempts at a case that the bench broke', 'retry', { type: 'number', min: 0 }), field('Seed', 'seed', { type: 'number', min: 0 }),
       h('label', null, h('input', { type: 'checkbox', name: 'stop_at_failure' }), ' Stop at the first failure'))),
     h('details', { 'data-key': 'limits' }, h('summary', null, 'Queue and limits'), h('div', { class: 'fields' },
       field('Needs (can-fd, probe)', 'requires'), field('Priority (−100 to 100)', 'priority', { type: 'number', min: -100, max: 100 }),

@@ -33,7 +33,7 @@ export class Timeline {
     this.state = h('span', { class: 'soft small', role: 'status' });
     this.range_button = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.toggleSelecting() }, 'Select a range');
     this.list_button = h('button', { type: 'button', 'aria-pressed': 'false', onclick: () => this.toggleList() }, 'As a list');
-    this.canvas = h('canvas', { tabindex: '0', role: 'img', 'aria-label': 'Timeline of the run. As a list shows the same.', 'aria-describedby': 'timeline-help', 'aria-keyshortcuts': '+ - ArrowLeft ArrowRight Home' });
+    this.canvas = h('canvas', { tabindex: '0', role: 'application', 'aria-label': 'Timeline of the run. As a list shows the same.', 'aria-describedby': 'timeline-help', 'aria-keyshortcuts': '+ - ArrowLeft ArrowRight Home' });
     this.tip = h('div', { class: 'tip', hidden: true, 'aria-hidden': 'true' });
     this.hold = h('div', { class: 'hold' }, this.canvas, this.tip);
     this.details = h('div', { class: 'details', role: 'region', 'aria-label': 'Details of the entry', 'aria-live': 'polite', tabindex: '0' });
