@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,9 @@
 
 #include "book_private.h"
 
-#define LOCK_FILE "lock"
+#define LOCK_POLL_MS     10
+#define LOCK_PATIENCE_MS 2000
+#define LOCK_FILE        "lock"
 
 char *book_path(const struct book *book, const char *name)
 {
@@ -62,14 +65,38 @@ int book_file_directory(struct book *book, const char *path, bool make, struct e
 	return book->directory ? 0 : io_error(path, "cannot find the state directory", err);
 }
 
+/* Of whoever wrote into the lock file last; 0: nobody did. */
+static pid_t lock_owner(int fd)
+{
+	char text[32] = "";
+	ssize_t length = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[length > 0 ? length : 0] = '\0';
+	return (pid_t)strtol(text, NULL, 10);
+}
+
 static int locked_by_other(const struct book *book, int fd, struct error *err)
 {
-	char pid[32] = "";
-	ssize_t length = pread(fd, pid, sizeof(pid) - 1, 0);
+	long pid = (long)lock_owner(fd);
 
-	pid[length > 0 ? length : 0] = '\0';
-	pid[strspn(pid, "0123456789")] = '\0';
-	return error_set(err, ERROR_BENCH, EBUSY, "%s belongs to another hilbenchd%s%s", book->directory, *pid ? ", process " : "", pid);
+	if (pid <= 0)
+		return error_set(err, ERROR_BENCH, EBUSY, "%s belongs to another hilbenchd", book->directory);
+	return error_set(err, ERROR_BENCH, EBUSY, "%s belongs to another hilbenchd, process %ld", book->directory, pid);
+}
+
+/* A daemon that was killed while it started a process leaves its descriptors, and so its lock, to that process until the exec, a few
+ * milliseconds later: that is waited for. One that lives is not. 0 or -errno. */
+static int lock_patiently(int fd)
+{
+	for (unsigned waited_ms = 0;; waited_ms += LOCK_POLL_MS) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		int code = errno;
+		pid_t owner = code == EWOULDBLOCK ? lock_owner(fd) : 0;
+		if (owner <= 0 || waited_ms >= LOCK_PATIENCE_MS || kill(owner, 0) == 0 || errno != ESRCH)
+			return -code;
+		usleep(LOCK_POLL_MS * 1000);
+	}
 }
 
 /* The lock is the flock, not the file: the file stays, and what a dead daemon wrote into it does not matter. */
@@ -79,9 +106,10 @@ int book_file_lock(struct book *book, struct error *err)
 
 	if (fd < 0)
 		return io_error(book->directory, "cannot make the lock file", err);
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		int r = errno == EWOULDBLOCK ? locked_by_other(book, fd, err) : io_error(book->directory, "cannot lock", err);
-
+	int r = lock_patiently(fd);
+	if (r < 0) {
+		errno = -r;
+		r = r == -EWOULDBLOCK ? locked_by_other(book, fd, err) : io_error(book->directory, "cannot lock", err);
 		close(fd);
 		return r;
 	}

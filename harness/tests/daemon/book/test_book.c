@@ -58,6 +58,38 @@ START_TEST(a_directory_has_one_daemon)
 }
 END_TEST
 
+/* A process that a killed daemon was just starting has its descriptors a moment longer. */
+START_TEST(what_a_killed_daemon_left_is_waited_for)
+{
+	struct book *book = NULL;
+	int ready[2], status;
+
+	fixture_open();
+	fixture_close();
+	ck_assert_int_eq(pipe(ready), 0);
+	pid_t daemon = fork();
+	if (daemon == 0) {
+		struct book *killed = NULL;
+		ck_done(book_open(&killed, fixture_directory, err));
+		if (fork() == 0) {
+			(void)!write(ready[1], "!", 1);
+			usleep(300000);
+			_exit(0);
+		}
+		pause();
+		_exit(0);
+	}
+	char byte;
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	ck_assert_int_eq(kill(daemon, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(daemon, &status, 0), daemon);
+	ck_done(book_open(&book, fixture_directory, err));
+	book_close(book);
+	close(ready[0]);
+	close(ready[1]);
+}
+END_TEST
+
 static void read_beside(void)
 {
 	struct book *reader = NULL;
@@ -644,6 +676,7 @@ int main(void)
 	tcase_set_timeout(tests, 120);
 	tcase_add_test(tests, a_new_directory_is_made);
 	tcase_add_test(tests, a_directory_has_one_daemon);
+	tcase_add_test(tests, what_a_killed_daemon_left_is_waited_for);
 	tcase_add_test(tests, a_reader_may_come_beside);
 	tcase_add_test(tests, usage_is_told);
 	tcase_add_test(tests, the_log_is_merged);
