@@ -4,6 +4,7 @@
 #include "jtag_wire.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,7 +83,7 @@ START_TEST(every_edge_of_the_states)
 			jtag.length = 1;
 			jtag.state = (enum jtag_state)state;
 			jtag_clock(&jtag, tms, false);
-			strcpy(way, ways[state]);
+			ck_assert_int_lt(snprintf(way, sizeof way, "%s", ways[state]), (int)sizeof way);
 			char *second = strchr(way, ' ');
 			*second++ = '\0';
 			ck_assert_str_eq(names[jtag.state], tms ? second : way);
@@ -315,7 +316,10 @@ static char holds[16];
 
 static void note_hold(void *context, bool on)
 {
-	strcat(holds, on ? "+" : "-");
+	size_t length = strlen(holds);
+	ck_assert_uint_lt(length, sizeof holds - 1);
+	holds[length] = on ? '+' : '-';
+	holds[length + 1] = '\0';
 }
 
 static struct jtag_bitbang bitbang;
@@ -353,8 +357,9 @@ END_TEST
 START_TEST(idcode_by_characters)
 {
 	char text[200] = "04260404";
+	size_t length = strlen(text);
 	for (int i = 0; i < 32; i++)
-		strcat(text, "0R4");
+		length += (size_t)snprintf(text + length, sizeof text - length, "0R4");
 	const char *answer = say(text);
 	uint32_t id = 0;
 	ck_assert_uint_eq(strlen(answer), 32);

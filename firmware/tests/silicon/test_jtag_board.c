@@ -45,7 +45,7 @@ static int plug_in(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	strcpy(address.sun_path, path);
+	ck_assert_int_lt(snprintf(address.sun_path, sizeof address.sun_path, "%s", path), (int)sizeof address.sun_path);
 	ck_assert_msg(connect(fd, (struct sockaddr *)&address, sizeof address) == 0, "no debug connector at %s", path);
 	return fd;
 }
@@ -53,7 +53,7 @@ static int plug_in(void)
 static void start(const char *param)
 {
 	memset(&board, 0, sizeof board);
-	strcpy(board.folder, "/tmp/board-test-XXXXXX");
+	ck_assert_int_lt(snprintf(board.folder, sizeof board.folder, "%s", "/tmp/board-test-XXXXXX"), (int)sizeof board.folder);
 	ck_assert_ptr_nonnull(mkdtemp(board.folder));
 	snprintf(path, sizeof path, "%s/jtag", board.folder);
 	driver_start(&board, (const char *const[]){"--jtag", path, "--param", param ? param : "boot.ssw_ms=10", NULL});

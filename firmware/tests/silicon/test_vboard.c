@@ -385,7 +385,7 @@ END_TEST
 
 START_TEST(refused_starts)
 {
-	strcpy(board.folder, "/tmp/board-test-XXXXXX");
+	ck_assert_int_lt(snprintf(board.folder, sizeof board.folder, "%s", "/tmp/board-test-XXXXXX"), (int)sizeof board.folder);
 	ck_assert_ptr_nonnull(mkdtemp(board.folder));
 	ck_assert_ptr_nonnull(strstr(driver_refused_start(&board, (const char *const[]){"--boot", "/nowhere/boot", NULL}),
 	                             "/nowhere/boot: No such file"));

@@ -34,7 +34,7 @@ static const char *in_folder(const char *name)
 static void setup(void)
 {
 	memset(&board, 0, sizeof board);
-	strcpy(board.folder, "/tmp/board-test-XXXXXX");
+	ck_assert_int_lt(snprintf(board.folder, sizeof board.folder, "%s", "/tmp/board-test-XXXXXX"), (int)sizeof board.folder);
 	ck_assert_ptr_nonnull(mkdtemp(board.folder));
 	snprintf(flash_file, sizeof flash_file, "%s/flash", board.folder);
 }
@@ -137,7 +137,7 @@ static const char *digest_of(uint32_t address, uint32_t length)
 	json_t *answer = driver_ask(&board, "\"cmd\":\"flash-digest\",\"address\":%u,\"length\":%u", address, length);
 	const char *digest = json_string_value(json_object_get(answer, "digest"));
 	ck_assert_ptr_nonnull(digest);
-	strcpy(text, digest);
+	ck_assert_int_eq(snprintf(text, sizeof texts[0], "%s", digest), sizeof texts[0] - 1);
 	json_decref(answer);
 	return text;
 }
@@ -247,7 +247,7 @@ START_TEST(survives)
 	boot();
 	ask_cpu('E', "erase 0 us ");
 	ask_cpu('P', "program 0 ");
-	strcpy(before, digest_of(0xA0300000, 0x300000));
+	ck_assert_int_lt(snprintf(before, sizeof before, "%s", digest_of(0xA0300000, 0x300000)), (int)sizeof before);
 	ck_assert_int_eq(status_field("changed"), 1);
 	power(false);
 	boot();
@@ -280,8 +280,8 @@ END_TEST
 START_TEST(snapshots)
 {
 	char path[512], other[512];
-	strcpy(path, in_folder("snapshot"));
-	strcpy(other, in_folder("other"));
+	ck_assert_int_lt(snprintf(path, sizeof path, "%s", in_folder("snapshot")), (int)sizeof path);
+	ck_assert_int_lt(snprintf(other, sizeof other, "%s", in_folder("other")), (int)sizeof other);
 	start();
 	boot();
 	ask_cpu('E', "erase 0 us ");
@@ -413,7 +413,7 @@ START_TEST(power_off_tears)
 	boot();
 	ask_cpu('E', "erase 0 us ");
 	ask_cpu('L', "run 0 us ");
-	strcpy(before, digest_of(AREA_B, 0x80000));
+	ck_assert_int_lt(snprintf(before, sizeof before, "%s", digest_of(AREA_B, 0x80000)), (int)sizeof before);
 	unsigned changed = 0;
 	for (unsigned i = 0; i < 12 && !changed; i++) { /* the class is chance, and one of them leaves everything */
 		ask_cpu('D', "begun 0 ");
@@ -502,7 +502,7 @@ static const char *make_package(const char *name)
 	file = fopen(in_folder("key"), "wb");
 	fwrite(pem, 1, pem_length - 1, file);
 	fclose(file);
-	strcpy(path, in_folder(name));
+	ck_assert_int_lt(snprintf(path, sizeof path, "%s", in_folder(name)), (int)sizeof path);
 	file = fopen(path, "wb");
 	fwrite(image, 1, length, file);
 	fclose(file);
@@ -594,7 +594,7 @@ START_TEST(refused_starts)
 {
 	const char *garbage = driver_file(&board, "garbage", 9000);
 	char copy[128];
-	strcpy(copy, garbage);
+	ck_assert_int_lt(snprintf(copy, sizeof copy, "%s", garbage), (int)sizeof copy);
 	expect_start_refused("tc375 or sweep", (const char *const[]){"--geometry", "tc399", NULL});
 	expect_start_refused("orig, copy or stop", (const char *const[]){"--swap-policy", "both", NULL});
 	expect_start_refused("do not fit", (const char *const[]){"--geometry", "sweep", NULL});
@@ -613,7 +613,7 @@ START_TEST(one_file_two_boards)
 	driver_do(&board, "\"cmd\":\"status\"");
 	first = board;
 	memset(&board, 0, sizeof board);
-	strcpy(board.folder, "/tmp/board-test-XXXXXX");
+	ck_assert_int_lt(snprintf(board.folder, sizeof board.folder, "%s", "/tmp/board-test-XXXXXX"), (int)sizeof board.folder);
 	ck_assert_ptr_nonnull(mkdtemp(board.folder)); /* another memory, the same flash */
 	expect_start_refused("another board uses it", (const char *const[]){"--flash", flash_file, NULL});
 	teardown();

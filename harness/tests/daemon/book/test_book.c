@@ -73,7 +73,7 @@ START_TEST(what_a_killed_daemon_left_is_waited_for)
 		ck_done(book_open(&killed, fixture_directory, err));
 		if (fork() == 0) {
 			(void)!write(ready[1], "!", 1);
-			usleep(300000);
+			usleep(300000); /* as long as it is not at its exec, nobody gets the lock */
 			_exit(0);
 		}
 		pause();
