@@ -302,6 +302,11 @@ def wait_done(ask, number, within=90):
     raise RuntimeError(f"job {number} is {job['state']}")
 
 
+def event_number(event):
+    """Of `<start of the daemon>-<number>`."""
+    return int(event["id"].rpartition("-")[2])
+
+
 def live_events(ask, live, number):
     schemas = {"job": "Job", "run": "Run", "rig": "Rig", "queue": "Queue"}
     events = [event for event in sse(live.text) if "event" in event]
@@ -317,12 +322,13 @@ def live_events(ask, live, number):
     # Who comes back goes on where he was.
     again = Stream(ask.lab.socket, "/events", {"Last-Event-ID": events[0]["id"]})
     again.wait_for(events[-1]["id"])
-    heard = [event["id"] for event in sse(again.text) if "event" in event]
-    check("live_again", heard == [event["id"] for event in events[1:]], f"{len(heard)} of {len(events) - 1}")
+    # The daemon goes on meanwhile: what came after the last of them is not looked at.
+    heard = [event["id"] for event in sse(again.text) if "event" in event][:len(events) - 1]
+    check("live_again", heard == [event["id"] for event in events[1:]], f"{heard} of {[event['id'] for event in events]}")
     lost = Stream(ask.lab.socket, "/events", {"Last-Event-ID": "1-1"})
     lost.wait_for("dropped")
     last = sse(lost.text)[-1]
-    check("live_other_daemon", last["event"] == "dropped" and "reason" in json.loads(last["data"][0]) and last["id"] == events[-1]["id"], lost.text)
+    check("live_other_daemon", last["event"] == "dropped" and "reason" in json.loads(last["data"][0]) and event_number(last) >= event_number(events[-1]), lost.text)
 
 
 def run_details(ask, job):
