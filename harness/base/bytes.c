@@ -71,7 +71,7 @@ void bytes_drop_front(struct bytes *bytes, size_t length)
 	bytes->length -= length;
 }
 
-static int hex_digit(char c)
+int bytes_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -92,8 +92,8 @@ int bytes_parse_hex(const char *text, struct bytes *ret_bytes)
 			text++;
 			continue;
 		}
-		high = hex_digit(text[0]);
-		low = high < 0 ? -1 : hex_digit(text[1]);
+		high = bytes_hex_digit(text[0]);
+		low = high < 0 ? -1 : bytes_hex_digit(text[1]);
 		if (low < 0) {
 			r = -EINVAL;
 			break;

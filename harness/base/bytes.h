@@ -39,6 +39,8 @@ static inline void be32_write(uint8_t *p, uint32_t v)
 	be16_write(p + 2, (uint16_t)v);
 }
 
+/* Value of a hex digit, -1: none. */
+int bytes_hex_digit(char);
 /* "02 10 03", "021003" -> bytes (spaces between bytes optional). 0, -EINVAL (odd digit, other character) or -ENOMEM. */
 int bytes_parse_hex(const char *text, struct bytes *ret_bytes) WARN_UNUSED;
 /* Newly allocated "02 10 03" (at most limit bytes, then " … (+n)"); limit 0 = all. NULL when out of memory. */

@@ -82,14 +82,7 @@ static void drop_measurements(struct report_run *run, const char *case_id)
 			run->measurements[kept++] = run->measurements[i];
 	}
 	run->measurement_count = kept;
-	kept = 0;
-	for (size_t i = 0; i < run->sweep_count; i++) {
-		if (strcmp(run->sweeps[i].case_id, case_id) == 0)
-			report_sweep_free(&run->sweeps[i]);
-		else
-			run->sweeps[kept++] = run->sweeps[i];
-	}
-	run->sweep_count = kept;
+	report_run_drop_sweeps(run, case_id);
 }
 
 /* The attempts of `later` behind those of `c`; *later is left without them. */

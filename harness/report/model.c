@@ -194,8 +194,7 @@ static void measurements_restart(struct builder *b, const char *case_id)
 			report_measurement_restart(&b->run->measurements[i]);
 }
 
-/* A further attempt counts anew. */
-static void sweeps_restart(struct report_run *run, const char *case_id)
+void report_run_drop_sweeps(struct report_run *run, const char *case_id)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < run->sweep_count; i++) {
@@ -276,7 +275,7 @@ static void case_begin(struct builder *b, const json_t *event, const json_t *dat
 	struct report_case *c = case_find(b, id);
 	if (c) {
 		measurements_restart(b, id);
-		sweeps_restart(b->run, id);
+		report_run_drop_sweeps(b->run, id);
 	} else {
 		c = case_new(b, id, data);
 	}

@@ -90,6 +90,8 @@ struct report_run {
 /* Reads a journal: 0, or -errno with err filled. Release with report_run_free(). */
 int report_run_read(const char *journal_path, struct report_run **ret, struct error *err) WARN_UNUSED;
 void report_run_free(struct report_run *);
+/* Frees the sweeps of a case: a further attempt counts anew. */
+void report_run_drop_sweeps(struct report_run *, const char *case_id);
 
 /* Why the exit status is worse than the verdicts let expect, for people: a new string, *ret NULL when it is not.
  * 0 or -ENOMEM. */

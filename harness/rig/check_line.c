@@ -85,7 +85,7 @@ static void list_ports(char *ret, size_t size)
 		(void)closedir(folder);
 }
 
-static bool read_attribute(const char *folder, const char *name, char *ret, size_t size)
+bool check_read_attribute(const char *folder, const char *name, char *ret, size_t size)
 {
 	char path[PATH_MAX];
 	ret[0] = '\0';
@@ -108,12 +108,12 @@ static void describe_port(const struct stat *status, const char *path, char *ret
 	if (!realpath(link, folder))
 		return;
 	for (char *slash; (slash = strrchr(folder, '/')) && slash > folder; *slash = '\0') {
-		if (!read_attribute(folder, "product", product, sizeof(product)))
+		if (!check_read_attribute(folder, "product", product, sizeof(product)))
 			continue;
 		size_t used = strlen(ret);
 		(void)snprintf(ret + used, size - used, ", %.60s", product);
 		used = strlen(ret);
-		if (read_attribute(folder, "serial", serial, sizeof(serial)))
+		if (check_read_attribute(folder, "serial", serial, sizeof(serial)))
 			(void)snprintf(ret + used, size - used, ", serial %.60s", serial);
 		return;
 	}

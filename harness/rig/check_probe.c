@@ -194,15 +194,9 @@ const struct check_kind check_kind_probe = {.name = "probe", .instrument = true,
 
 static bool usb_attribute(const char *device, const char *name, char *ret, size_t size)
 {
-	char path[400];
-	ret[0] = '\0';
-	(void)snprintf(path, sizeof(path), "/sys/bus/usb/devices/%.255s/%s", device, name);
-	FILE *file = fopen(path, "re");
-	if (file && fgets(ret, (int)size, file))
-		ret[strcspn(ret, "\n")] = '\0';
-	if (file)
-		(void)fclose(file);
-	return ret[0] != '\0';
+	char folder[400];
+	(void)snprintf(folder, sizeof(folder), "/sys/bus/usb/devices/%.255s", device);
+	return check_read_attribute(folder, name, ret, size);
 }
 
 static void add_adapter(struct check_list *list, const struct check_kind *kind, const struct value_entry *role)

@@ -7,16 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-static int nibble(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "../../base/bytes.h"
 
 /* Bytes of the character at p, 0 when it is none: RFC 3629, no overlong forms, no surrogates. */
 static size_t utf8_length(const unsigned char *p, size_t left)
@@ -56,7 +47,7 @@ ssize_t http_decode(char *out, const char *in, size_t length, bool plus)
 		char c = in[i];
 
 		if (c == '%') {
-			int high = length - i > 2 ? nibble(in[i + 1]) : -1, low = length - i > 2 ? nibble(in[i + 2]) : -1;
+			int high = length - i > 2 ? bytes_hex_digit(in[i + 1]) : -1, low = length - i > 2 ? bytes_hex_digit(in[i + 2]) : -1;
 
 			if (high < 0 || low < 0)
 				return -EINVAL;

@@ -50,12 +50,12 @@ static int gdb_check(const struct value *map, struct error *err)
 /* What a target tells by itself, in between. */
 static bool is_stop(const char *answer, size_t length)
 {
-	return length >= 3 && (answer[0] == 'T' || answer[0] == 'S') && gdb_hex_digit(answer[1]) >= 0 && gdb_hex_digit(answer[2]) >= 0;
+	return length >= 3 && (answer[0] == 'T' || answer[0] == 'S') && bytes_hex_digit(answer[1]) >= 0 && bytes_hex_digit(answer[2]) >= 0;
 }
 
 static bool is_end(const char *answer, size_t length)
 {
-	return length >= 3 && (answer[0] == 'W' || answer[0] == 'X') && gdb_hex_digit(answer[1]) >= 0;
+	return length >= 3 && (answer[0] == 'W' || answer[0] == 'X') && bytes_hex_digit(answer[1]) >= 0;
 }
 
 static bool is_output(const char *answer, size_t length)

@@ -7,21 +7,12 @@
 #define RUN_BASE  29 /* a run length is written as a printable character: 29 above the number of repetitions */
 #define RUN_LEAST 3
 
-int gdb_hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 ssize_t gdb_hex_bytes(const char *text, size_t length, uint8_t *ret, size_t limit)
 {
 	if (length % 2 || length / 2 > limit)
 		return -EINVAL;
 	for (size_t i = 0; i < length / 2; i++) {
-		int high = gdb_hex_digit(text[2 * i]), low = gdb_hex_digit(text[2 * i + 1]);
+		int high = bytes_hex_digit(text[2 * i]), low = bytes_hex_digit(text[2 * i + 1]);
 		if (high < 0 || low < 0)
 			return -EINVAL;
 		ret[i] = (uint8_t)(high << 4 | low);
@@ -159,7 +150,7 @@ static void inside(struct gdb_decoder *decoder, uint8_t byte)
 
 static void take_sum(struct gdb_decoder *decoder, uint8_t byte)
 {
-	int digit = gdb_hex_digit((char)byte);
+	int digit = bytes_hex_digit((char)byte);
 	decoder->strange = decoder->strange || digit < 0;
 	decoder->told = (uint8_t)(decoder->told << 4 | (digit & 15));
 }

@@ -49,8 +49,6 @@ int gdb_encode(struct bytes *out, const void *data, size_t length) WARN_UNUSED;
 /* How many bytes data takes within a packet. */
 size_t gdb_escaped_length(const void *data, size_t length);
 
-/* Value of a hex digit, -1: none. */
-int gdb_hex_digit(char);
 /* Pairs of hex digits to at most `limit` bytes; returns how many, or -EINVAL when something else stands there. */
 ssize_t gdb_hex_bytes(const char *text, size_t length, uint8_t *ret, size_t limit) WARN_UNUSED;
 /* Appends bytes as hex digits. 0 or -ENOMEM. */
