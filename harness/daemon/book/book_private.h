@@ -71,6 +71,27 @@ int book_integer(struct book *, int64_t *ret, struct error *err, const char *sql
 int book_sqlite_error(struct book *, int code, const char *doing, struct error *err);
 int64_t book_last_id(struct book *);
 
+/* ---- rows that become something: book_rows.c ---- */
+/* Makes something of a row, in *ret: its type is between the reader and whoever names it. 0: on, or -errno with err filled and nothing
+ * left of it. It may read other rows meanwhile. */
+typedef int (*book_reader)(struct book *, sqlite3_stmt *row, void *ret, struct error *err);
+typedef json_t *(*book_json_reader)(sqlite3_stmt *row); /* a new reference; NULL: no memory */
+/* Every row. 0: all were read; more than 0: what a reader returned, nothing is read after it. */
+int book_each(struct book *, book_reader, void *context, struct error *err, const char *sql, const struct book_value *,
+              size_t count) WARN_UNUSED;
+/* The first row. 1: it was read, 0: there is none (err is not set). */
+int book_one(struct book *, book_reader, void *ret, struct error *err, const char *sql, const struct book_value *,
+             size_t count) WARN_UNUSED;
+/* The row of an id, ?1. -ENOENT: there is no such thing; what: the word for it. */
+int book_by_id(struct book *, const char *what, int64_t id, book_reader, void *ret, struct error *err, const char *sql) WARN_UNUSED;
+/* All rows as an array of pointers, NULL when there are none; the reader's *ret is such a pointer, ret is the address of the array. drop
+ * frees what was made before a failure. */
+int book_list(struct book *, book_reader, void (*drop)(void *thing), void *ret, size_t *ret_count, struct error *err, const char *sql,
+              const struct book_value *, size_t count) WARN_UNUSED;
+/* All rows to the end of an array (borrowed; NULL: no memory). */
+int book_json_list(struct book *, book_json_reader, json_t *into, struct error *err, const char *sql, const struct book_value *,
+                   size_t count) WARN_UNUSED;
+
 /* ---- columns and JSON ---- */
 char *column_text(sqlite3_stmt *, int column);           /* a copy, NULL for NULL */
 json_t *column_text_json(sqlite3_stmt *, int column);    /* string or null */

@@ -11,21 +11,20 @@
 #define FIGURES_LIMIT 10000 /* newest runs of a case that are counted */
 
 /* ---- the matrix: cases by jobs ---- */
+static json_t *name_json(sqlite3_stmt *row)
+{
+	return column_text_json(row, 0);
+}
+
 static int series_names_put(struct book *book, json_t *matrix, struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
-	json_t *names = json_object_get(matrix, "series_names");
 	/* From one name to the next by the index: there are few names and many jobs. */
-	int r = book_select(book, &rows, err,
-	                    "WITH RECURSIVE name (series) AS (SELECT min(series) FROM jobs UNION ALL SELECT (SELECT min(series) FROM jobs "
-	                    "WHERE series > "
-	                    "name.series) FROM name WHERE name.series IS NOT NULL) SELECT series FROM name WHERE series IS NOT NULL",
-	                    NO_VALUES);
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		if (json_array_append_new(names, column_text_json(rows, 0)) < 0)
-			r = book_no_memory(err);
-	book_select_end(book, rows);
-	return r;
+	return book_json_list(
+	        book, name_json, json_object_get(matrix, "series_names"), err,
+	        "WITH RECURSIVE name (series) AS (SELECT min(series) FROM jobs UNION ALL SELECT (SELECT min(series) FROM jobs "
+	        "WHERE series > name.series) FROM name WHERE name.series IS NOT NULL) SELECT series FROM name WHERE series IS "
+	        "NOT NULL",
+	        NO_VALUES);
 }
 
 static int jobs_put(struct book *book, json_t *matrix, const char *series, unsigned nights, struct error *err)

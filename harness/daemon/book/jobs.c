@@ -148,48 +148,50 @@ static struct job_record *record_of(sqlite3_stmt *row)
 	return NULL;
 }
 
-static int add_file_to_record(struct job_record *job, sqlite3_stmt *row, size_t *room, struct error *err)
+struct files {
+	struct job_record *job;
+	size_t room;
+};
+
+static int add_file_to_record(struct book *book, sqlite3_stmt *row, void *context, struct error *err)
 {
+	struct files *files = context;
+	struct job_record *job = files->job;
 	struct job_file *file;
 
-	if (job->file_count == *room) {
-		size_t wanted = *room ? *room * 2 : 16;
+	if (job->file_count == files->room) {
+		size_t wanted = files->room ? files->room * 2 : 16;
 		struct job_file *more = realloc(job->files, wanted * sizeof(*more));
 
 		if (!more)
 			return book_no_memory(err);
 		job->files = more;
-		*room = wanted;
+		files->room = wanted;
 	}
 	file = &job->files[job->file_count++];
 	*file = (struct job_file){column_text(row, 0), column_text(row, 1), (uint64_t)sqlite3_column_int64(row, 2)};
 	return file->path && file->sha256 ? 0 : book_no_memory(err);
 }
 
-static int read_files(struct book *book, struct job_record *job, struct error *err)
+static int read_record(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
-	sqlite3_stmt *rows;
-	size_t room = 0;
-	int r = book_select(book, &rows, err, "SELECT path, sha256, size FROM job_files WHERE job = ?1 ORDER BY path",
-	                    VALUES(INTEGER(job->id)));
-
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		r = add_file_to_record(job, rows, &room, err);
-	book_select_end(book, rows);
-	return r;
-}
-
-static int read_record(struct book *book, sqlite3_stmt *row, struct job_record **ret, struct error *err)
-{
-	struct job_record *job = record_of(row);
-	int r = job ? read_files(book, job, err) : book_no_memory(err);
+	struct files files = {.job = record_of(row)};
+	int r = files.job
+	                ? book_each(book, add_file_to_record, &files, err,
+	                            "SELECT path, sha256, size FROM job_files WHERE job = ?1 ORDER BY path", VALUES(INTEGER(files.job->id)))
+	                : book_no_memory(err);
 
 	if (r < 0) {
-		job_record_free(job);
+		job_record_free(files.job);
 		return r;
 	}
-	*ret = job;
+	*(struct job_record **)ret = files.job;
 	return 0;
+}
+
+static void drop_record(void *job)
+{
+	job_record_free(job);
 }
 
 int no_such(const char *what, int64_t id, struct error *err)
@@ -199,54 +201,14 @@ int no_such(const char *what, int64_t id, struct error *err)
 
 int book_job(struct book *book, int64_t id, struct job_record **ret, struct error *err)
 {
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT " RECORD_COLUMNS " FROM jobs WHERE id = ?1", VALUES(INTEGER(id)));
-
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0)
-		r = no_such("job", id, err);
-	else if (r > 0)
-		r = read_record(book, rows, ret, err);
-	book_select_end(book, rows);
-	return r;
-}
-
-static int jobs_append(struct book *book, sqlite3_stmt *row, struct job_record ***jobs, size_t *count, struct error *err)
-{
-	struct job_record **more = realloc(*jobs, (*count + 1) * sizeof(struct job_record *));
-	int r;
-
-	if (!more)
-		return book_no_memory(err);
-	*jobs = more;
-	r = read_record(book, row, &more[*count], err);
-	if (r >= 0)
-		++*count;
-	return r;
+	return book_by_id(book, "job", id, read_record, ret, err, "SELECT " RECORD_COLUMNS " FROM jobs WHERE id = ?1");
 }
 
 int book_jobs_open(struct book *book, struct job_record ***ret, size_t *ret_count, struct error *err)
 {
-	struct job_record **jobs = NULL;
-	size_t count = 0;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err,
-	                    "SELECT " RECORD_COLUMNS " FROM jobs INDEXED BY jobs_queue WHERE state <> 'done' ORDER BY priority DESC, id",
-	                    NO_VALUES);
-
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		r = jobs_append(book, rows, &jobs, &count, err);
-	book_select_end(book, rows);
-	if (r < 0) {
-		for (size_t i = 0; i < count; i++)
-			job_record_free(jobs[i]);
-		free(jobs);
-		return r;
-	}
-	*ret = jobs;
-	*ret_count = count;
-	return 0;
+	return book_list(book, read_record, drop_record, ret, ret_count, err,
+	                 "SELECT " RECORD_COLUMNS " FROM jobs INDEXED BY jobs_queue WHERE state <> 'done' ORDER BY priority DESC, id",
+	                 NO_VALUES);
 }
 
 /* ---- adding ---- */
@@ -429,26 +391,32 @@ int book_job_report(struct book *book, int64_t id, const char *name, const char 
 	return r < 0 ? r : 0;
 }
 
+struct blob_place {
+	char *sha256; /* room for 65 */
+	uint64_t *size;
+};
+
+static int read_blob_place(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
+{
+	const struct blob_place *place = ret;
+
+	/* The table takes 64 hexadecimal digits and nothing else; a damaged file might give another length. */
+	(void)memset(place->sha256, 0, 65);
+	if (sqlite3_column_bytes(row, 0) == 64)
+		memcpy(place->sha256, sqlite3_column_text(row, 0), 64);
+	*place->size = (uint64_t)sqlite3_column_int64(row, 1);
+	return 0;
+}
+
 static int find_blob(struct book *book, const char *sql, int64_t id, const char *name, char sha256[65], uint64_t *ret_size,
                      struct error *err)
 {
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, sql, VALUES(INTEGER(id), TEXT(name)));
+	struct blob_place place = {.sha256 = sha256, .size = ret_size};
+	int r = book_one(book, read_blob_place, &place, err, sql, VALUES(INTEGER(id), TEXT(name)));
 
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0) {
-		r = error_set(err, ERROR_BENCH, ENOENT, "job %" PRId64 " has no file %s", id, name);
-	} else if (r > 0) {
-		/* The table takes 64 hexadecimal digits and nothing else; a damaged file might give another length. */
-		(void)memset(sha256, 0, 65);
-		if (sqlite3_column_bytes(rows, 0) == 64)
-			memcpy(sha256, sqlite3_column_text(rows, 0), 64);
-		*ret_size = (uint64_t)sqlite3_column_int64(rows, 1);
-		r = 0;
-	}
-	book_select_end(book, rows);
-	return r;
+	if (r == 0)
+		return error_set(err, ERROR_BENCH, ENOENT, "job %" PRId64 " has no file %s", id, name);
+	return r < 0 ? r : 0;
 }
 
 int book_job_report_find(struct book *book, int64_t id, const char *name, char sha256[65], uint64_t *ret_size, struct error *err)

@@ -46,19 +46,21 @@ static json_t *run_json(sqlite3_stmt *row)
 	                 "virtual", virtual_json(row, 13), "progress", "counts", counts_or_none(column_json(row, 14)));
 }
 
+static int read_run(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
+{
+	json_t *run = run_json(row);
+
+	if (!run)
+		return book_no_memory(err);
+	*(json_t **)ret = run;
+	return 0;
+}
+
 int book_run_json(struct book *book, int64_t id, json_t **ret, struct error *err)
 {
 	json_t *run = NULL;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?1", VALUES(INTEGER(id)));
+	int r = book_by_id(book, "run", id, read_run, &run, err, "SELECT " RUN_COLUMNS " FROM runs WHERE id = ?1");
 
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0)
-		r = no_such("run", id, err);
-	else if (r > 0)
-		r = (run = run_json(rows)) ? 0 : book_no_memory(err);
-	book_select_end(book, rows);
 	if (r >= 0)
 		r = results_of_run_json(book, id, run, err);
 	if (r < 0) {
@@ -88,52 +90,42 @@ static int job_counts(struct book *book, sqlite3_stmt *row, json_t **ret, struct
 	return book_job_counts(book, sqlite3_column_int64(row, 0), ret, &outcome, err);
 }
 
-static int job_json(struct book *book, sqlite3_stmt *row, json_t **ret, struct error *err)
+static int read_job(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
-	json_t *counts = NULL;
+	json_t *counts = NULL, *job;
 	int r = job_counts(book, row, &counts, err);
 
 	if (r < 0)
 		return r;
-	*ret = json_pack("{so so so so so so so so so so so so sb so so so so sn so so so so so}", "id", column_integer_json(row, 0),
-	                 "title", column_text_json(row, 1), "series", column_text_json(row, 2), "submitter", column_text_json(row, 3),
-	                 "state", column_text_json(row, 4), "outcome", column_text_json(row, 5), "reason", column_text_json(row, 6), "rig",
-	                 column_text_json(row, 7), "pool", column_text_json(row, 8), "requires", column_json(row, 9), "priority",
-	                 column_integer_json(row, 10), "spread", column_integer_json(row, 11), "pinned", sqlite3_column_int(row, 12),
-	                 "rerun_of", column_integer_json(row, 13), "submitted", column_time_json(row, 14), "started",
-	                 column_time_json(row, 15), "ended", column_time_json(row, 16), "waiting_for", "counts", counts, "options",
-	                 column_json(row, 17), "time_limit_ns", column_integer_json(row, 18), "silence_limit_ns",
-	                 column_integer_json(row, 19), "retries", column_integer_json(row, 20));
-	return *ret ? 0 : book_no_memory(err);
+	job = json_pack("{so so so so so so so so so so so so sb so so so so sn so so so so so}", "id", column_integer_json(row, 0),
+	                "title", column_text_json(row, 1), "series", column_text_json(row, 2), "submitter", column_text_json(row, 3),
+	                "state", column_text_json(row, 4), "outcome", column_text_json(row, 5), "reason", column_text_json(row, 6), "rig",
+	                column_text_json(row, 7), "pool", column_text_json(row, 8), "requires", column_json(row, 9), "priority",
+	                column_integer_json(row, 10), "spread", column_integer_json(row, 11), "pinned", sqlite3_column_int(row, 12),
+	                "rerun_of", column_integer_json(row, 13), "submitted", column_time_json(row, 14), "started",
+	                column_time_json(row, 15), "ended", column_time_json(row, 16), "waiting_for", "counts", counts, "options",
+	                column_json(row, 17), "time_limit_ns", column_integer_json(row, 18), "silence_limit_ns",
+	                column_integer_json(row, 19), "retries", column_integer_json(row, 20));
+	if (!job)
+		return book_no_memory(err);
+	*(json_t **)ret = job;
+	return 0;
 }
 
-static int put_runs(struct book *book, int64_t id, json_t *job, struct error *err)
+static json_t *file_json(sqlite3_stmt *row)
 {
-	json_t *runs = json_array();
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT " RUN_COLUMNS " FROM runs WHERE job = ?1 ORDER BY number", VALUES(INTEGER(id)));
-
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		if (json_array_append_new(runs, run_json(rows)) < 0)
-			r = book_no_memory(err);
-	book_select_end(book, rows);
-	if (json_object_set_new(job, "runs", runs) < 0 && r >= 0)
-		r = book_no_memory(err);
-	return r;
+	return json_pack("{so so so}", "path", column_text_json(row, 0), "sha256", column_text_json(row, 1), "size",
+	                 column_integer_json(row, 2));
 }
 
-static int put_files(struct book *book, int64_t id, json_t *job, struct error *err)
+/* The rows of a job as a member of it. */
+static int put_rows(struct book *book, int64_t id, const char *sql, book_json_reader read, json_t *job, const char *member,
+                    struct error *err)
 {
-	json_t *files = json_array();
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT path, sha256, size FROM job_files WHERE job = ?1 ORDER BY path", VALUES(INTEGER(id)));
+	json_t *rows = json_array();
+	int r = book_json_list(book, read, rows, err, sql, VALUES(INTEGER(id)));
 
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		if (json_array_append_new(files, json_pack("{so so so}", "path", column_text_json(rows, 0), "sha256",
-		                                           column_text_json(rows, 1), "size", column_integer_json(rows, 2))) < 0)
-			r = book_no_memory(err);
-	book_select_end(book, rows);
-	if (json_object_set_new(job, "files", files) < 0 && r >= 0)
+	if (json_object_set_new(job, member, rows) < 0 && r >= 0)
 		r = book_no_memory(err);
 	return r;
 }
@@ -141,20 +133,13 @@ static int put_files(struct book *book, int64_t id, json_t *job, struct error *e
 int book_job_json(struct book *book, int64_t id, json_t **ret, struct error *err)
 {
 	json_t *job = NULL;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?1", VALUES(INTEGER(id)));
+	int r = book_by_id(book, "job", id, read_job, &job, err, "SELECT " JOB_COLUMNS " FROM jobs WHERE id = ?1");
 
 	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0)
-		r = no_such("job", id, err);
-	else if (r > 0)
-		r = job_json(book, rows, &job, err);
-	book_select_end(book, rows);
+		r = put_rows(book, id, "SELECT " RUN_COLUMNS " FROM runs WHERE job = ?1 ORDER BY number", run_json, job, "runs", err);
 	if (r >= 0)
-		r = put_runs(book, id, job, err);
-	if (r >= 0)
-		r = put_files(book, id, job, err);
+		r = put_rows(book, id, "SELECT path, sha256, size FROM job_files WHERE job = ?1 ORDER BY path", file_json, job, "files",
+		             err);
 	if (r < 0) {
 		json_decref(job);
 		return r;
@@ -231,7 +216,7 @@ static int list_read(struct book *book, sqlite3_stmt *rows, unsigned limit, json
 			return *ret_next ? 0 : book_no_memory(err);
 		}
 		last = sqlite3_column_int64(rows, 0);
-		r = job_json(book, rows, &job, err);
+		r = read_job(book, rows, &job, err);
 		if (r < 0)
 			return r;
 		if (json_array_append_new(jobs, job) < 0)

@@ -65,60 +65,30 @@ static struct lease_record *record_of(sqlite3_stmt *row)
 	return NULL;
 }
 
-int book_lease(struct book *book, int64_t id, struct lease_record **ret, struct error *err)
+static int read_record(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
-	struct lease_record *lease;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT " COLUMNS " FROM leases WHERE id = ?1", VALUES(INTEGER(id)));
+	struct lease_record *lease = record_of(row);
 
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0) {
-		r = no_such("lease", id, err);
-	} else if (r > 0) {
-		lease = record_of(rows);
-		r = lease ? 0 : book_no_memory(err);
-		if (lease)
-			*ret = lease;
-	}
-	book_select_end(book, rows);
-	return r;
+	if (!lease)
+		return book_no_memory(err);
+	*(struct lease_record **)ret = lease;
+	return 0;
 }
 
-static int leases_append(sqlite3_stmt *row, struct lease_record ***leases, size_t *count, struct error *err)
+static void drop_record(void *lease)
 {
-	struct lease_record **more = realloc(*leases, (*count + 1) * sizeof(struct lease_record *));
+	lease_record_free(lease);
+}
 
-	if (!more)
-		return book_no_memory(err);
-	*leases = more;
-	more[*count] = record_of(row);
-	if (!more[*count])
-		return book_no_memory(err);
-	++*count;
-	return 0;
+int book_lease(struct book *book, int64_t id, struct lease_record **ret, struct error *err)
+{
+	return book_by_id(book, "lease", id, read_record, ret, err, "SELECT " COLUMNS " FROM leases WHERE id = ?1");
 }
 
 int book_leases_open(struct book *book, struct lease_record ***ret, size_t *ret_count, struct error *err)
 {
-	struct lease_record **leases = NULL;
-	size_t count = 0;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT " COLUMNS " FROM leases INDEXED BY leases_open WHERE state <> 'over' ORDER BY id",
-	                    NO_VALUES);
-
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		r = leases_append(rows, &leases, &count, err);
-	book_select_end(book, rows);
-	if (r < 0) {
-		for (size_t i = 0; i < count; i++)
-			lease_record_free(leases[i]);
-		free(leases);
-		return r;
-	}
-	*ret = leases;
-	*ret_count = count;
-	return 0;
+	return book_list(book, read_record, drop_record, ret, ret_count, err,
+	                 "SELECT " COLUMNS " FROM leases INDEXED BY leases_open WHERE state <> 'over' ORDER BY id", NO_VALUES);
 }
 
 /* ---- the way of a lease ---- */
@@ -191,50 +161,30 @@ int book_lease_over(struct book *book, int64_t id, struct error *err)
 }
 
 /* ---- what the API shows ---- */
-static json_t *lease_json(sqlite3_stmt *row)
+static int lease_json(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
-	return json_pack("{so so so so so so so so so so}", "id", column_integer_json(row, 0), "kind", column_text_json(row, 6), "holder",
-	                 column_text_json(row, 4), "note", column_text_json(row, 5), "job", column_integer_json(row, 1), "run",
-	                 column_integer_json(row, 2), "granted", column_time_json(row, 9), "expires", column_time_json(row, 10), "deadline",
-	                 column_time_json(row, 11), "state", column_text_json(row, 7));
+	json_t *lease = json_pack("{so so so so so so so so so so}", "id", column_integer_json(row, 0), "kind", column_text_json(row, 6),
+	                          "holder", column_text_json(row, 4), "note", column_text_json(row, 5), "job", column_integer_json(row, 1),
+	                          "run", column_integer_json(row, 2), "granted", column_time_json(row, 9), "expires",
+	                          column_time_json(row, 10), "deadline", column_time_json(row, 11), "state", column_text_json(row, 7));
+
+	if (!lease)
+		return book_no_memory(err);
+	*(json_t **)ret = lease;
+	return 0;
 }
 
 int book_lease_json(struct book *book, int64_t id, json_t **ret, struct error *err)
 {
-	sqlite3_stmt *rows;
-	json_t *lease;
-	int r = book_select(book, &rows, err, "SELECT " COLUMNS " FROM leases WHERE id = ?1", VALUES(INTEGER(id)));
-
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0) {
-		r = no_such("lease", id, err);
-	} else if (r > 0) {
-		lease = lease_json(rows);
-		r = lease ? 0 : book_no_memory(err);
-		if (lease)
-			*ret = lease;
-	}
-	book_select_end(book, rows);
-	return r;
+	return book_by_id(book, "lease", id, lease_json, ret, err, "SELECT " COLUMNS " FROM leases WHERE id = ?1");
 }
 
 int lease_of_rig_json(struct book *book, const char *rig, json_t **ret, struct error *err)
 {
-	sqlite3_stmt *rows;
-	json_t *lease = NULL;
-	int r = book_select(book, &rows, err,
-	                    "SELECT " COLUMNS " FROM leases INDEXED BY leases_rig_open WHERE rig = ?1 AND state <> 'over'",
-	                    VALUES(TEXT(rig)));
+	int r = book_one(book, lease_json, ret, err,
+	                 "SELECT " COLUMNS " FROM leases INDEXED BY leases_rig_open WHERE rig = ?1 AND state <> 'over'", VALUES(TEXT(rig)));
 
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r >= 0) {
-		lease = r ? lease_json(rows) : json_null();
-		r = lease ? 0 : book_no_memory(err);
-	}
-	book_select_end(book, rows);
-	if (lease)
-		*ret = lease;
-	return r;
+	if (r == 0)
+		*ret = json_null();
+	return r < 0 ? r : 0;
 }

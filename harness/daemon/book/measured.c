@@ -180,32 +180,22 @@ static void samples_join(const json_t *samples, struct histogram *h)
 	}
 }
 
-/* When and on which rig a run was; the caller frees *ret_rig. */
-static int run_place(struct book *book, int64_t run, int64_t *ret_at, char **ret_rig, struct error *err)
+/* When and on which rig a run was, into a span; the caller frees the rig's name. */
+static int read_place(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
-	int r = book_select(book, &rows, err, "SELECT coalesce(started, ended, 0), rig FROM runs WHERE id = ?1", VALUES(INTEGER(run)));
-	if (r >= 0 && (r = book_next(book, rows, err)) == 0)
-		r = error_set(err, ERROR_BENCH, ENOENT, "there is no run %lld", (long long)run);
-	if (r > 0) {
-		*ret_at = sqlite3_column_int64(rows, 0) > 0 ? sqlite3_column_int64(rows, 0) : book_now_utc_ns();
-		*ret_rig = column_text(rows, 1);
-		r = *ret_rig ? 0 : book_no_memory(err);
-	}
-	book_select_end(book, rows);
-	return r;
+	struct span *span = ret;
+	span->first = span->last = sqlite3_column_int64(row, 0) > 0 ? sqlite3_column_int64(row, 0) : book_now_utc_ns();
+	span->rig = column_text(row, 1);
+	return span->rig ? 0 : book_no_memory(err);
 }
 
 int measured_add(struct book *book, int64_t run, unsigned position, const struct measurement_result *m, struct error *err)
 {
 	struct span s = {.runs = 1, .n = m->n, .min_ns = m->min_ns, .max_ns = m->max_ns};
-	char *rig = NULL;
 	struct histogram *h = malloc(sizeof(*h));
 	int r = h ? series_of(book, m, &s.series, err) : book_no_memory(err);
 	if (r >= 0)
-		r = run_place(book, run, &s.first, &rig, err);
-	s.last = s.first;
-	s.rig = rig;
+		r = book_by_id(book, "run", run, read_place, &s, err, "SELECT coalesce(started, ended, 0), rig FROM runs WHERE id = ?1");
 	if (r >= 0) {
 		samples_join(m->samples, h);
 		r = row_write(book, run, position, m, &s, h, err);
@@ -214,7 +204,7 @@ int measured_add(struct book *book, int64_t run, unsigned position, const struct
 		samples_join(m->samples, h);
 		r = span_add(book, s, h, "day", DAY_NS, err);
 	}
-	free(rig);
+	free((char *)s.rig);
 	free(h);
 	return r;
 }

@@ -252,16 +252,11 @@ static json_t *artefact_json(sqlite3_stmt *row)
 	                 column_text_json(row, 2), "type", media_type((const char *)sqlite3_column_text(row, 0)));
 }
 
-static int put_rows(struct book *book, int64_t run, const char *sql, json_t *(*to_json)(sqlite3_stmt *), json_t *into, const char *member,
+static int put_rows(struct book *book, int64_t run, const char *sql, book_json_reader read, json_t *into, const char *member,
                     struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
 	json_t *list = json_array();
-	int r = list ? book_select(book, &rows, err, sql, VALUES(INTEGER(run))) : book_no_memory(err);
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		if (json_array_append_new(list, to_json(rows)) < 0)
-			r = book_no_memory(err);
-	book_select_end(book, rows);
+	int r = book_json_list(book, read, list, err, sql, VALUES(INTEGER(run)));
 	if (r >= 0 && json_object_set(into, member, list) < 0)
 		r = book_no_memory(err);
 	json_decref(list);

@@ -39,12 +39,12 @@ int book_rig_known(struct book *book, const char *name, const char *pool, const 
 	return r < 0 ? r : 0;
 }
 
-static struct rig_record *record_of(sqlite3_stmt *row)
+static int read_record(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
 	struct rig_record *rig = calloc(1, sizeof(*rig));
 
 	if (!rig)
-		return NULL;
+		return book_no_memory(err);
 	*rig = (struct rig_record){
 	        .name = column_text(row, 0),
 	        .health = (enum rig_health)name_index(healths, 3, (const char *)sqlite3_column_text(row, 1)),
@@ -54,32 +54,21 @@ static struct rig_record *record_of(sqlite3_stmt *row)
 	        .recoveries = (unsigned)sqlite3_column_int(row, 5),
 	        .online = sqlite3_column_int(row, 6),
 	};
-	if (rig->name && rig->reason)
-		return rig;
-	rig_record_free(rig);
-	return NULL;
+	if (!rig->name || !rig->reason) {
+		rig_record_free(rig);
+		return book_no_memory(err);
+	}
+	*(struct rig_record **)ret = rig;
+	return 0;
 }
 
 int book_rig(struct book *book, const char *name, struct rig_record **ret, struct error *err)
 {
-	struct rig_record *rig;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err,
-	                    "SELECT name, health, reason, since, bench_errors, recoveries, online FROM rigs WHERE name = ?1",
-	                    VALUES(TEXT(name)));
+	int r = book_one(book, read_record, ret, err,
+	                 "SELECT name, health, reason, since, bench_errors, recoveries, online FROM rigs WHERE name = ?1",
+	                 VALUES(TEXT(name)));
 
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0) {
-		r = no_rig(name, err);
-	} else if (r > 0) {
-		rig = record_of(rows);
-		r = rig ? 0 : book_no_memory(err);
-		if (rig)
-			*ret = rig;
-	}
-	book_select_end(book, rows);
-	return r;
+	return r == 0 ? no_rig(name, err) : r < 0 ? r : 0;
 }
 
 static int update_rig(struct book *book, const struct rig_record *rig, struct error *err)
@@ -131,24 +120,17 @@ int book_health_entry(struct book *book, const char *rig, const char *kind, cons
 }
 
 /* ---- what the API shows ---- */
+static json_t *board_json(sqlite3_stmt *row)
+{
+	return json_pack("{so so so}", "role", column_text_json(row, 0), "bench_errors", column_integer_json(row, 1), "last_error",
+	                 column_text_json(row, 2));
+}
+
 static int boards_json(struct book *book, const char *rig, json_t **ret, struct error *err)
 {
-	json_t *boards = json_array();
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT role, bench_errors, last_error FROM boards WHERE rig = ?1 ORDER BY role",
-	                    VALUES(TEXT(rig)));
-
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		if (json_array_append_new(boards, json_pack("{so so so}", "role", column_text_json(rows, 0), "bench_errors",
-		                                            column_integer_json(rows, 1), "last_error", column_text_json(rows, 2))) < 0)
-			r = book_no_memory(err);
-	book_select_end(book, rows);
-	if (r < 0) {
-		json_decref(boards);
-		return r;
-	}
-	*ret = boards;
-	return 0;
+	*ret = json_array();
+	return book_json_list(book, board_json, *ret, err, "SELECT role, bench_errors, last_error FROM boards WHERE rig = ?1 ORDER BY role",
+	                      VALUES(TEXT(rig)));
 }
 
 int book_rig_json(struct book *book, const char *name, json_t **ret, struct error *err)

@@ -59,71 +59,35 @@ static struct run_record *record_of(sqlite3_stmt *row)
 	return NULL;
 }
 
+static int read_record(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
+{
+	struct run_record *run = record_of(row);
+
+	if (!run)
+		return book_no_memory(err);
+	*(struct run_record **)ret = run;
+	return 0;
+}
+
+static void drop_record(void *run)
+{
+	run_record_free(run);
+}
+
 int book_run(struct book *book, int64_t id, struct run_record **ret, struct error *err)
 {
-	struct run_record *run;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT " RECORD_COLUMNS " FROM runs WHERE id = ?1", VALUES(INTEGER(id)));
-
-	if (r >= 0)
-		r = book_next(book, rows, err);
-	if (r == 0) {
-		r = no_such("run", id, err);
-	} else if (r > 0) {
-		run = record_of(rows);
-		r = run ? 0 : book_no_memory(err);
-		if (run)
-			*ret = run;
-	}
-	book_select_end(book, rows);
-	return r;
-}
-
-static int runs_append(sqlite3_stmt *row, struct run_record ***runs, size_t *count, struct error *err)
-{
-	struct run_record **more = realloc(*runs, (*count + 1) * sizeof(struct run_record *));
-
-	if (!more)
-		return book_no_memory(err);
-	*runs = more;
-	more[*count] = record_of(row);
-	if (!more[*count])
-		return book_no_memory(err);
-	++*count;
-	return 0;
-}
-
-static int read_runs(struct book *book, struct run_record ***ret, size_t *ret_count, struct error *err, const char *sql,
-                     const struct book_value *values, size_t value_count)
-{
-	struct run_record **runs = NULL;
-	size_t count = 0;
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, sql, values, value_count);
-
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		r = runs_append(rows, &runs, &count, err);
-	book_select_end(book, rows);
-	if (r < 0) {
-		for (size_t i = 0; i < count; i++)
-			run_record_free(runs[i]);
-		free(runs);
-		return r;
-	}
-	*ret = runs;
-	*ret_count = count;
-	return 0;
+	return book_by_id(book, "run", id, read_record, ret, err, "SELECT " RECORD_COLUMNS " FROM runs WHERE id = ?1");
 }
 
 int book_runs_of(struct book *book, int64_t job, struct run_record ***ret, size_t *ret_count, struct error *err)
 {
-	return read_runs(book, ret, ret_count, err, "SELECT " RECORD_COLUMNS " FROM runs WHERE job = ?1 ORDER BY number",
-	                 VALUES(INTEGER(job)));
+	return book_list(book, read_record, drop_record, ret, ret_count, err,
+	                 "SELECT " RECORD_COLUMNS " FROM runs WHERE job = ?1 ORDER BY number", VALUES(INTEGER(job)));
 }
 
 int book_runs_open(struct book *book, struct run_record ***ret, size_t *ret_count, struct error *err)
 {
-	return read_runs(book, ret, ret_count, err,
+	return book_list(book, read_record, drop_record, ret, ret_count, err,
 	                 "SELECT " RECORD_COLUMNS " FROM runs INDEXED BY runs_open WHERE state <> 'done' ORDER BY id", NO_VALUES);
 }
 

@@ -170,30 +170,22 @@ static int read_all(struct book *book, int64_t job, struct standings *all, struc
 	return r;
 }
 
-static int read_job(struct book *book, int64_t job, struct standings *all, struct error *err)
+static int read_job(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
-	int r = book_select(
-	        book, &rows, err,
-	        "SELECT cancelled, (SELECT count(*) FROM runs WHERE job = j.id), (SELECT count(*) FROM runs WHERE job = j.id AND state <> "
-	        "'done') FROM jobs j WHERE id = ?1",
-	        VALUES(INTEGER(job)));
-	if (r >= 0 && (r = book_next(book, rows, err)) == 0)
-		r = error_set(err, ERROR_BENCH, ENOENT, "there is no job %lld", (long long)job);
-	if (r > 0) {
-		all->cancelled = sqlite3_column_int(rows, 0);
-		all->runs = (unsigned)sqlite3_column_int(rows, 1);
-		all->open_runs = (unsigned)sqlite3_column_int(rows, 2);
-		r = 0;
-	}
-	book_select_end(book, rows);
-	return r;
+	struct standings *all = ret;
+	all->cancelled = sqlite3_column_int(row, 0);
+	all->runs = (unsigned)sqlite3_column_int(row, 1);
+	all->open_runs = (unsigned)sqlite3_column_int(row, 2);
+	return 0;
 }
 
 int standings_of(struct book *book, int64_t job, struct standings *ret, struct error *err)
 {
 	*ret = (struct standings){0};
-	int r = read_job(book, job, ret, err);
+	int r = book_by_id(
+	        book, "job", job, read_job, ret, err,
+	        "SELECT cancelled, (SELECT count(*) FROM runs WHERE job = j.id), (SELECT count(*) FROM runs WHERE job = j.id AND "
+	        "state <> 'done') FROM jobs j WHERE id = ?1");
 	if (r >= 0)
 		r = read_all(book, job, ret, err);
 	if (r < 0)

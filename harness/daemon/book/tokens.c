@@ -163,13 +163,9 @@ static json_t *token_json(sqlite3_stmt *row)
 int book_tokens_json(struct book *book, json_t **ret, struct error *err)
 {
 	json_t *tokens = json_array();
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err, "SELECT id, name, role, made, expires, used FROM tokens ORDER BY id DESC", NO_VALUES);
+	int r = book_json_list(book, token_json, tokens, err, "SELECT id, name, role, made, expires, used FROM tokens ORDER BY id DESC",
+	                       NO_VALUES);
 
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		if (json_array_append_new(tokens, token_json(rows)) < 0)
-			r = book_no_memory(err);
-	book_select_end(book, rows);
 	if (r < 0) {
 		json_decref(tokens);
 		return r;

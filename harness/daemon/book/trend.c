@@ -103,25 +103,21 @@ static int spans_put(struct query *q, bool hours, unsigned together, json_t *poi
 	return r;
 }
 
+static json_t *point_of_run(sqlite3_stmt *row)
+{
+	return json_pack("{s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "at", column_time_json(row, 0), "until", column_time_json(row, 0),
+	                 "runs", 1, "n", column_integer_json(row, 1), "min_ns", column_integer_json(row, 2), "p50_ns",
+	                 column_integer_json(row, 3), "p95_ns", column_integer_json(row, 4), "max_ns", column_integer_json(row, 5), "job",
+	                 column_integer_json(row, 6), "run", column_integer_json(row, 7));
+}
+
 static int runs_put(struct query *q, json_t *points, struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
-	int r = book_select(
-	        q->book, &rows, err,
+	return book_json_list(
+	        q->book, point_of_run, points, err,
 	        "SELECT m.at, m.n, m.min_ns, m.p50_ns, m.p95_ns, m.max_ns, (SELECT job FROM runs WHERE id = m.run), m.run FROM measured m "
 	        "WHERE " RUN_WHERE " ORDER BY m.at, m.run",
 	        VALUES(INTEGER(q->series), INTEGER(q->from_ns), INTEGER(q->to_ns), TEXT(q->rig)));
-	while (r >= 0 && (r = book_next(q->book, rows, err)) > 0) {
-		json_t *point = json_pack("{s:o,s:o,s:i,s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "at", column_time_json(rows, 0), "until",
-		                          column_time_json(rows, 0), "runs", 1, "n", column_integer_json(rows, 1), "min_ns",
-		                          column_integer_json(rows, 2), "p50_ns", column_integer_json(rows, 3), "p95_ns",
-		                          column_integer_json(rows, 4), "max_ns", column_integer_json(rows, 5), "job",
-		                          column_integer_json(rows, 6), "run", column_integer_json(rows, 7));
-		if (json_array_append_new(points, point) < 0)
-			r = book_no_memory(err);
-	}
-	book_select_end(q->book, rows);
-	return r;
 }
 
 /* The finest level with at most as many points as are asked for: runs, hours, days, several days together. */
@@ -149,29 +145,28 @@ static int points_put(struct query *q, json_t *points, struct error *err)
 }
 
 /* ---- what the API shows ---- */
+static int read_series(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
+{
+	json_t *limits = column_json(row, 4), *series;
+	if (!json_is_array(limits)) {
+		json_decref(limits);
+		limits = json_array();
+	}
+	series = json_pack("{s:o,s:o,s:o,s:b,s:f,s:[],s:o}", "series", column_integer_json(row, 0), "title", column_text_json(row, 1),
+	                   "unit", column_text_json(row, 2), "virtual", sqlite3_column_int(row, 3), "resolution", HISTOGRAM_RESOLUTION,
+	                   "points", "limits", limits);
+	if (!series)
+		return book_no_memory(err);
+	*(json_t **)ret = series;
+	return 0;
+}
+
 static int series_json(struct book *book, int64_t series, json_t **ret, struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
-	int r = book_select(
-	        book, &rows, err,
+	return book_by_id(
+	        book, "measurement series", series, read_series, ret, err,
 	        "SELECT id, title, unit, virtual, (SELECT limits FROM measured WHERE series = s.id ORDER BY run DESC LIMIT 1) FROM "
-	        "measurement_series s WHERE id = ?1",
-	        VALUES(INTEGER(series)));
-	if (r >= 0 && (r = book_next(book, rows, err)) == 0)
-		r = error_set(err, ERROR_BENCH, ENOENT, "there is no measurement series %lld", (long long)series);
-	if (r > 0) {
-		json_t *limits = column_json(rows, 4);
-		if (!json_is_array(limits)) {
-			json_decref(limits);
-			limits = json_array();
-		}
-		*ret = json_pack("{s:o,s:o,s:o,s:b,s:f,s:[],s:o}", "series", column_integer_json(rows, 0), "title",
-		                 column_text_json(rows, 1), "unit", column_text_json(rows, 2), "virtual", sqlite3_column_int(rows, 3),
-		                 "resolution", HISTOGRAM_RESOLUTION, "points", "limits", limits);
-		r = *ret ? 0 : book_no_memory(err);
-	}
-	book_select_end(book, rows);
-	return r;
+	        "measurement_series s WHERE id = ?1");
 }
 
 int book_trend_json(struct book *book, int64_t series, int64_t from_utc_ns, int64_t to_utc_ns, unsigned points, const char *rig,
@@ -191,29 +186,24 @@ int book_trend_json(struct book *book, int64_t series, int64_t from_utc_ns, int6
 	return r < 0 ? r : 0;
 }
 
+static json_t *measurement_json(sqlite3_stmt *row)
+{
+	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "series", column_integer_json(row, 0), "case",
+	                 column_text_json(row, 1), "id", column_text_json(row, 2), "title", column_text_json(row, 3), "unit",
+	                 column_text_json(row, 4), "virtual", sqlite3_column_int(row, 5), "runs", column_integer_json(row, 6), "n",
+	                 column_integer_json(row, 7), "last", column_time_json(row, 8), "last_p50_ns", column_integer_json(row, 9));
+}
+
 int book_measurements_json(struct book *book, json_t **ret, struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
 	json_t *list = json_array();
-	int r = list ? book_select(book, &rows, err,
-	                           "SELECT s.id, n.name, s.measurement, s.title, s.unit, s.virtual, s.runs, s.n, m.at, m.p50_ns FROM "
-	                           "measurement_series s JOIN case_names n ON n.id = s.name LEFT JOIN measured m ON m.id = (SELECT id FROM "
-	                           "measured "
-	                           "WHERE series = s.id AND min_ns IS NOT NULL ORDER BY at DESC LIMIT 1) ORDER BY n.name, s.measurement, "
-	                           "s.unit, "
-	                           "s.virtual",
-	                           NO_VALUES)
-	             : book_no_memory(err);
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0) {
-		json_t *item = json_pack("{s:o,s:o,s:o,s:o,s:o,s:b,s:o,s:o,s:o,s:o}", "series", column_integer_json(rows, 0), "case",
-		                         column_text_json(rows, 1), "id", column_text_json(rows, 2), "title", column_text_json(rows, 3),
-		                         "unit", column_text_json(rows, 4), "virtual", sqlite3_column_int(rows, 5), "runs",
-		                         column_integer_json(rows, 6), "n", column_integer_json(rows, 7), "last", column_time_json(rows, 8),
-		                         "last_p50_ns", column_integer_json(rows, 9));
-		if (json_array_append_new(list, item) < 0)
-			r = book_no_memory(err);
-	}
-	book_select_end(book, rows);
+	int r = book_json_list(
+	        book, measurement_json, list, err,
+	        "SELECT s.id, n.name, s.measurement, s.title, s.unit, s.virtual, s.runs, s.n, m.at, m.p50_ns FROM "
+	        "measurement_series s JOIN case_names n ON n.id = s.name LEFT JOIN measured m ON m.id = (SELECT id FROM "
+	        "measured WHERE series = s.id AND min_ns IS NOT NULL ORDER BY at DESC LIMIT 1) ORDER BY n.name, s.measurement, "
+	        "s.unit, s.virtual",
+	        NO_VALUES);
 	if (r >= 0 && (*ret = json_pack("{s:O}", "measurements", list)) == NULL)
 		r = book_no_memory(err);
 	json_decref(list);
