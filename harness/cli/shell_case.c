@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +101,11 @@ static void print_verdict(struct shell *shell, const char *id, enum verdict verd
 
 static void print_position(struct shell *shell)
 {
-	const struct step_call *call = session_step_at(shell->session, session_position(shell->session));
-	if (call)
-		shell_say(shell, "at  %u  %s:%u  %s\n", session_position(shell->session) + 1, call->place.file ? call->place.file : "",
-		          call->place.line, call->text);
+	struct session_place here;
+	char path[SESSION_PLACE_TEXT];
+	if (session_here(shell->session, &here))
+		shell_say(shell, "at  %s  %s:%u  %s\n", session_place_text(&here, path), here.call->place.file ? here.call->place.file : "",
+		          here.call->place.line, here.call->text);
 	else if (session_case(shell->session))
 		shell_say(shell, "every step has run; `continue` runs `always` and ends the case\n");
 }
@@ -195,46 +197,55 @@ static const char *short_id(const struct case_def *def, const struct step_call *
 	return !strncmp(call->id, def->id, length) && call->id[length] == '/' ? call->id + length + 1 : call->id;
 }
 
-static void list_block(struct shell *shell, const struct case_def *def, const struct step_block *block, unsigned depth)
+/* One step of the list, and those of its block: `number` is its own, "2.1". */
+static void list_step(struct shell *shell, const struct step_call *call, const struct session_place *here_or_null, const char *number,
+                      unsigned depth)
 {
-	for (unsigned i = 0; i < block->count; i++) {
-		const struct step_call *call = block->calls[i];
-		shell_say(shell, "       %-10s %*s%s\n", short_id(def, call), (int)depth * 2, "", call->text);
-		if (call->block)
-			list_block(shell, def, call->block, depth + 1);
+	bool at = here_or_null && here_or_null->call == call, failed = session_state(shell->session) == SESSION_FAILED;
+	char inner[SESSION_PLACE_TEXT];
+	shell_say(shell, "%c%c %3s  %-10s %*s%s\n", at ? failed ? '!' : '>' : ' ', session_breaks_at(shell->session, call) ? 'b' : ' ',
+	          number, short_id(session_case(shell->session), call), (int)depth * 2, "", call->text);
+	for (unsigned i = 0; call->block && i < call->block->count; i++) {
+		snprintf(inner, sizeof(inner), "%.200s.%u", number, i + 1);
+		list_step(shell, call->block->calls[i], here_or_null, inner, depth + 1);
 	}
-}
-
-static bool has_id(const struct case_def *def, const struct step_call *call, const char *id)
-{
-	return !strcmp(call->id, id) || !strcmp(short_id(def, call), id);
-}
-
-static bool block_has(const struct case_def *def, const struct step_block *block, const char *id)
-{
-	for (unsigned i = 0; block && i < block->count; i++)
-		if (has_id(def, block->calls[i], id) || block_has(def, block->calls[i]->block, id))
-			return true;
-	return false;
 }
 
 void shell_do_list(struct shell *shell, const char *rest)
 {
+	struct session_place here;
+	char number[24];
 	if (!has_case(shell))
 		return;
 	const struct case_def *def = session_case(shell->session);
-	unsigned count = session_step_count(shell->session), position = session_position(shell->session);
-	bool failed = session_state(shell->session) == SESSION_FAILED;
+	bool stands = session_here(shell->session, &here);
 	shell_say(shell, "%s: %s\n", def->id, def->title ? def->title : "");
-	for (unsigned i = 0; i < count; i++) {
-		const struct step_call *call = session_step_at(shell->session, i);
-		shell_say(shell, "%c%c %3u  %-10s %s\n", i == position ? failed ? '!' : '>' : ' ',
-		          session_breaks_at(shell->session, i) ? 'b' : ' ', i + 1, short_id(def, call), call->text);
-		if (call->block)
-			list_block(shell, def, call->block, 1);
+	for (unsigned i = 0; i < session_step_count(shell->session); i++) {
+		snprintf(number, sizeof(number), "%u", i + 1);
+		list_step(shell, session_step_at(shell->session, i), stands ? &here : NULL, number, 0);
 	}
 	for (unsigned i = 0; i < def->always.count; i++)
 		shell_say(shell, "        always %s\n", def->always.calls[i]->text);
+}
+
+/* The blocks around the step with their rounds, the outermost first. */
+void shell_do_where(struct shell *shell, const char *rest)
+{
+	struct session_place here, outer;
+	char path[SESSION_PLACE_TEXT];
+	if (!has_case(shell))
+		return;
+	for (unsigned i = 0; session_here(shell->session, &here) && i < here.depth; i++) {
+		outer = here;
+		outer.depth = i;
+		shell_say(shell, "in  %s  %s:%u  %s, round %" PRId64, session_place_text(&outer, path),
+		          here.block[i]->place.file ? here.block[i]->place.file : "", here.block[i]->place.line, here.block[i]->def->name,
+		          here.round[i]);
+		if (here.of[i])
+			shell_say(shell, " of %" PRId64, here.of[i]);
+		shell_say(shell, "\n");
+	}
+	print_position(shell);
 }
 
 /* ---- going on ---- */
@@ -252,111 +263,144 @@ static void end_case(struct shell *shell)
 	print_verdict(shell, id, verdict, &why);
 }
 
+static void print_failed(struct shell *shell, const struct error *error)
+{
+	struct session_place here;
+	char path[SESSION_PLACE_TEXT];
+	if (session_here(shell->session, &here))
+		shell_say(shell, "step %s failed: %s\n", session_place_text(&here, path), here.call->text);
+	shell_report_failure(shell, error);
+}
+
+/* Of one step: how it ended, and what its block makes of that. */
+static void print_passed(struct shell *shell)
+{
+	int64_t took_ns;
+	char took[TEXT_NUMBER_SIZE], text[2048];
+	const struct step_call *call = session_passed(shell->session, &took_ns);
+	const struct error *forgiven = session_forgiven(shell->session);
+	if (forgiven)
+		shell_say(shell, "failed, which the block around it answers by another try: %s\n",
+		          error_describe(forgiven, text, sizeof(text)));
+	if (!call)
+		return;
+	shell_say(shell, "ok  %s (%s ms)\n", call->def->name, text_ms(took_ns, took));
+	shell_print_results(shell, false);
+}
+
+/* to_end: of a command that runs on to the end of the case; else every step is told. */
 static void went_on(struct shell *shell, int r, const struct error *error, bool to_end)
 {
 	if (r < 0 && error->domain == ERROR_USAGE) {
 		shell_wrong(shell, NULL, "%s", error->message);
 		return;
 	}
-	if (r < 0) {
-		const struct step_call *call = session_step_at(shell->session, session_position(shell->session));
-		shell_say(shell, "step %u failed: %s\n", session_position(shell->session) + 1, call ? call->text : "");
-		shell_report_failure(shell, error);
-	} else if (to_end && session_state(shell->session) == SESSION_DONE) {
+	if (!to_end)
+		print_passed(shell);
+	if (r < 0)
+		print_failed(shell, error);
+	else if (to_end && session_state(shell->session) == SESSION_DONE)
 		end_case(shell);
-	} else {
+	else
 		print_position(shell);
+}
+
+static void go(struct shell *shell, int (*run)(struct session *, struct error *))
+{
+	struct error error = {0};
+	if (has_case(shell)) {
+		int r = run(shell->session, &error);
+		went_on(shell, r, &error, false);
 	}
 }
 
 void shell_do_next(struct shell *shell, const char *rest)
 {
-	struct error error = {0};
-	if (!has_case(shell))
-		return;
-	const struct step_call *call =
-	        session_step_at(shell->session, session_position(shell->session) + (session_state(shell->session) == SESSION_FAILED));
-	int64_t begin_ns = loop_now_ns();
-	int r = session_next(shell->session, &error);
-	char took[TEXT_NUMBER_SIZE];
-	if (r == 0) {
-		shell_say(shell, "ok  %s (%s ms)\n", call->def->name, text_ms(loop_now_ns() - begin_ns, took));
-		shell_print_results(shell, false);
-	}
-	went_on(shell, r, &error, false);
+	go(shell, session_next);
 }
 
-static void run_to(struct shell *shell, unsigned until)
+void shell_do_step(struct shell *shell, const char *rest)
 {
-	struct error error = {0};
-	int r = 0;
-	if (session_state(shell->session) != SESSION_DONE)
-		r = session_run(shell->session, until, &error);
-	went_on(shell, r, &error, true);
+	go(shell, session_enter);
+}
+
+void shell_do_finish(struct shell *shell, const char *rest)
+{
+	go(shell, session_out);
+}
+
+void shell_do_leave(struct shell *shell, const char *rest)
+{
+	go(shell, session_leave);
 }
 
 void shell_do_continue(struct shell *shell, const char *rest)
 {
-	if (has_case(shell))
-		run_to(shell, UINT32_MAX);
+	struct error error = {0};
+	int r = 0;
+	if (!has_case(shell))
+		return;
+	if (session_state(shell->session) != SESSION_DONE)
+		r = session_run(shell->session, NULL, &error);
+	went_on(shell, r, &error, true);
 }
 
-/* The index of a step by number or name, or -1 (told). */
-static int step_index(struct shell *shell, const char *text, bool names)
+static bool is_step_name(const struct shell *shell, const char *text)
 {
-	char *end;
-	unsigned count = session_step_count(shell->session);
-	unsigned long number = strtoul(text, &end, 10);
-	if (*text >= '0' && *text <= '9' && !*end && number >= 1 && number <= count)
-		return (int)number - 1;
-	const struct case_def *def = session_case(shell->session);
-	for (unsigned i = 0; i < count; i++) {
-		const struct step_call *call = session_step_at(shell->session, i);
-		if (has_id(def, call, text))
-			return (int)i;
-		if (!block_has(def, call->block, text))
-			continue;
-		shell_wrong(shell, text, "%s is in the block of step %u (%s), which runs as a whole: stop before it with %u", text, i + 1,
-		            call->def->name, i + 1);
-		return -1;
-	}
-	for (unsigned i = session_position(shell->session) + 1; names && i < count; i++)
-		if (!strcmp(session_step_at(shell->session, i)->def->name, text))
-			return (int)i;
-	if (names)
-		shell_wrong(shell, text, "\"%s\" is no number from 1 to %u, and no step to come has this name", text, count);
-	else
-		shell_wrong(shell, text, "\"%s\" is no number of a step (1 to %u), and no id: `list` shows them", text, count);
-	return -1;
+	return step_registry_find(shell->registry, text) != NULL;
 }
 
 void shell_do_until(struct shell *shell, const char *rest)
 {
-	int index = has_case(shell) ? step_index(shell, rest, true) : -1;
-	if (index < 0)
+	struct session_place place, here;
+	struct error error = {0};
+	char path[SESSION_PLACE_TEXT];
+	if (!has_case(shell))
 		return;
-	if ((unsigned)index <= session_position(shell->session))
-		shell_wrong(shell, rest, "step %d is not ahead: `restart` begins again", index + 1);
-	else
-		run_to(shell, (unsigned)index);
+	if (session_state(shell->session) == SESSION_DONE) {
+		shell_wrong(shell, rest, "every step has run: `restart` begins again");
+		return;
+	}
+	int r = session_find(shell->session, rest, &place, &error);
+	if (r < 0 && is_step_name(shell, rest)) {
+		error = (struct error){0};
+		r = session_run_to(shell->session, rest, &error);
+		went_on(shell, r, &error, true);
+		return;
+	}
+	if (r < 0) {
+		shell_wrong(shell, rest, "%s", error.message);
+		return;
+	}
+	(void)session_here(shell->session, &here);
+	/* What is in the block under way may come round again. */
+	if (place.number[0] < here.number[0] || (place.depth == 0 && place.number[0] == here.number[0])) {
+		shell_wrong(shell, rest, "step %s is not ahead: `restart` begins again", session_place_text(&place, path));
+		return;
+	}
+	r = session_run(shell->session, &place, &error);
+	went_on(shell, r, &error, true);
+	if (r == 0 && session_here(shell->session, &here) && here.number[0] > place.number[0])
+		shell_say(shell, "step %s did not come any more\n", session_place_text(&place, path));
 }
 
 void shell_do_break(struct shell *shell, const char *rest)
 {
-	int index = has_case(shell) ? step_index(shell, rest, false) : -1;
-	if (index >= 0)
-		shell_say(shell,
-		          session_break(shell->session, (unsigned)index) ? "stops before step %d\n" : "no longer stops before step %d\n",
-		          index + 1);
+	struct session_place place;
+	struct error error = {0};
+	char path[SESSION_PLACE_TEXT];
+	if (!has_case(shell))
+		return;
+	if (session_find(shell->session, rest, &place, &error) < 0)
+		shell_wrong(shell, rest, "%s", error.message);
+	else
+		shell_say(shell, session_break(shell->session, &place) ? "stops before step %s\n" : "no longer stops before step %s\n",
+		          session_place_text(&place, path));
 }
 
 void shell_do_retry(struct shell *shell, const char *rest)
 {
-	struct error error = {0};
-	int r = session_retry(shell->session, &error);
-	if (r == 0)
-		shell_print_results(shell, false);
-	went_on(shell, r, &error, false);
+	go(shell, session_retry);
 }
 
 void shell_do_restart(struct shell *shell, const char *rest)

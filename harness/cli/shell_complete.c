@@ -197,6 +197,29 @@ static void offer_arguments(struct completion *completion, const struct step_def
 		offer_names(completion, def);
 }
 
+static void offer_step_at(struct completion *completion, const struct step_call *call, const char *number, bool names)
+{
+	char inner[SESSION_PLACE_TEXT];
+	offer(completion, "", number, "");
+	if (names)
+		offer(completion, "", call->def->name, "");
+	for (unsigned i = 0; call->block && i < call->block->count; i++) {
+		snprintf(inner, sizeof(inner), "%.200s.%u", number, i + 1);
+		offer_step_at(completion, call->block->calls[i], inner, names);
+	}
+}
+
+/* Those of the case that is open. */
+static void offer_case_steps(struct completion *completion, bool names)
+{
+	const struct session *session = completion->shell->session;
+	char number[24];
+	for (unsigned i = 0; session_case(session) && i < session_step_count(session); i++) {
+		snprintf(number, sizeof(number), "%u", i + 1);
+		offer_step_at(completion, session_step_at(session, i), number, names);
+	}
+}
+
 /* before: what stands between the command and the word, without blanks at the ends. */
 static void offer_for_command(struct completion *completion, const struct shell_command *command, const char *before)
 {
@@ -217,8 +240,8 @@ static void offer_for_command(struct completion *completion, const struct shell_
 		offer_files(completion);
 	} else if (!strcmp(name, "power")) {
 		offer_group(completion, "roles");
-	} else if (!strcmp(name, "until")) {
-		offer_steps(completion);
+	} else if (!strcmp(name, "until") || !strcmp(name, "break")) {
+		offer_case_steps(completion, *name == 'u');
 	}
 }
 

@@ -346,13 +346,18 @@ static void make_prompt(const struct shell *shell, char *prompt, size_t size)
 {
 	const struct case_def *def = session_case(shell->session);
 	enum session_state state = session_state(shell->session);
+	const char *failed = state == SESSION_FAILED ? " failed" : "";
+	struct session_place here;
+	char path[SESSION_PLACE_TEXT];
 	if (!def)
 		snprintf(prompt, size, "hilbench> ");
 	else if (state == SESSION_DONE)
 		snprintf(prompt, size, "%.60s end> ", def->id);
+	else if (session_here(shell->session, &here) && here.depth > 0)
+		snprintf(prompt, size, "%.60s %.48s%s> ", def->id, session_place_text(&here, path), failed);
 	else
 		snprintf(prompt, size, "%.60s %u/%u%s> ", def->id, session_position(shell->session) + 1, session_step_count(shell->session),
-		         state == SESSION_FAILED ? " failed" : "");
+		         failed);
 }
 
 static char *join(char *text, const char *line)
@@ -448,9 +453,11 @@ void shell_on_failure(struct session *session, void *context)
 {
 	struct shell *shell = context;
 	shell->session = session;
-	const struct step_call *call = session_step_at(session, session_position(session));
-	shell_say(shell, "%s: step %u of %u failed: %s\n", session_case(session)->id, session_position(session) + 1,
-	          session_step_count(session), call ? call->text : "");
+	struct session_place here;
+	char path[SESSION_PLACE_TEXT];
+	if (session_here(session, &here))
+		shell_say(shell, "%s: step %s of %u failed: %s\n", session_case(session)->id, session_place_text(&here, path),
+		          session_step_count(session), here.call->text);
 	shell_report_failure(shell, session_failure(session));
 	shell_say(shell,
 	          "the boards stay as they are; `continue` goes on, `retry` runs the step again, `help` tells more, `quit` ends the run\n");

@@ -101,10 +101,10 @@ static int check_arguments(const struct step_context *context, const struct step
 	return r;
 }
 
-/* Takes the results of a step that ended. */
+/* Takes the results of a step that ended; of a step in a block only where somebody follows it. */
 static void keep_results(struct executor *executor, struct value *stolen)
 {
-	if (!executor->keep_results || executor->frame) {
+	if (!executor->keep_results || (executor->frame && !executor->guide)) {
 		value_free(stolen);
 		return;
 	}

@@ -188,7 +188,10 @@ static void judge_measurements(struct executor *executor, struct outcome *outcom
 	if (outcome->verdict != VERDICT_PASS || measured.verdict == VERDICT_PASS)
 		return;
 	outcome->verdict = measured.verdict;
-	outcome->cause = measured.verdict == VERDICT_FAIL ? CAUSE_DUT : measured.verdict == VERDICT_ERROR ? CAUSE_TESTCASE : CAUSE_NONE;
+	outcome->cause = measured.verdict == VERDICT_FAIL          ? CAUSE_DUT
+	                 : measured.error.domain == ERROR_OPERATOR ? CAUSE_OPERATOR
+	                 : measured.verdict == VERDICT_ERROR       ? CAUSE_TESTCASE
+	                                                           : CAUSE_NONE;
 	outcome->error = measured.error;
 	outcome->expected = strdup(measured.expected);
 	outcome->actual = strdup(measured.actual);

@@ -13,6 +13,14 @@ struct step_frame {
 	const struct step_call *call;
 	struct value *args[24]; /* resolved, owned */
 	unsigned arg_count;
+	const struct step_round *round; /* while its block runs */
+	unsigned index;                 /* of the step of its block that runs, from 0 */
+};
+
+/* Whoever drives a case by hand has its hands on the steps of blocks, too. */
+struct step_guide {
+	/* In the place of call_run(); executor->frame is that of the block. */
+	int (*run)(struct step_guide *, struct step_context *, const struct step_call *, struct error *err);
 };
 
 struct case_object {
@@ -44,6 +52,8 @@ struct executor {
 	struct step_frame *frame;
 	struct measurements *measurements;
 	struct board_record *boards; /* executor_boards.c */
+	struct step_guide *guide;    /* of the steps inside blocks; NULL: none */
+	int64_t held_ns;             /* that somebody stood inside a block, see step_clock_ns() */
 	bool keep_results;
 	struct value *kept_results; /* of the outermost step that ended last, when they are kept; owned */
 };

@@ -22,10 +22,10 @@ struct watchpoint {
 
 struct measurement {
 	const struct measure_def *def;
-	bool open;
+	bool open, held; /* somebody stood at a prompt while it was open */
 	struct watchpoint from, to, *stages;
 	int64_t *values_ns, *uncertainties_ns;
-	unsigned count, begun, missed; /* samples; windows opened; of these without their events */
+	unsigned count, begun, missed, held_count; /* samples; windows opened; of these without their events; that do not count */
 };
 
 struct measurements {
@@ -127,7 +127,7 @@ static void window_close(struct measurement *item)
 	watchpoint_clear(&item->to);
 	for (unsigned i = 0; item->stages && i < item->def->stage_count; i++)
 		watchpoint_clear(&item->stages[i]);
-	item->open = false;
+	item->open = item->held = false;
 }
 
 void measurements_free(struct measurements *all)
@@ -244,6 +244,16 @@ static int not_seen(const struct measurement *item, struct error *err)
 	                       item->from.seen ? "after its beginning" : "to begin with");
 }
 
+static void drop_held(struct measurements *all, struct measurement *item)
+{
+	item->held_count++;
+	window_close(item);
+	timeline_emit_now(all->timeline, "case", "note",
+	                  json_pack("{s:o}", "text",
+	                            json_sprintf("measurement \"%s\": a sample in which somebody stood at the prompt does not count",
+	                                         item->def->id)));
+}
+
 int measurement_end(struct measurements *all, const char *id, int64_t *ret_value_ns, struct error *err)
 {
 	struct measurement *item = find(all, id);
@@ -258,6 +268,11 @@ int measurement_end(struct measurements *all, const char *id, int64_t *ret_value
 	}
 	int64_t value_ns = item->to.at.ns - item->from.at.ns;
 	int64_t uncertainty_ns = item->to.at.uncertainty_ns + item->from.at.uncertainty_ns;
+	*ret_value_ns = value_ns;
+	if (item->held) {
+		drop_held(all, item);
+		return 0;
+	}
 	if (sample_add(item, value_ns, uncertainty_ns) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	json_t *data =
@@ -265,8 +280,13 @@ int measurement_end(struct measurements *all, const char *id, int64_t *ret_value
 	                  (json_int_t)uncertainty_ns, "index", (json_int_t)item->count, "stages", stages_json(item));
 	window_close(item);
 	timeline_emit_now(all->timeline, "measure", "measure.sample", data);
-	*ret_value_ns = value_ns;
 	return 0;
+}
+
+void measurements_hold(struct measurements *all)
+{
+	for (unsigned i = 0; i < all->count; i++)
+		all->items[i].held = all->items[i].held || all->items[i].open;
 }
 
 void measurements_abandon(struct measurements *all)
@@ -357,10 +377,16 @@ static void emit_result(struct measurements *all, const struct measurement *item
 /* Where every window that was opened gave its sample, too few were opened: the test case's mistake. */
 static void lacks_samples(const struct measurement *item, struct measure_verdict *ret)
 {
-	bool own_mistake = item->missed == 0;
+	bool own_mistake = item->missed == 0, held = own_mistake && item->count + item->held_count >= item->def->samples;
 	ret->verdict = own_mistake ? VERDICT_ERROR : VERDICT_FAIL;
 	snprintf(ret->expected, sizeof(ret->expected), "%u samples", item->def->samples);
 	snprintf(ret->actual, sizeof(ret->actual), "%u samples", item->count);
+	if (held) {
+		error_set_place(&ret->error, ERROR_OPERATOR, 0, item->def->place,
+		                "measurement \"%s\": %u of %u samples, without those in which somebody stood at the prompt", item->def->id,
+		                item->count, item->def->samples);
+		return;
+	}
 	error_set_place(&ret->error, own_mistake ? ERROR_TESTCASE : ERROR_DUT, 0, item->def->place,
 	                item->begun ? "measurement \"%s\": %u of %u samples"
 	                            : "measurement \"%s\": %u of %u samples: no step ever began one (measure.begin, measure.block)",

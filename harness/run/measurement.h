@@ -21,12 +21,14 @@ int measurement_begin(struct measurements *, const char *id, const struct scope 
 bool measurement_complete(const struct measurements *, const char *id);
 /* Closes the window. ERROR_DUT when `from` or `to` did not come. */
 int measurement_end(struct measurements *, const char *id, int64_t *ret_value_ns, struct error *err) WARN_UNUSED;
+/* Somebody stands at a prompt: the samples of the open windows do not count, with his time in them. */
+void measurements_hold(struct measurements *);
 /* Forgets open windows without a sample. */
 void measurements_abandon(struct measurements *);
 
 struct measure_verdict {
 	enum verdict verdict;
-	struct error error; /* of the heaviest finding */
+	struct error error; /* of the heaviest finding; its domain tells the cause */
 	char expected[128], actual[128];
 };
 /* Emits measure.result of each measurement that has samples, judges the limits and the number of samples: too few

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "session.h"
+#include "session_private.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "executor_private.h"
 
 /* A typed step waits for as long as its writer says, and for whoever sits there: Ctrl-C ends it. */
 #define TYPED_NS INT64_C(86400000000000)
@@ -19,31 +17,6 @@ const struct case_def session_typed_case = {.id = (char *)"shell",
                                             .requires = no_texts,
                                             .timeout_ns = TYPED_NS,
                                             .always_timeout_ns = INT64_C(15000000000)};
-
-struct session {
-	struct executor own_executor, *executor;
-	struct step_context own_context, *context; /* context NULL: no case is open */
-	bool ended;                                /* by a signal */
-	bool guided, by_hand;                      /* under executor_run(); somebody drives, so that what he interrupts is no failure */
-	const struct case_def *def;
-	struct case_def named; /* the same, by the name that it has in the journal */
-	struct begun *begun;
-	unsigned begun_count;
-	bool *breaks; /* one a step */
-	unsigned position, index, typed;
-	bool failed, skipped; /* the step at the position failed; one was left behind without an end */
-	int64_t left_ns;      /* of the case's time: that of the person does not count */
-	struct outcome outcome;
-	char *expected, *actual;
-	struct scope *kept; /* set by hand */
-	struct verdict_tally tally;
-};
-
-/* How often a case was begun: each time counts for itself. */
-struct begun {
-	char *id;
-	unsigned count;
-};
 
 /* ---- cases ---- */
 
@@ -77,6 +50,7 @@ static void forget_case(struct session *session)
 	outcome_clear(&session->outcome);
 	free(session->breaks);
 	session->breaks = NULL;
+	session->break_count = 0;
 	session->position = 0;
 	session->failed = session->skipped = false;
 	session->def = NULL;
@@ -98,7 +72,6 @@ static int put_kept(struct session *session)
 static int open_case(struct session *session, const struct case_def *def, struct error *err)
 {
 	struct error own = {0};
-	unsigned count = def->setup.count + def->steps.count;
 	if (name_case(session, def) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	session->index++;
@@ -108,7 +81,7 @@ static int open_case(struct session *session, const struct case_def *def, struct
 	executor_emit_case_begin(session->executor, &session->named, 1, session->index, session->index);
 	int r = case_prepare(session->executor, &session->named, session->index, &session->own_context, &own);
 	session->context = &session->own_context;
-	if (r == 0 && (!(session->breaks = calloc(count + 1, sizeof(*session->breaks))) || put_kept(session) < 0))
+	if (r == 0 && put_kept(session) < 0)
 		r = error_set(&own, ERROR_BENCH, ENOMEM, "out of memory");
 	if (r == 0)
 		return 0;
@@ -141,6 +114,7 @@ void session_finish(struct session *session, enum verdict *ret_verdict, struct e
 	*ret_verdict = VERDICT_PASS;
 	if (!session->context || session->guided)
 		return;
+	session_walk_end(session);
 	judge_unfinished(session);
 	if (session->context->scope)
 		case_wind_up(session->context, &session->named, &session->outcome);
@@ -258,15 +232,15 @@ void session_guide(struct step_context *context, const struct case_def *def, str
 	const struct executor_options *options = context->executor->options;
 	struct error error = {0};
 	session.kept = scope_new();
-	session.breaks = calloc(def->setup.count + def->steps.count + 1, sizeof(*session.breaks));
 	context->executor->keep_results = true;
-	if (!session.kept || !session.breaks) {
+	if (!session.kept) {
 		error_set(&error, ERROR_BENCH, ENOMEM, "out of memory");
 		outcome_from_error(&session.outcome, &error);
-	} else if (session_run(&session, UINT32_MAX, &error) < 0 && (error.domain == ERROR_DUT || error.domain == ERROR_BENCH)) {
+	} else if (session_run(&session, NULL, &error) < 0 && (error.domain == ERROR_DUT || error.domain == ERROR_BENCH)) {
 		session.by_hand = true;
 		options->on_failure(&session, options->on_failure_context);
 	}
+	session_walk_end(&session);
 	*outcome = session.outcome;
 	session.outcome = (struct outcome){0};
 	forget_case(&session);
@@ -289,7 +263,14 @@ static void forget_results(struct session *session)
 	session->executor->kept_results = NULL;
 }
 
-/* One step of the outermost level, whoever wrote it. */
+void session_note_end(struct session *session, int r, const struct error *error)
+{
+	keep_check(session);
+	if (r < 0 && error->domain == ERROR_BENCH)
+		session->executor->rig_suspect = true;
+}
+
+/* One step as a whole, whoever wrote it. */
 static int run_step(struct session *session, const struct step_call *call, const char *phase, int64_t time_ns, struct error *err)
 {
 	struct step_context *context = session->context;
@@ -297,17 +278,19 @@ static int run_step(struct session *session, const struct step_call *call, const
 	session->executor->phase = phase;
 	context->deadline_ns = loop_now_ns() + time_ns;
 	int r = call_run(context, call, err);
-	keep_check(session);
-	if (r < 0 && err->domain == ERROR_BENCH)
-		session->executor->rig_suspect = true;
+	session_note_end(session, r, err);
 	return r;
 }
 
-/* The first failure is the case's. */
-static void take_failure(struct session *session, const struct error *error)
+void session_take_failure(struct session *session, const struct error *error)
 {
-	if (session->outcome.verdict == VERDICT_PASS)
-		outcome_take(&session->outcome, session->context, error);
+	struct step_context *context = session->context;
+	bool interrupted = error->domain == ERROR_OPERATOR && session->by_hand;
+	if (session->outcome.verdict != VERDICT_PASS || interrupted)
+		return;
+	outcome_take(&session->outcome, context, error);
+	context->expected = session->expected ? strdup(session->expected) : NULL;
+	context->actual = session->actual ? strdup(session->actual) : NULL;
 }
 
 int session_type(struct session *session, const struct step_call *call, struct error *err)
@@ -318,7 +301,7 @@ int session_type(struct session *session, const struct step_call *call, struct e
 		r = run_step(session, call, "shell", TYPED_NS, &own);
 		/* What is typed beside a case is a look at it, and no part of it; a slip of the pen is nobody's fault. */
 		if (r < 0 && is_typed_case(session) && (own.domain == ERROR_DUT || own.domain == ERROR_BENCH))
-			take_failure(session, &own);
+			session_take_failure(session, &own);
 	}
 	if (r < 0 && err)
 		*err = own;
@@ -405,75 +388,176 @@ enum session_state session_state(const struct session *session)
 	return session->failed ? SESSION_FAILED : SESSION_READY;
 }
 
+/* What ran has stopped: its time counts. Whoever looks at a failure goes on with fresh time. */
+static void count_time(struct session *session, int r)
+{
+	session->left_ns -= loop_now_ns() - session->began_ns;
+	if (r < 0)
+		session->left_ns = session->def->timeout_ns;
+}
+
 static int run_at_position(struct session *session, struct error *err)
 {
 	const struct step_call *call = session_step_at(session, session->position);
-	struct error own = {0};
 	if (!call)
 		return error_set(err, ERROR_USAGE, ENOENT, session_case(session) ? "the case has no step left" : "no case is loaded");
 	const char *phase = session->position < session->def->setup.count ? "setup" : "steps";
-	int64_t begin_ns = loop_now_ns();
-	int r = run_step(session, call, phase, session->left_ns, &own);
-	session->left_ns -= loop_now_ns() - begin_ns;
-	session->failed = r < 0;
-	if (r == 0) {
-		session->position++;
-		return 0;
+	session->began_ns = loop_now_ns();
+	if (!call->block)
+		return run_step(session, call, phase, session->left_ns, err);
+	forget_results(session);
+	session->context->deadline_ns = session->began_ns + session->left_ns;
+	return session_walk_begin(session, call, phase, err);
+}
+
+static int go_on_inside(struct session *session, struct error *err)
+{
+	session->began_ns = loop_now_ns();
+	session->context->deadline_ns = session->began_ns + session->left_ns;
+	return session_walk_on(session, err);
+}
+
+/* From where the case stands to where it stands next. */
+static int go_on(struct session *session, struct error *err)
+{
+	const struct step_call *call = session_step_at(session, session->position);
+	struct error own = {0};
+	int r = session->walk.inside ? go_on_inside(session, &own) : run_at_position(session, &own);
+	if (call)
+		count_time(session, r);
+	if (call && !session->walk.inside) {
+		if (call->block)
+			session_note_end(session, r, &own);
+		session->failed = r < 0;
+		session->position += r == 0;
+		session->passed = r == 0 ? call : NULL;
+		session->passed_ns = loop_now_ns() - session->began_ns;
+		if (r < 0)
+			session_take_failure(session, &own);
 	}
-	/* Whoever looks at a failure goes on with fresh time. */
-	session->left_ns = session->def->timeout_ns;
-	if (own.domain != ERROR_OPERATOR || !session->by_hand)
-		take_failure(session, &own);
-	if (err)
+	if (r < 0 && err)
 		*err = own;
 	return r;
 }
 
+/* Whoever stands somewhere has made the samples that are under way his own. */
+static void stand(struct session *session)
+{
+	if (session->by_hand && session->executor->measurements)
+		measurements_hold(session->executor->measurements);
+}
+
+static int go(struct session *session, enum session_pace pace, struct error *err)
+{
+	struct session_place here;
+	int r;
+	session->pace = pace;
+	session->pace_depth = session->walk.inside ? session->walk.here.depth : 0;
+	session->passed = NULL;
+	session->forgiven = (struct error){0};
+	do {
+		r = go_on(session, err);
+	} while (r == 0 && !session->walk.inside && session_here(session, &here) && !session_stops_at(session, &here));
+	session->until = NULL;
+	session->until_name = NULL;
+	stand(session);
+	return r;
+}
+
+/* A failed step is left behind; one in a block by itself, when the block goes on. */
+static void leave_behind(struct session *session)
+{
+	if (!session->failed || session->walk.inside)
+		return;
+	session->failed = false;
+	session->skipped = true;
+	session->position++;
+}
+
 int session_next(struct session *session, struct error *err)
 {
-	if (session->failed) {
-		session->failed = false;
-		session->skipped = true;
-		session->position++;
-	}
-	return run_at_position(session, err);
+	leave_behind(session);
+	return go(session, PACE_NEXT, err);
+}
+
+int session_enter(struct session *session, struct error *err)
+{
+	leave_behind(session);
+	return go(session, PACE_STEP, err);
+}
+
+int session_out(struct session *session, struct error *err)
+{
+	if (!session->walk.inside)
+		return error_set(err, ERROR_USAGE, ENOENT, "the case does not stand in a block: `continue` runs on to its end");
+	return go(session, PACE_OUT, err);
+}
+
+int session_run(struct session *session, const struct session_place *until, struct error *err)
+{
+	bool behind = session->failed;
+	leave_behind(session);
+	if (behind && session_state(session) == SESSION_DONE)
+		return 0;
+	session->until = until;
+	return go(session, PACE_RUN, err);
+}
+
+static bool has_name(const struct step_call *call, const char *name)
+{
+	bool has = !strcmp(call->def->name, name);
+	for (unsigned i = 0; !has && call->block && i < call->block->count; i++)
+		has = has_name(call->block->calls[i], name);
+	return has;
+}
+
+/* The block under way may come round again; of another step at the position only what is in it is still to come. */
+static bool is_ahead(const struct session *session, const char *name)
+{
+	const struct step_call *call = session_step_at(session, session->position);
+	for (unsigned i = 0; call && call->block && i < call->block->count; i++)
+		if (has_name(call->block->calls[i], name))
+			return true;
+	for (unsigned i = session->position + 1; i < session_step_count(session); i++)
+		if (has_name(session_step_at(session, i), name))
+			return true;
+	return false;
+}
+
+int session_run_to(struct session *session, const char *name, struct error *err)
+{
+	if (!is_ahead(session, name))
+		return error_set(err, ERROR_USAGE, ENOENT, "no step to come has the name \"%s\"", name);
+	leave_behind(session);
+	session->until_name = name;
+	return go(session, PACE_RUN, err);
 }
 
 int session_retry(struct session *session, struct error *err)
 {
 	if (!session->failed)
 		return error_set(err, ERROR_USAGE, ENOENT, "no step has failed");
-	return run_at_position(session, err);
+	session->walk.order = ORDER_RETRY;
+	return go(session, PACE_NEXT, err);
 }
 
-int session_run(struct session *session, unsigned until, struct error *err)
+int session_leave(struct session *session, struct error *err)
 {
-	int r = 0;
-	/* The first step runs in any case: one stands at its break point, or on what failed. */
-	if (session->failed && session->position + 1 >= session_step_count(session)) {
-		session->failed = false;
-		session->skipped = true;
-		session->position++;
-		return 0;
-	}
-	do {
-		r = session_next(session, err);
-	} while (r == 0 && session->position < session_step_count(session) && session->position != until &&
-	         !session->breaks[session->position]);
-	return r;
+	if (!session->walk.inside)
+		return error_set(err, ERROR_USAGE, ENOENT, "the case does not stand in a block");
+	session->walk.order = ORDER_LEAVE;
+	return go(session, PACE_OUT, err);
 }
 
-bool session_break(struct session *session, unsigned index)
+const struct step_call *session_passed(const struct session *session, int64_t *ret_took_ns)
 {
-	if (!session->breaks || index >= session_step_count(session))
-		return false;
-	session->breaks[index] = !session->breaks[index];
-	return session->breaks[index];
+	*ret_took_ns = session->passed_ns;
+	return session->passed;
 }
 
-bool session_breaks_at(const struct session *session, unsigned index)
+const struct error *session_forgiven(const struct session *session)
 {
-	return session->breaks && index < session_step_count(session) && session->breaks[index];
+	return session->forgiven.message[0] ? &session->forgiven : NULL;
 }
 
 int session_always(struct session *session, struct error *err)

@@ -56,20 +56,55 @@ int session_begin(struct session *, const struct case_def *, struct error *err) 
 enum session_state session_state(const struct session *);
 /* NULL while SESSION_FREE. */
 const struct case_def *session_case(const struct session *);
-/* Steps of setup and steps, in one count from 0. */
+/* Steps of setup and steps, in one count from 0; those of their blocks do not count. */
 unsigned session_step_count(const struct session *);
 const struct step_call *session_step_at(const struct session *, unsigned index);
+/* Of the step where the case stands, or of the one whose block it stands in. */
 unsigned session_position(const struct session *);
-/* Runs the step at the position and moves on; a failed one is left behind first (its failure stays the case's). 0, or
- * -errno with err as the step left it: the position stays. -ENOENT (ERROR_USAGE): there is none left. */
-int session_next(struct session *, struct error *err) WARN_UNUSED;
+
+#define SESSION_DEPTH 16 /* of blocks in blocks; deeper ones run as a whole */
+/* A step, in blocks too: 3.repeat[2].1 is the first step of the block of the third step, in its second round. */
+struct session_place {
+	const struct step_call *call;
+	unsigned depth;                     /* blocks around it */
+	unsigned number[SESSION_DEPTH + 1]; /* from 1, of the outermost step first */
+	int64_t round[SESSION_DEPTH];       /* of the block of each of them but the last; in a place to stop at 0: any */
+	int64_t of[SESSION_DEPTH];          /* 0: not known */
+	const struct step_call *block[SESSION_DEPTH];
+};
+#define SESSION_PLACE_TEXT 256
+/* Where the case stands; false: before or behind everything. */
+bool session_here(const struct session *, struct session_place *ret);
+/* "3", "3.repeat[2].1"; without a round "3.repeat.1". Returns buffer. */
+const char *session_place_text(const struct session_place *, char buffer[SESSION_PLACE_TEXT]);
+/* By number (3, 3.1, 3.repeat.1, 3.repeat[2].1, 3[2].1) or id ("steps/2/0", with or without that of the case). -ENOENT with ERROR_USAGE. */
+int session_find(const struct session *, const char *text, struct session_place *ret, struct error *err) WARN_UNUSED;
+
+/*
+ * All of these run from where the case stands up to a break point, a failure, or what is said. The step where it stands runs in any case; a
+ * failed one is left behind (its failure stays the case's). 0, or -errno with err as the step left it: the case stands on that step, in
+ * whatever block. A failure that its block answers by another try is none, until the last one (session_forgiven). -ENOENT (ERROR_USAGE):
+ * there is no step left.
+ */
+int session_next(struct session *, struct error *err) WARN_UNUSED;  /* one step, a block as a whole */
+int session_enter(struct session *, struct error *err) WARN_UNUSED; /* one step, or up to the first one of its block */
+int session_out(struct session *, struct error *err) WARN_UNUSED;   /* to the end of the block, all of its rounds */
+/* To the place, but not over its outermost step; NULL: to the end of the steps. */
+int session_run(struct session *, const struct session_place *until_or_null, struct error *err) WARN_UNUSED;
+/* To the next step of this name. */
+int session_run_to(struct session *, const char *name, struct error *err) WARN_UNUSED;
 /* Runs the failed step again. That it failed before stays the case's verdict. */
 int session_retry(struct session *, struct error *err) WARN_UNUSED;
-/* session_next() until the position is at a break point or at `until`, a step fails, or there are none left. */
-int session_run(struct session *, unsigned until, struct error *err) WARN_UNUSED;
+/* Gives up the block around the step where the case stands: the step that has the block fails, and the case stands there. */
+int session_leave(struct session *, struct error *err) WARN_UNUSED;
+/* The step that passed last, and how long it took; NULL: none since the last of these calls began. */
+const struct step_call *session_passed(const struct session *, int64_t *ret_took_ns);
+/* The failure that a block answered by another try, since the last of these calls began; NULL: none. */
+const struct error *session_forgiven(const struct session *);
 /* Toggles a break point; returns whether there is one now. */
-bool session_break(struct session *, unsigned index);
-bool session_breaks_at(const struct session *, unsigned index);
+bool session_break(struct session *, const struct session_place *);
+/* Whether there is one at the step, in any round. */
+bool session_breaks_at(const struct session *, const struct step_call *);
 /* Runs the steps of `always` now. */
 int session_always(struct session *, struct error *err) WARN_UNUSED;
 /* `always`, measurements, case.end. What was not run makes it an error (cause operator) unless it failed before. Nothing

@@ -2,6 +2,7 @@
 #include "step_context.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,4 +280,39 @@ int step_run_block(struct step_context *context, const struct step_block *block,
 	for (unsigned i = 0; r == 0 && i < block->count; i++)
 		r = call_run(context, block->calls[i], err);
 	return r;
+}
+
+int step_run_round(struct step_context *context, const struct step_call *call, const struct step_round *round, struct error *err)
+{
+	struct step_frame *frame = context->executor->frame;
+	int r = 0;
+	frame->round = round;
+	for (unsigned i = 0; r == 0 && i < call->block->count; i++) {
+		/* Somebody may come and go while a step runs. */
+		struct step_guide *guide = context->executor->guide;
+		frame->index = i;
+		r = guide ? guide->run(guide, context, call->block->calls[i], err) : call_run(context, call->block->calls[i], err);
+	}
+	frame->round = NULL;
+	return r;
+}
+
+void step_round_blame(const struct step_context *context, const struct step_round *round, struct error *own)
+{
+	if (round->before && round->before->domain == ERROR_DUT && own->domain == ERROR_TESTCASE && own->code == ETIME &&
+	    loop_now_ns() >= context->deadline_ns)
+		*own = *round->before;
+}
+
+void step_round_prefix(const struct step_round *round, struct error *err)
+{
+	if (round->of)
+		error_prefix(err, "%s %" PRId64 " of %" PRId64, round->noun, round->number, round->of);
+	else
+		error_prefix(err, "%s %" PRId64, round->noun, round->number);
+}
+
+int64_t step_clock_ns(const struct step_context *context)
+{
+	return loop_now_ns() - context->executor->held_ns;
 }

@@ -56,7 +56,26 @@ int step_object_add(struct step_context *, const char *kind, const char *name, v
 void *step_object_find(struct step_context *, const char *kind, const char *name);
 void step_object_remove(struct step_context *, const char *kind, const char *name); /* destroys */
 
-/* Runs a block (for STEP_BLOCK steps): stops at the first failure. */
+/* Runs a block once: stops at the first failure. */
 int step_run_block(struct step_context *, const struct step_block *, struct error *) WARN_UNUSED;
+
+/* The same for a STEP_BLOCK step, which may run its block again and again. */
+struct step_round {
+	const char *noun;   /* "round", "try" … */
+	int64_t number, of; /* from 1; of 0: not known before */
+	/* Whether the block would be run again after this failure, so that nobody has to look at it. NULL: never. */
+	bool (*forgives)(const struct step_round *, const struct error *);
+	const void *context; /* for forgives() */
+	/* How the try before this one failed, NULL: there is none. */
+	const struct error *before;
+};
+/* What fails is not yet prefixed with the round: see step_round_prefix(). */
+int step_run_round(struct step_context *, const struct step_call *, const struct step_round *, struct error *) WARN_UNUSED;
+/* The case's time went by while the device was asked again and again: that is the device's, whatever step it ended in. */
+void step_round_blame(const struct step_context *, const struct step_round *, struct error *);
+/* "round 2 of 5: message". */
+void step_round_prefix(const struct step_round *, struct error *);
+/* A clock for limits of a block's own: it stands still while somebody stands inside the block at a prompt. */
+int64_t step_clock_ns(const struct step_context *);
 
 #endif

@@ -70,9 +70,10 @@ static int repeat_run(struct step_context *context, const struct step_call *call
 	int64_t times;
 	int r = step_arg_integer(context, call, "times", 1, &times, err);
 	for (int64_t i = 1; r == 0 && i <= times; i++) {
-		r = step_run_block(context, call->block, err);
+		const struct step_round round = {.noun = "round", .number = i, .of = times};
+		r = step_run_round(context, call, &round, err);
 		if (r < 0)
-			error_prefix(err, "round %" PRId64 " of %" PRId64, i, times);
+			step_round_prefix(&round, err);
 	}
 	return r;
 }
@@ -95,49 +96,60 @@ static const struct arg_def poll_args[] = {
         {NULL},
 };
 
-/* The case's time went by while the DUT was asked again and again: that is the DUT's, whatever step it ended in. */
-static void blame_tries(const struct step_context *context, const struct error *last, struct error *own)
-{
-	if (last->domain == ERROR_DUT && own->domain == ERROR_TESTCASE && own->code == ETIME && loop_now_ns() >= context->deadline_ns)
-		*own = *last;
-}
-
 /* Only what the DUT does may change by waiting: a broken bench or a wrong test case stays what it is. */
 static bool worth_another_try(const struct error *error)
 {
 	return error->domain == ERROR_DUT;
 }
 
-static int poll_run(struct step_context *context, const struct step_call *call, struct error *err)
+struct poll {
+	struct step_context *context;
+	int64_t every_ns, within_ns, begin_ns, try_ns; /* the last two by step_clock_ns() */
+};
+
+static bool poll_goes_on(const struct step_round *round, const struct error *error)
 {
-	int64_t every_ns, within_ns, begin_ns = loop_now_ns();
-	struct error own = {0}, last = {0};
-	int r = step_arg_integer(context, call, "every", 100000000, &every_ns, err);
-	if (r == 0)
-		r = step_arg_integer(context, call, "within", 0, &within_ns, err);
-	if (r < 0)
-		return r;
+	const struct poll *poll = round->context;
+	return worth_another_try(error) && poll->try_ns + poll->every_ns <= poll->begin_ns + poll->within_ns &&
+	       loop_now_ns() < poll->context->deadline_ns;
+}
+
+static int poll_tries(struct poll *poll, const struct step_call *call, struct error *last, struct error *own)
+{
+	struct step_context *context = poll->context;
 	for (unsigned tries = 1;; tries++) {
-		int64_t try_ns = loop_now_ns();
-		r = step_run_block(context, call->block, &own);
+		const struct step_round round = {"try", tries, 0, poll_goes_on, poll, last};
+		poll->try_ns = step_clock_ns(context);
+		int r = step_run_round(context, call, &round, own);
 		if (r == 0)
-			return step_result_integer(context, "tries", tries) < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
-		blame_tries(context, &last, &own);
-		last = own;
-		if (!worth_another_try(&own) || try_ns + every_ns > begin_ns + within_ns || loop_now_ns() >= context->deadline_ns) {
-			error_prefix(&own, "try %u", tries);
-			if (err)
-				*err = own;
+			return step_result_integer(context, "tries", tries) < 0 ? error_set(own, ERROR_BENCH, ENOMEM, "out of memory") : 0;
+		step_round_blame(context, &round, own);
+		*last = *own;
+		if (!poll_goes_on(&round, own)) {
+			step_round_prefix(&round, own);
 			return r;
 		}
-		r = step_pause(context, try_ns + every_ns - loop_now_ns(), &own);
+		r = step_pause(context, poll->try_ns + poll->every_ns - step_clock_ns(context), own);
 		if (r < 0) {
-			blame_tries(context, &last, &own);
-			if (err)
-				*err = own;
+			step_round_blame(context, &round, own);
 			return r;
 		}
 	}
+}
+
+static int poll_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	struct poll poll = {.context = context, .begin_ns = step_clock_ns(context)};
+	struct error own = {0}, last = {0};
+	int r = step_arg_integer(context, call, "every", 100000000, &poll.every_ns, err);
+	if (r == 0)
+		r = step_arg_integer(context, call, "within", 0, &poll.within_ns, err);
+	if (r < 0)
+		return r;
+	r = poll_tries(&poll, call, &last, &own);
+	if (r < 0 && err)
+		*err = own;
+	return r;
 }
 
 static const struct result_def tries_results[] = {
@@ -165,6 +177,12 @@ static const struct arg_def retry_args[] = {
         {NULL},
 };
 
+static bool retry_goes_on(const struct step_round *round, const struct error *error)
+{
+	const struct step_context *context = round->context;
+	return worth_another_try(error) && round->number < round->of && loop_now_ns() < context->deadline_ns;
+}
+
 static int retry_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	int64_t times;
@@ -173,11 +191,12 @@ static int retry_run(struct step_context *context, const struct step_call *call,
 	if (r < 0)
 		return r;
 	for (int64_t i = 1; i <= times; i++) {
+		const struct step_round round = {"attempt", i, times, retry_goes_on, context, &last};
 		last = own;
-		r = step_run_block(context, call->block, &own);
+		r = step_run_round(context, call, &round, &own);
 		if (r == 0)
 			return step_result_integer(context, "tries", i) < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
-		blame_tries(context, &last, &own);
+		step_round_blame(context, &round, &own);
 		timeline_emit_now(
 		        context->timeline, "case", "note",
 		        json_pack("{s:o}", "text",

@@ -87,11 +87,12 @@ static const struct arg_def block_args[] = {
         {NULL},
 };
 
-static int one_sample(struct step_context *context, const struct step_call *call, const char *id, int64_t within_ns, struct error *err)
+static int one_sample(struct step_context *context, const struct step_call *call, const char *id, int64_t within_ns,
+                      const struct step_round *round, struct error *err)
 {
 	int r = measurement_begin(context->executor->measurements, id, context->scope, err);
 	if (r == 0)
-		r = step_run_block(context, call->block, err);
+		r = step_run_round(context, call, round, err);
 	return r < 0 ? r : end_sample(context, id, within_ns, err);
 }
 
@@ -105,9 +106,10 @@ static int block_run(struct step_context *context, const struct step_call *call,
 	if (r == 0)
 		r = step_arg_integer(context, call, "times", 1, &times, err);
 	for (int64_t i = 1; r == 0 && i <= times; i++) {
-		r = one_sample(context, call, id, within_ns, err);
+		const struct step_round round = {.noun = "sample", .number = i, .of = times};
+		r = one_sample(context, call, id, within_ns, &round, err);
 		if (r < 0)
-			error_prefix(err, "sample %" PRId64 " of %" PRId64, i, times);
+			step_round_prefix(&round, err);
 	}
 	return r;
 }

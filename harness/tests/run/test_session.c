@@ -51,7 +51,8 @@ static const struct step_def test_ok = {.name = "t.ok", .doc = "Passes.", .args 
 static const struct step_def test_flaky = {.name = "t.flaky", .doc = "Fails for a while.", .args = no_args, .run = flaky_run};
 static const struct step_def test_cancel = {.name = "t.cancel", .doc = "Is interrupted.", .args = no_args, .run = cancel_run};
 static const struct step_def test_object = {.name = "t.object", .doc = "Makes.", .args = no_args, .run = object_run};
-static const struct step_def *const steps[] = {&test_ok, &test_flaky, &test_cancel, &test_object, &step_note, &step_poll, &step_wait_for};
+static const struct step_def *const steps[] = {&test_ok,   &test_flaky,    &test_cancel, &test_object, &step_note,
+                                               &step_poll, &step_wait_for, &step_repeat, &step_retry,  &step_measure_block};
 static const struct step_registry registry = {steps, sizeof(steps) / sizeof(*steps)};
 
 /* ---- what the journal said ---- */
@@ -254,26 +255,35 @@ START_TEST(a_case_runs_step_by_step)
 }
 END_TEST
 
+static bool toggle(struct session *session, const char *text)
+{
+	struct session_place place;
+	struct error error = {0};
+	ck_assert_msg(session_find(session, text, &place, &error) == 0, "%s: %s", text, error.message);
+	return session_break(session, &place);
+}
+
 START_TEST(a_case_stops_at_breaks_and_failures)
 {
 	struct session *session = open_session();
 	struct program *program = load(FOUR);
 	struct error error = {0};
+	struct session_place place;
 	enum verdict verdict;
 	flaky_left = 2;
 	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
-	ck_assert(session_break(session, 1));
-	ck_assert(!session_break(session, 17));
-	ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert(toggle(session, "2"));
+	ck_assert_int_eq(session_find(session, "18", &place, &error), -ENOENT);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
 	ck_assert_uint_eq(session_position(session), 1);
-	ck_assert_int_lt(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert_int_lt(session_run(session, NULL, &error), 0);
 	ck_assert_int_eq(session_state(session), SESSION_FAILED);
 	ck_assert_uint_eq(session_position(session), 2);
 	/* A look at it is no part of the case. */
 	ck_assert_int_eq(type(session, "- t.ok", &error), 0);
 	ck_assert_int_lt(session_retry(session, &error), 0);
 	ck_assert_int_eq(session_retry(session, &error), 0);
-	ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
 	session_finish(session, &verdict, NULL);
 	/* That it failed once stays. */
 	ck_assert_int_eq(verdict, VERDICT_FAIL);
@@ -289,8 +299,8 @@ START_TEST(a_failed_last_step_can_be_left_behind)
 	struct error error = {0};
 	flaky_left = 1;
 	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
-	ck_assert_int_lt(session_run(session, UINT32_MAX, &error), 0);
-	ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+	ck_assert_int_lt(session_run(session, NULL, &error), 0);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
 	ck_assert_int_eq(session_state(session), SESSION_DONE);
 	ck_assert_uint_eq(runs, 1);
 	ck_assert_uint_eq(close_session(session), 1);
@@ -386,9 +396,302 @@ START_TEST(the_time_of_the_person_does_not_count)
 }
 END_TEST
 
+/* ---- blocks ---- */
+
+static const char *here(const struct session *session)
+{
+	static char text[SESSION_PLACE_TEXT];
+	struct session_place place;
+	return session_here(session, &place) ? session_place_text(&place, text) : "";
+}
+
+static struct program *begin(struct session *session, const char *text)
+{
+	struct program *program = load(text);
+	struct error error = {0};
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	return program;
+}
+
+static unsigned end(struct session *session, struct program *program)
+{
+	unsigned status = close_session(session);
+	program_free(program);
+	return status;
+}
+
+#define BLOCKS "- id: c\n  steps: [t.ok, {repeat: {times: 2, steps: [t.ok, t.flaky, {repeat: {times: 2, steps: [t.ok]}}]}}, t.ok]\n"
+
+START_TEST(every_step_of_a_block_can_be_stood_at)
+{
+	static const char *const places[] = {"2",
+	                                     "2.repeat[1].1",
+	                                     "2.repeat[1].2",
+	                                     "2.repeat[1].3",
+	                                     "2.repeat[1].3.repeat[1].1",
+	                                     "2.repeat[1].3.repeat[2].1",
+	                                     "2.repeat[2].1",
+	                                     "2.repeat[2].2",
+	                                     "2.repeat[2].3",
+	                                     "2.repeat[2].3.repeat[1].1",
+	                                     "2.repeat[2].3.repeat[2].1",
+	                                     "3",
+	                                     ""};
+	static const unsigned ran[] = {1, 1, 2, 3, 3, 4, 5, 6, 7, 7, 8, 9, 10};
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS);
+	struct error error = {0};
+	for (unsigned i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		ck_assert_int_eq(session_enter(session, &error), 0);
+		ck_assert_str_eq(here(session), places[i]);
+		ck_assert_uint_eq(runs, ran[i]);
+		/* What is typed there does not move it. */
+		ck_assert_int_eq(type(session, "- note: x", &error), 0);
+	}
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(end(session, program), 0);
+	ck_assert_str_eq(verdicts, "c:pass/ ");
+}
+END_TEST
+
+START_TEST(next_goes_over_a_block_and_finish_out_of_it)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS);
+	struct error error = {0};
+	int64_t took_ns;
+	ck_assert_int_eq(session_out(session, &error), -ENOENT);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_int_eq(session_enter(session, &error), 0);
+	ck_assert_ptr_null(session_passed(session, &took_ns));
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_str_eq(session_passed(session, &took_ns)->def->name, "t.ok");
+	ck_assert_int_eq(value_get(session_results(session), "value")->integer, 7);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[1].3");
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[2].1");
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_int_eq(session_enter(session, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[2].3.repeat[1].1");
+	ck_assert_int_eq(session_out(session, &error), 0);
+	ck_assert_str_eq(here(session), "3");
+	ck_assert_uint_eq(runs, 9);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
+START_TEST(breaks_hold_in_blocks_in_every_round_or_in_one)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS);
+	struct session_place place;
+	struct error error = {0};
+	ck_assert(toggle(session, "c/steps/1/1"));
+	ck_assert(toggle(session, "2.repeat[2].3.1"));
+	ck_assert(toggle(session, "2.3.1"));
+	ck_assert(!toggle(session, "2.repeat.3.repeat.1"));
+	ck_assert_int_eq(session_find(session, "2.4", &place, &error), -ENOENT);
+	ck_assert_int_eq(session_find(session, "1.1", &place, &error), -ENOENT);
+	ck_assert_int_eq(session_find(session, "2.repeat[0].1", &place, &error), -ENOENT);
+	ck_assert_int_eq(session_find(session, "2.repeat", &place, &error), -ENOENT);
+	ck_assert_int_eq(session_find(session, "2.", &place, &error), -ENOENT);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[1].2");
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[2].2");
+	ck_assert(!toggle(session, "steps/1/1"));
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[2].3.repeat[1].1");
+	ck_assert_int_eq(session_find(session, "2.1", &place, &error), 0);
+	/* It does not come any more: not past its block. */
+	ck_assert(!toggle(session, "2.repeat[2].3.1"));
+	ck_assert_int_eq(session_run(session, &place, &error), 0);
+	ck_assert_str_eq(here(session), "3");
+	ck_assert_int_eq(session_run_to(session, "t.flaky", &error), -ENOENT);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
+START_TEST(the_next_of_a_name_may_be_in_a_block)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS);
+	struct error error = {0};
+	ck_assert_int_eq(session_run_to(session, "t.flaky", &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[1].2");
+	ck_assert_int_eq(session_run_to(session, "t.flaky", &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[2].2");
+	ck_assert_int_eq(session_run_to(session, "t.flaky", &error), 0);
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
+START_TEST(a_failure_in_a_block_is_stood_at)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS);
+	struct error error = {0};
+	const char *expected, *actual;
+	flaky_left = 2;
+	ck_assert_int_eq(session_run(session, NULL, &error), -EBADMSG);
+	ck_assert_str_eq(here(session), "2.repeat[1].2");
+	ck_assert_int_eq(session_state(session), SESSION_FAILED);
+	session_failed_check(session, &expected, &actual);
+	ck_assert_str_eq(expected, "white");
+	ck_assert_int_eq(type(session, "- t.ok", &error), 0);
+	ck_assert_int_lt(session_retry(session, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[1].2");
+	ck_assert_int_eq(session_retry(session, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[1].3");
+	ck_assert_str_eq(session_failure(session)->message, "round 1 of 2: the wrong colour");
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_uint_eq(end(session, program), 1);
+	ck_assert_str_eq(verdicts, "c:fail/dut ");
+}
+END_TEST
+
+START_TEST(a_failure_in_a_block_is_left_behind_or_its_block_is)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS);
+	struct error error = {0};
+	flaky_left = 2;
+	ck_assert_int_lt(session_run(session, NULL, &error), 0);
+	ck_assert_int_lt(session_run(session, NULL, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[2].2");
+	ck_assert_int_lt(session_leave(session, &error), 0);
+	ck_assert_str_eq(here(session), "2");
+	ck_assert_int_eq(session_state(session), SESSION_FAILED);
+	/* The block as a whole. */
+	ck_assert_int_eq(session_retry(session, &error), 0);
+	ck_assert_str_eq(here(session), "3");
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_uint_eq(end(session, program), 1);
+	ck_assert_str_eq(verdicts, "c:fail/dut ");
+}
+END_TEST
+
+START_TEST(a_case_left_inside_a_block_ends_it)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS "  always: [{note: back}]\n");
+	struct error error = {0};
+	ck_assert(toggle(session, "2.3.1"));
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_uint_eq(end(session, program), 130);
+	ck_assert_str_eq(verdicts, "c:error/operator ");
+	ck_assert_str_eq(notes, "back ");
+	ck_assert_uint_eq(runs, 3);
+}
+END_TEST
+
+START_TEST(a_step_of_a_block_is_interrupted_and_run_again)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, "- {id: c, steps: [{repeat: {times: 1, steps: [t.cancel, t.ok]}}]}\n");
+	struct error error = {0};
+	ck_assert_int_lt(session_run(session, NULL, &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_OPERATOR);
+	ck_assert_str_eq(here(session), "1.repeat[1].1");
+	loop_rearm(loop);
+	ck_assert_int_lt(session_retry(session, &error), 0);
+	loop_rearm(loop);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(end(session, program), 130);
+}
+END_TEST
+
+#define TRIES "- {id: c, steps: [{retry: {times: 3, steps: [t.ok, t.flaky]}}, {poll: {every: 1ms, within: 10s, steps: [t.flaky]}}]}\n"
+
+START_TEST(only_the_last_try_is_stood_at)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, TRIES);
+	struct error error = {0};
+	flaky_left = 4;
+	ck_assert_int_lt(session_run(session, NULL, &error), 0);
+	ck_assert_str_eq(here(session), "1.retry[3].2");
+	/* One more failure for the poll, which forgives it. */
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_str_eq(here(session), "2");
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_ptr_nonnull(session_forgiven(session));
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(end(session, program), 1);
+}
+END_TEST
+
+START_TEST(a_failed_try_is_told_to_who_steps)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, TRIES);
+	struct error error = {0};
+	flaky_left = 1;
+	ck_assert_int_eq(session_enter(session, &error), 0);
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_ptr_null(session_forgiven(session));
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_str_eq(here(session), "1.retry[2].1");
+	ck_assert_str_eq(session_forgiven(session)->message, "the wrong colour");
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
+START_TEST(the_time_of_who_stands_in_a_block_does_not_count)
+{
+	struct session *session = open_session();
+	struct program *program =
+	        begin(session, "- {id: c, timeout: 400ms, steps: [{poll: {every: 1ms, within: 300ms, steps: [t.ok, t.flaky]}}]}\n");
+	struct error error = {0};
+	flaky_left = 1;
+	ck_assert_int_eq(session_enter(session, &error), 0);
+	ck_assert_int_eq(type(session, "- wait: 450ms", &error), 0);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
+#define MEASURED                                                                                                                           \
+	"- id: c\n  measure: [{id: m, from: {event: note, where: {text: a}}, to: {event: note, where: {text: b}}, samples: 2}]\n"          \
+	"  steps: [{measure.block: {id: m, times: 2, steps: [{note: a}, {note: b}]}}]\n"
+
+START_TEST(a_sample_in_which_somebody_stood_does_not_count)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, MEASURED);
+	struct error error = {0};
+	ck_assert(toggle(session, "1.measure.block[2].2"));
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_int_eq(session_state(session), SESSION_DONE);
+	ck_assert_uint_eq(end(session, program), 130);
+	ck_assert_str_eq(verdicts, "c:error/operator ");
+	ck_assert_ptr_nonnull(strstr(notes, "does not count"));
+}
+END_TEST
+
+START_TEST(a_measured_block_passes_where_nobody_stands)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, MEASURED);
+	struct error error = {0};
+	ck_assert_int_eq(session_next(session, &error), 0);
+	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
 /* ---- a run that somebody looks into ---- */
 
 static bool give_up;
+static const char *failure, *stands_at;
 
 static void look(struct session *session, void *context)
 {
@@ -396,13 +699,15 @@ static void look(struct session *session, void *context)
 	looks++;
 	ck_assert(session_guided(session));
 	ck_assert_int_eq(session_state(session), SESSION_FAILED);
-	ck_assert_str_eq(session_failure(session)->message, "the wrong colour");
+	ck_assert_str_eq(session_failure(session)->message, failure ? failure : "the wrong colour");
+	if (stands_at)
+		ck_assert_str_eq(here(session), stands_at);
 	ck_assert_int_eq(session_begin(session, session_case(session), &error), -EOPNOTSUPP);
 	ck_assert_int_eq(type(session, "- note: looked", &error), 0);
 	if (give_up)
 		loop_cancel(loop);
 	else
-		ck_assert_int_eq(session_run(session, UINT32_MAX, &error), 0);
+		ck_assert_int_eq(session_run(session, NULL, &error), 0);
 }
 
 static int run_looked_into(const char *text)
@@ -437,6 +742,24 @@ START_TEST(who_gives_up_ends_the_run)
 }
 END_TEST
 
+START_TEST(a_run_stops_inside_a_block)
+{
+	flaky_left = 1;
+	failure = "round 1 of 2: the wrong colour";
+	stands_at = "2.repeat[1].2";
+	give_up = false;
+	ck_assert_int_eq(run_looked_into(BLOCKS), 1);
+	ck_assert_uint_eq(looks, 1);
+	ck_assert_uint_eq(runs, 10);
+	flaky_left = 1;
+	give_up = true;
+	ck_assert_int_eq(run_looked_into(BLOCKS "  always: [{note: back}]\n"), 130);
+	ck_assert_str_eq(verdicts, "c:fail/dut c:fail/dut ");
+	ck_assert_str_eq(notes, "looked looked back ");
+	failure = stands_at = NULL;
+}
+END_TEST
+
 START_TEST(a_run_that_passes_or_is_interrupted_asks_nobody)
 {
 	ck_assert_int_eq(run_looked_into(FOUR), 0);
@@ -448,7 +771,9 @@ END_TEST
 int main(void)
 {
 	Suite *suite = suite_create("session");
-	TCase *typed = tcase_create("typed"), *cases = tcase_create("cases"), *looked = tcase_create("a run looked into");
+	TCase *typed = tcase_create("typed"), *cases = tcase_create("cases"), *looked = tcase_create("a run looked into"),
+	      *blocks = tcase_create("blocks");
+	tcase_add_checked_fixture(blocks, setup, teardown);
 	tcase_add_checked_fixture(typed, setup, teardown);
 	tcase_add_checked_fixture(cases, setup, teardown);
 	tcase_add_checked_fixture(looked, setup, teardown);
@@ -467,11 +792,26 @@ int main(void)
 	tcase_add_test(cases, a_step_that_was_interrupted_and_left_is_no_pass);
 	tcase_add_test(cases, a_case_that_the_rig_lacks_things_for_is_refused);
 	tcase_add_test(cases, the_time_of_the_person_does_not_count);
+	tcase_add_test(blocks, every_step_of_a_block_can_be_stood_at);
+	tcase_add_test(blocks, next_goes_over_a_block_and_finish_out_of_it);
+	tcase_add_test(blocks, breaks_hold_in_blocks_in_every_round_or_in_one);
+	tcase_add_test(blocks, the_next_of_a_name_may_be_in_a_block);
+	tcase_add_test(blocks, a_failure_in_a_block_is_stood_at);
+	tcase_add_test(blocks, a_failure_in_a_block_is_left_behind_or_its_block_is);
+	tcase_add_test(blocks, a_case_left_inside_a_block_ends_it);
+	tcase_add_test(blocks, a_step_of_a_block_is_interrupted_and_run_again);
+	tcase_add_test(blocks, only_the_last_try_is_stood_at);
+	tcase_add_test(blocks, a_failed_try_is_told_to_who_steps);
+	tcase_add_test(blocks, the_time_of_who_stands_in_a_block_does_not_count);
+	tcase_add_test(blocks, a_sample_in_which_somebody_stood_does_not_count);
+	tcase_add_test(blocks, a_measured_block_passes_where_nobody_stands);
+	tcase_add_test(looked, a_run_stops_inside_a_block);
 	tcase_add_test(looked, a_run_stops_at_a_failure_and_goes_on);
 	tcase_add_test(looked, who_gives_up_ends_the_run);
 	tcase_add_test(looked, a_run_that_passes_or_is_interrupted_asks_nobody);
 	suite_add_tcase(suite, typed);
 	suite_add_tcase(suite, cases);
+	suite_add_tcase(suite, blocks);
 	suite_add_tcase(suite, looked);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
