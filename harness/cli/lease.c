@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #include "../base/loop.h"
 #include "daemon_command.h"
+#include "lease_feed.h"
 #include "rig_job.h"
 
 #define S_NS         INT64_C(1000000000)
@@ -24,6 +26,11 @@
 #define BEAT_MS      4000
 #define WAIT_MS      (7 * 86400000L) /* for a rig that others have */
 #define GIVE_BACK_NS (5 * S_NS)      /* while the daemon is away */
+#define FINISH_NS    (2 * S_NS)      /* for the last lines of a journal */
+#define JOURNAL_NAME "events.jsonl"
+/* What the helper's words begin with. */
+#define IS_LOST 'L'
+#define IS_NEWS 'N'
 /* How the helper ends. */
 #define GIVEN_BACK 0
 #define NOT_DONE   1
@@ -148,33 +155,59 @@ static int beat(struct daemon_client *client, const struct lease *lease, struct 
 	return r;
 }
 
-static int finish(struct daemon_client *client, const struct lease *lease)
+static int finish(struct daemon_client *client, const struct lease *lease, struct lease_feed *feed)
 {
 	struct error error = {0};
 	/* A moment more, for those that take their time to end. */
 	(void)!beat(client, lease, &error);
+	lease_feed_finish(feed, loop_now_ns() + FINISH_NS);
 	/* The daemon may be another user, who sees nothing of ours: what is left is ended here too. */
 	(void)rig_job_end_all(lease->mark, NULL);
 	int r = lease_give_back(client, lease->id, lease->secret, &error);
 	return r == 0 ? GIVEN_BACK : r == -ESTALE ? WAS_OVER : NOT_DONE;
 }
 
+/* One message; a program that reads none does not hold up the helper. */
+static void say(int to, char what, const char *text)
+{
+	char message[700];
+	int length = snprintf(message, sizeof(message), "%c%s", what, text);
+	(void)!write(to, message, length < (int)sizeof(message) ? (size_t)length : sizeof(message) - 1);
+}
+
+/* False: the program has ended. */
+static bool listen_to(int control, struct lease_feed *feed)
+{
+	struct pollfd parent = {control, POLLIN, 0};
+	char path[PATH_MAX + 1];
+	if (poll(&parent, 1, 0) <= 0)
+		return true;
+	ssize_t n = read(control, path, PATH_MAX);
+	if (n <= 0)
+		return n < 0 && (errno == EINTR || errno == EAGAIN);
+	path[n] = '\0';
+	lease_feed_follow(feed, path);
+	return true;
+}
+
 /* While the daemon is away nobody else gets the rig: only its word ends the lease. */
-static int keep(struct daemon_client *client, const struct lease *lease, int control, int lost)
+static int keep(struct daemon_client *client, const struct lease *lease, struct lease_feed *feed, int control, int lost)
 {
 	struct error error = {0};
 	int64_t next_ns = loop_now_ns() + lease->period_ns;
 	for (;;) {
-		struct pollfd parent = {control, 0, 0}; /* it hangs up */
-		int64_t left_ns = next_ns - loop_now_ns();
-		if (poll(&parent, 1, left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0) > 0)
-			return finish(client, lease);
+		lease_feed_serve(feed, control, next_ns);
+		if (!listen_to(control, feed))
+			return finish(client, lease, feed);
+		const char *news = lease_feed_news(feed);
+		if (news)
+			say(lost, IS_NEWS, news);
 		if (loop_now_ns() < next_ns)
 			continue;
 		int r = beat(client, lease, &error);
 		next_ns = loop_now_ns() + (r < 0 ? AGAIN_NS : lease->period_ns);
 		if (r < 0 && error.domain == ERROR_USAGE) {
-			(void)!write(lost, error.message, strlen(error.message));
+			say(lost, IS_LOST, error.message);
 			return r == -ESTALE ? WAS_OVER : NOT_DONE;
 		}
 	}
@@ -203,21 +236,26 @@ static void settle(int control, int lost)
 static void help(const struct daemon_client *of, const struct lease *lease, int control, int lost)
 {
 	struct daemon_client *client;
+	struct lease_feed *feed;
 	struct error error = {0};
 	settle(control, lost);
-	int status = daemon_client_again(&client, of, &error) < 0 ? NOT_DONE : keep(client, lease, control, lost);
-	_exit(status);
+	int r = daemon_client_again(&client, of, &error);
+	if (r == 0)
+		r = lease_feed_new(&feed, client, lease, &error);
+	_exit(r < 0 ? NOT_DONE : keep(client, lease, feed, control, lost));
 }
 
 int lease_keep(struct daemon_client *client, struct lease *lease, struct error *err)
 {
 	int control[2], lost[2] = {-1, -1};
-	if (pipe2(control, O_CLOEXEC) < 0)
+	/* One message a read. The helper waits for nobody who does not read. */
+	if (pipe2(control, O_CLOEXEC | O_DIRECT) < 0)
 		return error_set(err, ERROR_BENCH, errno, "cannot make a pipe: %s", strerror(errno));
-	pid_t pid = pipe2(lost, O_CLOEXEC) < 0 ? -1 : fork();
+	pid_t pid = pipe2(lost, O_CLOEXEC | O_DIRECT) < 0 ? -1 : fork();
 	if (pid == 0) {
 		(void)close(control[1]);
 		(void)close(lost[0]);
+		(void)fcntl(lost[1], F_SETFL, O_DIRECT | O_NONBLOCK);
 		help(client, lease, control[0], lost[1]);
 	}
 	int code = errno;
@@ -232,12 +270,32 @@ int lease_keep(struct daemon_client *client, struct lease *lease, struct error *
 	return setenv("HILBENCH_JOB", lease->mark, 1) < 0 ? no_memory(err) : 0;
 }
 
-const char *lease_why(struct lease *lease, char *buffer, size_t size)
+int lease_show(struct lease *lease, const char *directory, struct error *err)
 {
-	char text[600];
+	char path[PATH_MAX + sizeof("/" JOURNAL_NAME)];
+	if (!realpath(directory, path) || strlen(path) + sizeof("/" JOURNAL_NAME) > PATH_MAX)
+		return error_set(err, ERROR_BENCH, errno ? errno : ENAMETOOLONG, "the journal in %s cannot be shown: %s", directory,
+		                 strerror(errno ? errno : ENAMETOOLONG));
+	(void)stpcpy(path + strlen(path), "/" JOURNAL_NAME);
+	if (write(lease->control, path, strlen(path)) < 0 && errno != EPIPE) /* a helper that is gone is noticed elsewhere */
+		return error_set(err, ERROR_BENCH, errno, "the journal in %s cannot be shown: %s", directory, strerror(errno));
+	return 0;
+}
+
+bool lease_hear(struct lease *lease, char *buffer, size_t size)
+{
+	char text[800];
 	ssize_t n = read(lease->lost, text, sizeof(text) - 1);
 	text[n > 0 ? n : 0] = '\0';
-	return daemon_plain(n > 0 ? text : "the helper that kept it has ended", buffer, size);
+	(void)daemon_plain(n > 1 ? text + 1 : "the helper that kept it has ended", buffer, size);
+	return n <= 1 || text[0] != IS_NEWS;
+}
+
+const char *lease_why(struct lease *lease, char *buffer, size_t size)
+{
+	while (!lease_hear(lease, buffer, size))
+		;
+	return buffer;
 }
 
 int lease_end(struct daemon_client *client, struct lease *lease, struct error *err)

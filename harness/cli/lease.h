@@ -20,12 +20,16 @@ struct lease {
 	char *deadline;            /* UTC, as the daemon writes it */
 	int64_t period_ns;         /* of heartbeats */
 	int helper, control;       /* process; closed: give it back */
-	int lost;                  /* readable, with a text, when the lease is lost; -1: not kept */
+	int lost;                  /* readable when the helper has something to say, as that the lease is lost; -1: not kept */
 };
 /* Asks the daemon for the rig. */
 int lease_take(struct daemon_client *, const struct lease_request *, struct lease *ret, struct error *err) WARN_UNUSED;
 /* Starts the helper, and marks this process's children as the lease's (HILBENCH_JOB). Before anything else is opened or started. */
 int lease_keep(struct daemon_client *, struct lease *, struct error *err) WARN_UNUSED;
+/* What happens under the lease can be watched from now on: the journal in a run's directory, which the helper reads beside its writer. */
+int lease_show(struct lease *, const char *directory, struct error *err) WARN_UNUSED;
+/* What the helper says; blocks until it does. True: the lease is lost, and why; false: news of those who watch. */
+bool lease_hear(struct lease *, char *buffer, size_t size);
 /* Why the lease is lost; blocks until the helper says it. Returns buffer. */
 const char *lease_why(struct lease *, char *buffer, size_t size);
 /* Gives it back, and frees it. -ESTALE: it was over already, somebody else may have had the rig. */

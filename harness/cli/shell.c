@@ -143,7 +143,7 @@ static int session_in(const char *directory, const struct program_rig *rig, cons
 	if (r == 0)
 		r = catch_signals(&shell, &error);
 	if (r == 0 && options->lease)
-		r = shell_lease_watch(options->lease, &shell, &error);
+		r = shell_lease_watch(options->lease, &shell, directory, &error);
 	run->run_directory = directory;
 	status = r < 0 ? run_failure("shell", &error) : talk(&shell, options, run);
 	if (options->lease)

@@ -35,18 +35,24 @@ int shell_lease_begin(struct shell_lease *ret, const struct daemon_where *where,
 static int on_lost(sd_event_source *source, int fd, uint32_t events, void *context)
 {
 	struct shell_lease *lease = context;
-	char why[600];
+	char why[900];
+	if (!lease_hear(&lease->lease, why, sizeof(why))) {
+		shell_say(lease->shell, "%s\n", why);
+		return 0;
+	}
 	lease->lost = true;
-	shell_say(lease->shell, "the lease of %s is lost: %s; the session ends\n", lease->lease.rig,
-	          lease_why(&lease->lease, why, sizeof(why)));
+	shell_say(lease->shell, "the lease of %s is lost: %s; the session ends\n", lease->lease.rig, why);
 	shell_end(lease->shell);
 	return sd_event_source_set_enabled(source, SD_EVENT_OFF);
 }
 
-int shell_lease_watch(struct shell_lease *lease, struct shell *shell, struct error *err)
+int shell_lease_watch(struct shell_lease *lease, struct shell *shell, const char *directory, struct error *err)
 {
 	lease->shell = shell;
-	int r = sd_event_add_io(loop_event(shell->loop), &lease->source, lease->lease.lost, EPOLLIN, on_lost, lease);
+	int r = lease_show(&lease->lease, directory, err);
+	if (r < 0)
+		return r;
+	r = sd_event_add_io(loop_event(shell->loop), &lease->source, lease->lease.lost, EPOLLIN, on_lost, lease);
 	return r < 0 ? error_set(err, ERROR_BENCH, -r, "cannot watch the lease: %s", strerror(-r)) : 0;
 }
 

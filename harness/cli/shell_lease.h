@@ -17,8 +17,8 @@ struct shell_lease {
 };
 /* Takes the rig, and tells where its rig file is: ret->lease.file. 0, or the exit status after a message. */
 int shell_lease_begin(struct shell_lease *ret, const struct daemon_where *, const char *rig);
-/* From then on the shell is ended when the lease is lost. */
-int shell_lease_watch(struct shell_lease *, struct shell *, struct error *err) WARN_UNUSED;
+/* From then on the shell is ended when the lease is lost, and its journal (in the directory) can be watched. */
+int shell_lease_watch(struct shell_lease *, struct shell *, const char *directory, struct error *err) WARN_UNUSED;
 void shell_lease_unwatch(struct shell_lease *);
 /* Gives the rig back. The exit status: `status`, or that of a lease that was lost. */
 int shell_lease_end(struct shell_lease *, int status);

@@ -38,6 +38,8 @@ static void on_lab(enum lab_event event, int64_t id, const json_t *data, void *c
 	live_tell(api, event, id, data);
 	if (event == LAB_RUN_TAIL || event == LAB_RUN)
 		viewers_wake(api, VIEWER_RUN, id);
+	if (event == LAB_LEASE_JOURNAL)
+		viewers_wake(api, VIEWER_LEASE, id);
 	if (event == LAB_RUN_STORING)
 		run_viewers_storing(api, id);
 }
@@ -65,6 +67,7 @@ int api_new(struct api **ret, sd_event *event, struct book *book, struct lab *la
 	LIST_INIT(&api->viewers);
 	LIST_INIT(&api->waits);
 	LIST_INIT(&api->timelines);
+	LIST_INIT(&api->uploads);
 	int r = make(api, err);
 	if (r < 0)
 		api_free(api);
@@ -81,12 +84,14 @@ void api_stop(struct api *api)
 	viewers_wake(api, VIEWER_LIVE, 0);
 	viewers_wake(api, VIEWER_RUN, 0);
 	viewers_wake(api, VIEWER_LOG, 0);
+	viewers_wake(api, VIEWER_LEASE, 0);
 }
 
 void api_free(struct api *api)
 {
 	if (!api)
 		return;
+	uploads_end(api);
 	lab_unlisten(api->lab, on_lab, api);
 	live_stop(api);
 	lag_free(api->lag);

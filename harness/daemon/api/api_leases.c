@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api_private.h"
 
@@ -181,4 +182,62 @@ void api_lease_end(struct http_request *request, void *context)
 	if (r == 0)
 		r = book_lease_json(api->book, id, &json, &error);
 	api_answer(request, r, &error, 202, json);
+}
+
+void api_lease_get(struct http_request *request, void *context)
+{
+	struct api *api = api_enter(request, context);
+	struct error error = {0};
+	json_t *json = NULL;
+	int64_t id;
+	if (!api || !http_parameter_id(request, "id", &id))
+		return;
+	int r = lab_lease_json(api->lab, id, &json, &error);
+	api_answer(request, r, &error, 200, json);
+}
+
+/* ---- what a holder shows ---- */
+
+static bool is_lines(const char *type)
+{
+	static const char wanted[] = "application/x-ndjson";
+	size_t length = sizeof(wanted) - 1;
+	return type && strncasecmp(type, wanted, length) == 0 && (type[length] == '\0' || type[length] == ';' || type[length] == ' ');
+}
+
+/* Where the journal goes on is told also to who is wrong about it. */
+static void answer_next(struct http_request *request, const struct error *error, uint64_t next)
+{
+	http_answer_json(
+	        request, 409,
+	        json_pack("{s:{s:s, s:s}, s:I}", "error", "code", "conflict", "message", error->message, "next", (json_int_t)next));
+}
+
+void api_lease_journal(struct http_request *request, void *context)
+{
+	struct api *api = api_enter(request, context);
+	struct error error = {0};
+	uint64_t next;
+	int64_t id, from;
+	size_t length;
+	if (!api || !http_parameter_id(request, "id", &id) || !http_query_number(request, "from", 0, INT64_MAX, -1, &from))
+		return;
+	const char *secret = http_header(request, "Hilbench-Lease-Secret"), *lines = http_body(request, &length);
+	if (from < 0) {
+		http_answer_error(request, HTTP_BAD_REQUEST, "from is needed: the bytes of the journal that came so far");
+		return;
+	}
+	if (!secret || !*secret) {
+		http_answer_error(request, HTTP_BAD_REQUEST, "the lease's secret is needed, in Hilbench-Lease-Secret");
+		return;
+	}
+	if (!is_lines(http_header(request, "Content-Type"))) {
+		http_answer_error(request, HTTP_UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/x-ndjson");
+		return;
+	}
+	int r = lab_lease_write(api->lab, id, secret, (uint64_t)from, lines, length, &next, &error);
+	if (r == -EBUSY)
+		answer_next(request, &error, next);
+	else
+		api_answer(request, r, &error, 200, r == 0 ? json_pack("{s:I}", "next", (json_int_t)next) : NULL);
 }

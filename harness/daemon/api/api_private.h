@@ -20,16 +20,17 @@
 #define API_SCRATCH      (128u << 10) /* the longest line of a journal that a viewer gets */
 
 /* Somebody with an open stream. First in the structures of its kinds. */
-enum viewer_kind { VIEWER_LIVE, VIEWER_RUN, VIEWER_LOG };
+enum viewer_kind { VIEWER_LIVE, VIEWER_RUN, VIEWER_LOG, VIEWER_LEASE };
 struct viewer {
 	LIST_ENTRY(viewer) link;
 	struct api *api;
 	struct http_stream *stream;
 	enum viewer_kind kind;
-	int64_t id; /* of the run */
+	int64_t id; /* of the run, the lease */
 };
 struct lease_wait;
 struct timeline;
+struct upload;
 struct api {
 	sd_event *event;
 	struct book *book;
@@ -42,9 +43,10 @@ struct api {
 	LIST_HEAD(, viewer) viewers;
 	LIST_HEAD(, lease_wait) waits;
 	LIST_HEAD(, timeline) timelines;
+	LIST_HEAD(, upload) uploads; /* whose end is waited for */
 	sd_event_source *throttle_timer;
 	unsigned viewer_count, timeline_count;
-	uint64_t dropped; /* viewers of runs */
+	uint64_t dropped; /* viewers of runs and leases */
 	int64_t started_utc_ns;
 	bool stopping;
 	char *scratch; /* API_SCRATCH bytes, for one call at a time */
@@ -97,6 +99,7 @@ void live_stop(struct api *);
 void run_viewers_storing(struct api *, int64_t run);
 void lease_waits_end(struct api *);
 void timelines_end(struct api *);
+void uploads_end(struct api *); /* without answers: the server is gone */
 
 /* ---- handlers ---- */
 #define HANDLER(name) void name(struct http_request *, void *)
@@ -127,6 +130,9 @@ HANDLER(api_rig_quarantine);
 HANDLER(api_rig_recover);
 HANDLER(api_rig_lease);
 HANDLER(api_lease_heartbeat);
+HANDLER(api_lease_get);
+HANDLER(api_lease_journal);
+HANDLER(api_lease_events);
 HANDLER(api_lease_end);
 HANDLER(api_matrix);
 HANDLER(api_case_history);

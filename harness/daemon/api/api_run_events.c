@@ -11,59 +11,17 @@
 #include "../book/results.h"
 #include "api_private.h"
 #include "journal_file.h"
+#include "line_stream.h"
 
 struct run_viewer {
 	struct viewer viewer; /* first */
 	struct tail_reader reader;
 	int fd;      /* of the stored journal; -1: not known yet, or still growing */
 	bool stored; /* nothing comes to it any more */
-	bool last;   /* nothing follows `text` */
-	char *text;  /* what is encoded and not taken yet; NULL: nothing */
-	size_t length, taken;
+	struct line_stream stream;
 };
 
-/* ---- encoding ---- */
-
-/* One event of several lines. A carriage return would end a line of the stream, and a journal has none. */
-static char *encode(const char *lines, size_t length, uint64_t offset, size_t *ret_length)
-{
-	char *text = NULL;
-	FILE *out = open_memstream(&text, ret_length);
-	if (!out)
-		return NULL;
-	fprintf(out, "event: line\nid: %" PRIu64 "\n", offset);
-	for (const char *end = lines + length; lines < end;) {
-		const char *newline = memchr(lines, '\n', (size_t)(end - lines));
-		size_t line = (size_t)((newline ? newline : end) - lines);
-		fputs("data: ", out);
-		for (size_t i = 0; i < line; i++)
-			putc_unlocked(lines[i] == '\r' ? ' ' : lines[i], out);
-		fputc('\n', out);
-		lines += line + 1;
-	}
-	fputc('\n', out);
-	bool failed = ferror(out) != 0;
-	if (fclose(out) == 0 && !failed)
-		return text;
-	free(text);
-	return NULL;
-}
-
-static int say_last(struct run_viewer *run, const char *event, json_t *stolen)
-{
-	char *json = stolen ? json_dumps(stolen, JSON_COMPACT) : NULL;
-	json_decref(stolen);
-	int length = json ? asprintf(&run->text, "event: %s\ndata: %s\n\n", event, json) : -1;
-	free(json);
-	if (length < 0) {
-		run->text = NULL;
-		return -ENOMEM;
-	}
-	run->length = (size_t)length;
-	run->taken = 0;
-	run->last = true;
-	return 0;
-}
+/* ---- what is said ---- */
 
 static int say_end(struct run_viewer *run)
 {
@@ -75,20 +33,18 @@ static int say_end(struct run_viewer *run)
 	const char *outcome = job_outcome_name(record->outcome);
 	json_t *end = json_pack("{s:s, s:s?}", "state", run_state_name(record->state), "outcome", outcome);
 	run_record_free(record);
-	return say_last(run, "end", end);
+	return line_stream_last(&run->stream, "end", end);
 }
 
 static int say_dropped(struct run_viewer *run, const char *reason)
 {
 	run->viewer.api->dropped++;
-	return say_last(run, "dropped", json_pack("{s:s}", "reason", reason));
+	return line_stream_last(&run->stream, "dropped", json_pack("{s:s}", "reason", reason));
 }
 
 static int say_lines(struct run_viewer *run, const char *lines, size_t length)
 {
-	run->taken = 0;
-	run->text = encode(lines, length, run->reader.offset, &run->length);
-	return run->text ? 0 : -ENOMEM;
+	return line_stream_lines(&run->stream, lines, length, run->reader.offset);
 }
 
 /* ---- where the lines come from ---- */
@@ -145,8 +101,9 @@ static int read_growing(struct run_viewer *run, struct tail *tail)
 	return length > 0 ? say_lines(run, api->scratch, length) : 0;
 }
 
-static int read_more(struct run_viewer *run)
+static int read_more(void *context)
 {
+	struct run_viewer *run = context;
 	struct api *api = run->viewer.api;
 	struct run_record *record;
 	struct error error = {0};
@@ -163,34 +120,17 @@ static int read_more(struct run_viewer *run)
 	if (!done) /* it has not begun to write */
 		return 0;
 	r = open_stored(run);
-	return r < 0 || run->text ? r : read_stored(run);
+	return r < 0 || run->stream.text ? r : read_stored(run);
 }
 
 /* ---- the stream ---- */
 
-static ssize_t take(struct run_viewer *run, char *buffer, size_t size)
-{
-	size_t left = run->length - run->taken, some = left < size ? left : size;
-	memcpy(buffer, run->text + run->taken, some);
-	run->taken += some;
-	if (run->taken == run->length) {
-		free(run->text);
-		run->text = NULL;
-	}
-	return (ssize_t)some;
-}
-
 static ssize_t fill(void *context, char *buffer, size_t size)
 {
 	struct run_viewer *run = context;
-	if (run->text)
-		return take(run, buffer, size);
-	if (run->last || run->viewer.api->stopping)
+	if (run->viewer.api->stopping && !run->stream.text)
 		return -ENODATA;
-	int r = read_more(run);
-	if (r < 0)
-		return r == -ENODATA ? -EIO : r;
-	return run->text ? take(run, buffer, size) : 0;
+	return line_stream_fill(&run->stream, read_more, run, buffer, size);
 }
 
 static void closed(void *context)
@@ -198,7 +138,7 @@ static void closed(void *context)
 	struct run_viewer *run = context;
 	if (run->fd >= 0)
 		close(run->fd);
-	free(run->text);
+	line_stream_clear(&run->stream);
 	viewer_gone(&run->viewer);
 	free(run);
 }
@@ -209,37 +149,16 @@ void run_viewers_storing(struct api *api, int64_t id)
 	viewers_wake(api, VIEWER_RUN, id);
 }
 
-/* The position from the header of a browser that comes back goes before that of the address. */
-static bool read_offset(struct http_request *request, int64_t *ret)
-{
-	const char *last = http_header(request, "Last-Event-ID");
-	char *end;
-	if (!http_query_number(request, "from", 0, INT64_MAX, 0, ret))
-		return false;
-	if (!last || !*last)
-		return true;
-	errno = 0;
-	*ret = strtoll(last, &end, 10);
-	if (errno == 0 && *end == '\0' && *ret >= 0)
-		return true;
-	http_answer_error(request, HTTP_BAD_REQUEST, "Last-Event-ID is no offset");
-	return false;
-}
-
 void api_run_events(struct http_request *request, void *context)
 {
 	static const struct http_stream_calls calls = {fill, closed};
 	struct api *api = api_enter(request, context);
-	const char *level = http_query(request, "level");
+	struct line_wish wish;
 	struct run_record *record;
 	struct error error = {0};
-	int64_t id, offset;
-	if (!api || !http_parameter_id(request, "id", &id) || !read_offset(request, &offset))
+	int64_t id;
+	if (!api || !http_parameter_id(request, "id", &id) || !line_stream_wish(request, &wish))
 		return;
-	if (level && strcmp(level, "all") != 0 && strcmp(level, "summary") != 0) {
-		http_answer_error(request, HTTP_BAD_REQUEST, "level is all or summary");
-		return;
-	}
 	int r = book_run(api->book, id, &record, &error);
 	if (r == -ENOENT)
 		http_answer_error(request, HTTP_NOT_FOUND, "there is no run %lld", (long long)id);
@@ -254,6 +173,6 @@ void api_run_events(struct http_request *request, void *context)
 		return;
 	}
 	run->fd = -1;
-	run->reader = (struct tail_reader){.offset = (uint64_t)offset, .summary = level && strcmp(level, "summary") == 0};
+	run->reader = (struct tail_reader){.offset = wish.offset, .summary = wish.summary};
 	viewer_open(&run->viewer, api, VIEWER_RUN, id, request, "text/event-stream", &calls);
 }

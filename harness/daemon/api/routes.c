@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every request there is. openapi.json describes them, and a test compares the two. */
+#include "../lab/lease_journal.h"
 #include "api_private.h"
 #include "job_request.h"
 
@@ -31,7 +32,10 @@ static const struct http_route routes[] = {
         {"POST", API "/rigs/{name}/lease", ROLE_OPERATOR, SMALL, api_rig_lease},
         {"POST", API "/rigs/{name}/quarantine", ROLE_ADMIN, SMALL, api_rig_quarantine},
         {"POST", API "/rigs/{name}/recover", ROLE_OPERATOR, SMALL, api_rig_recover},
+        {"GET", API "/leases/{id}", ROLE_VIEWER, 0, api_lease_get},
         {"POST", API "/leases/{id}/heartbeat", ROLE_OPERATOR, SMALL, api_lease_heartbeat},
+        {"POST", API "/leases/{id}/journal", ROLE_OPERATOR, LEASE_JOURNAL_LINES, api_lease_journal},
+        {"GET", API "/leases/{id}/events", ROLE_VIEWER, 0, api_lease_events},
         {"DELETE", API "/leases/{id}", ROLE_OPERATOR, SMALL, api_lease_end},
         {"GET", API "/matrix", ROLE_VIEWER, 0, api_matrix},
         {"GET", API "/cases/{id}/history", ROLE_VIEWER, 0, api_case_history},

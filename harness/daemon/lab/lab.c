@@ -129,6 +129,7 @@ static void free_rig(struct lab_rig *rig)
 	free(rig->lease.holder);
 	free(rig->lease.note);
 	free(rig->lease.secret_hash);
+	lease_journal_unref(rig->lease.journal);
 }
 
 void lab_free(struct lab *lab)

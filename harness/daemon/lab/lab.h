@@ -79,12 +79,20 @@ const char *lab_lease_mark(const struct lab *, int64_t lease, char buffer[LEASE_
 int lab_heartbeat(struct lab *, int64_t lease, const char *secret, struct error *err) WARN_UNUSED;
 /* secret NULL: broken by an admin. */
 int lab_unlease(struct lab *, int64_t lease, const char *secret, const char *by, struct error *err) WARN_UNUSED;
+/* What the holder of a lease sends of its journal, at most LEASE_JOURNAL_LINES bytes of whole lines (lease_journal.h). *ret_next: bytes so
+ * far, also with -EBUSY: `from` is another number. -ENOSPC: the disk is full. */
+int lab_lease_write(struct lab *, int64_t lease, const char *secret, uint64_t from, const char *lines, size_t length, uint64_t *ret_next,
+                    struct error *err) WARN_UNUSED;
+/* NULL: its holder sent nothing, or the lease is over. Borrowed until LAB_LEASE_JOURNAL is told: take a reference. */
+struct lease_journal *lab_lease_journal(const struct lab *, int64_t lease);
 int lab_quarantine(struct lab *, const char *rig, const char *reason, const char *by, struct error *err) WARN_UNUSED;
 int lab_recover(struct lab *, const char *rig, const char *by, struct error *err) WARN_UNUSED;
 
 /* Shapes of docs/reference/api.md; new references. */
 int lab_rigs_json(struct lab *, json_t **ret, struct error *err) WARN_UNUSED; /* {"rigs": […]} */
 int lab_rig_json(struct lab *, const char *name, json_t **ret, struct error *err) WARN_UNUSED;
+/* With "rig" and "watchable"; -ESTALE when it is over. */
+int lab_lease_json(struct lab *, int64_t lease, json_t **ret, struct error *err) WARN_UNUSED;
 int lab_job_json(struct lab *, int64_t id, json_t **ret, struct error *err) WARN_UNUSED; /* with progress and waiting_for */
 /* Into "waiting_for" of jobs of a list, as lab_job_json() has it. */
 void lab_waiting_json(struct lab *, json_t *jobs);
@@ -101,9 +109,11 @@ enum lab_event {
 	LAB_RIG,
 	LAB_QUEUE,
 	LAB_RUN_TAIL /* more in its journal */,
-	LAB_RUN_STORING /* its tail goes away now */
+	LAB_RUN_STORING /* its tail goes away now */,
+	LAB_LEASE_JOURNAL /* more in the journal of a lease, or the lease is over */
 };
-/* data: JSON as the lists have it, borrowed; NULL for LAB_RUN_TAIL and LAB_RUN_STORING. id: job, run; rigs: 0. A listener must not call the
+/* data: JSON as the lists have it, borrowed; NULL for LAB_RUN_TAIL, LAB_RUN_STORING and LAB_LEASE_JOURNAL. id: job, run, lease;
+ * rigs: 0. A listener must not call the
  * lab back. */
 typedef void (*lab_listener)(enum lab_event, int64_t id, const json_t *data, void *context);
 int lab_listen(struct lab *, lab_listener, void *context, struct error *err) WARN_UNUSED;

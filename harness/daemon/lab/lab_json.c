@@ -51,6 +51,9 @@ static int rig_json(struct lab_rig *rig, json_t **ret, struct error *err)
 	json_object_set_new(json, "roles", texts_json(rig->facts.roles));
 	json_object_set_new(json, "online", json_boolean(rig->shown.online));
 	json_object_set_new(json, "queue", json_integer(queue_length(rig->lab, rig)));
+	json_t *lease = json_object_get(json, "lease");
+	if (json_is_object(lease))
+		json_object_set_new(lease, "watchable", json_boolean(lab_journal_watchable(rig)));
 	*ret = json;
 	return 0;
 }
@@ -78,6 +81,27 @@ int lab_rigs_json(struct lab *lab, json_t **ret, struct error *err)
 		*ret = json_pack("{s:o}", "rigs", list);
 	else
 		json_decref(list);
+	return r;
+}
+
+int lab_lease_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
+{
+	struct lease_record *record;
+	json_t *json;
+	int r = book_lease(lab->book, id, &record, err);
+	if (r == -ENOENT)
+		return error_set(err, ERROR_USAGE, ENOENT, "there is no lease %lld", (long long)id);
+	if (r < 0)
+		return r;
+	const struct lab_rig *rig = lab_rig_find(lab, record->rig);
+	r = record->state == LEASE_OVER ? error_set(err, ERROR_USAGE, ESTALE, "lease %lld is over", (long long)id)
+	                                : book_lease_json(lab->book, id, &json, err);
+	if (r == 0) {
+		json_object_set_new(json, "rig", json_string(record->rig));
+		json_object_set_new(json, "watchable", json_boolean(rig && rig->lease.id == id && lab_journal_watchable(rig)));
+		*ret = json;
+	}
+	lease_record_free(record);
 	return r;
 }
 

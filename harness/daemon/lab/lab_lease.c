@@ -189,6 +189,25 @@ int lab_heartbeat(struct lab *lab, int64_t lease, const char *secret, struct err
 	return r;
 }
 
+int lab_lease_write(struct lab *lab, int64_t lease, const char *secret, uint64_t from, const char *lines, size_t length, uint64_t *ret_next,
+                    struct error *err)
+{
+	struct lab_rig *rig;
+	*ret_next = 0;
+	int r = find_active(lab, lease, &rig, err);
+	if (r < 0)
+		return r;
+	if (!fits(rig, secret))
+		return error_set(err, ERROR_USAGE, EACCES, "the secret is not that of lease %lld", (long long)lease);
+	return lab_journal_write(rig, from, lines, length, ret_next, err);
+}
+
+struct lease_journal *lab_lease_journal(const struct lab *lab, int64_t lease)
+{
+	const struct lab_rig *rig = holder_of(lab, lease);
+	return rig ? rig->lease.journal : NULL;
+}
+
 int lab_unlease(struct lab *lab, int64_t lease, const char *secret, const char *by, struct error *err)
 {
 	struct lab_rig *rig;

@@ -14,6 +14,7 @@
 #include "folder.h"
 #include "lab.h"
 #include "lease.h"
+#include "lease_journal.h"
 #include "queue.h"
 #include "rig_list.h"
 
@@ -34,6 +35,7 @@ struct lab_lease {
 	struct lease_times times;
 	int64_t deadline_utc_ns;
 	bool beats;
+	struct lease_journal *journal; /* what its holder sent for others to see; NULL: nothing */
 };
 struct lab_rig {
 	struct lab *lab;
@@ -202,7 +204,7 @@ void lab_run_start(struct lab_run *);
 void lab_run_ended(const struct keeper_exit *, void *run); /* kept_ended */
 int lab_run_watch(struct lab_run *, struct error *err) WARN_UNUSED;
 void lab_run_stop(struct lab_run *, enum run_stop);
-/* The files of a job in a directory: files/ below it. */
+/* For the files of a job in a directory: files/ below it, and files.list, by which the keeper fills it. */
 int lab_job_files(struct lab *, const struct job_record *, const char *directory, struct error *err) WARN_UNUSED;
 
 /* ---- lab_store.c ---- */
@@ -250,6 +252,14 @@ void lab_rig_interrupt_check(struct lab_rig *);
 int lab_lease_check(const struct lab_rig *, const struct lab_lease_request *, bool anyway, struct error *err) WARN_UNUSED;
 int lab_lease_now(struct lab_rig *, const struct lab_lease_request *, bool anyway, int64_t *ret_id, char secret[LEASE_SECRET_SIZE],
                   struct error *err) WARN_UNUSED;
+
+/* ---- lab_journal.c ---- */
+/* Of a person's active lease; -EBUSY: `from` is not *ret_next. */
+int lab_journal_write(struct lab_rig *, uint64_t from, const char *lines, size_t length, uint64_t *ret_next, struct error *err) WARN_UNUSED;
+bool lab_journal_watchable(const struct lab_rig *);
+void lab_journal_end(struct lab_rig *);    /* the lease is over */
+void lab_journal_resume(struct lab_rig *); /* what an earlier daemon kept of the lease */
+void lab_journal_sweep(struct lab *);      /* removes what earlier daemons kept of leases that are over */
 
 /* ---- lab_waiters.c ---- */
 size_t lab_waiters_want(const struct lab *, struct queue_want *); /* their wants: job is less than 0 */

@@ -334,6 +334,7 @@ int lab_rig_lease_cleaning(struct lab_rig *rig, const char *why, struct error *e
 	if (r < 0 && r != -EALREADY)
 		return r;
 	rig->lease.state = LEASE_CLEANING;
+	lab_journal_end(rig);
 	lab_tell_rig(rig);
 	return 0;
 }

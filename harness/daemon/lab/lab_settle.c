@@ -94,6 +94,8 @@ static int resume(struct lab_rig *rig, struct lease_record *lease, struct error 
 	if (lease->kind == LEASE_PERSON && lease->state == LEASE_ACTIVE)
 		times = lease_times_resume(lease, lab_now_ns(), lab_utc_ns(), lab->config->heartbeat_ns);
 	lab_rig_leased(rig, lease, &times);
+	if (lease->kind == LEASE_PERSON && lease->state == LEASE_ACTIVE)
+		lab_journal_resume(rig);
 	if (lease->kind != LEASE_RECOVERY || lease->state != LEASE_ACTIVE)
 		return 0;
 	rig->wants_test = true; /* the self-test died with the daemon */
@@ -249,6 +251,7 @@ int lab_settle(struct lab *lab, struct error *err)
 	if (r < 0)
 		return r;
 	sweep_directories(lab);
+	lab_journal_sweep(lab);
 	adopt_all(lab);
 	for (size_t i = 0; i < lab->config->rig_count; i++)
 		lab_rig_advance(&lab->rigs[i]);

@@ -50,6 +50,7 @@ static void end_lease(struct lab_rig *rig, enum lease_verdict verdict)
 	}
 	lab->figures.leases_expired++;
 	rig->lease.state = LEASE_CLEANING;
+	lab_journal_end(rig);
 	lab_tell_rig(rig);
 	lab_rig_advance(rig);
 }
