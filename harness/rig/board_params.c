@@ -175,14 +175,25 @@ static int unknown_name(const struct board_param *table, const char *name, struc
 	                       suggestion_text(&suggestion, hint, sizeof(hint)));
 }
 
-static int wrong_value(const struct board_param *param, const char *text, const char *item, struct place place, struct error *err)
+static int wrong_value(const struct board_param *param, const char *text, const char *item, int rack, struct place place, struct error *err)
 {
-	char wanted[768], hint[160] = "";
+	char wanted[768], hint[160] = "", where[128];
 	if (param->kind == PARAM_WORD || param->kind == PARAM_WORDS)
 		suggest_text(item, param->words, hint, sizeof(hint));
 	wanted_text(param, wanted, sizeof(wanted));
-	return error_set_place(err, ERROR_USAGE, EINVAL, place, "the parameter %s cannot be \"%.60s\"%s: it must be %s", param->name,
-	                       *item ? item : text, hint, wanted);
+	return error_set_place(err, ERROR_USAGE, EINVAL, place, "the parameter %s cannot be \"%.60s\"%s%s: it must be %s", param->name,
+	                       *item ? item : text, hint, rack_bad_text(text, rack, where, sizeof(where)), wanted);
+}
+
+struct question {
+	const struct board_param *param;
+	char *item; /* what of the value is wrong */
+};
+
+static bool question_ok(const char *text, void *context)
+{
+	const struct question *question = context;
+	return value_ok(question->param, text, question->item);
 }
 
 int board_param_check(const struct board_param *table, const char *name, struct place name_place, const char *value,
@@ -198,16 +209,13 @@ int board_param_check(const struct board_param *table, const char *name, struct 
 		return unknown_name(table, name, name_place, err);
 	if (!value)
 		return 0;
-	char *text = rack_expand(value, 1);
-	if (!text)
-		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	bool good = value_ok(param, text, item);
-	free(text);
-	if (good)
-		return 0;
+	struct question question = {param, item};
+	int bad = rack_first_bad(value, question_ok, &question);
+	if (bad <= 0)
+		return bad < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
 	if (param->kind == PARAM_WORD)
 		snprintf(item, sizeof(item), "%s", value);
-	return wrong_value(param, value, item, value_place, err);
+	return wrong_value(param, value, item, bad, value_place, err);
 }
 
 int board_params_check(const struct board_param *table, const struct value *map, struct error *err)

@@ -27,16 +27,26 @@ static int check_name(const struct value_entry *entry, struct error *err)
 	                       "a bus cannot be called \"%s\": letters, digits, `_`, `-` and `.`, at most %d", entry->key, BUS_NAME_MAX);
 }
 
-/* The form of an address, as if ${rack} were 1. */
+struct question {
+	const char *channel;
+	struct error why;
+};
+
+static bool is_address(const char *text, void *context)
+{
+	struct question *question = context;
+	return can_address_check(question->channel, text, &question->why) == 0;
+}
+
 static int check_address(const struct value *value, const char *channel, struct error *err)
 {
-	struct error why = {0};
-	char *text = rack_expand(value->text, 1);
-	if (!text)
-		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	int r = can_address_check(channel, text, &why);
-	free(text);
-	return r < 0 ? error_set_place(err, ERROR_USAGE, EINVAL, value->place, "%s", why.message) : 0;
+	struct question question = {.channel = channel};
+	char where[128];
+	int bad = rack_first_bad(value->text, is_address, &question);
+	if (bad <= 0)
+		return bad < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
+	return error_set_place(err, ERROR_USAGE, EINVAL, value->place, "%.600s%s", question.why.message,
+	                       rack_bad_text(value->text, bad, where, sizeof(where)));
 }
 
 static int check_driver(const struct value_entry *entry, struct error *err)

@@ -67,3 +67,28 @@ char *rack_expand(const char *text, unsigned number)
 	memcpy(out, text, strlen(text) + 1);
 	return result;
 }
+
+int rack_first_bad(const char *text, bool (*good)(const char *text, void *context), void *context)
+{
+	const unsigned last = strstr(text, "${rack}") ? RACK_NUMBER_LIMIT : 1;
+	for (unsigned number = 1; number <= last; number++) {
+		char *expanded = rack_expand(text, number);
+		if (!expanded)
+			return -ENOMEM;
+		bool is_good = good(expanded, context);
+		free(expanded);
+		if (!is_good)
+			return (int)number;
+	}
+	return 0;
+}
+
+const char *rack_bad_text(const char *text, int number, char *buffer, size_t size)
+{
+	char *expanded = number > 0 && strstr(text, "${rack}") ? rack_expand(text, (unsigned)number) : NULL;
+	buffer[0] = '\0';
+	if (expanded)
+		snprintf(buffer, size, " (on rack %d: \"%.80s\")", number, expanded);
+	free(expanded);
+	return buffer;
+}

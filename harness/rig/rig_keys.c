@@ -137,21 +137,46 @@ static int wrong_type(const struct value *value, const char *name, const char *w
 	                       value_type_name(value->type));
 }
 
-static int check_network_text(const struct value *value, const struct rig_key *key, struct error *err)
+static bool is_endpoint(const char *text, void *context)
 {
-	char *text = rack_expand(value->text, 1);
 	char address[16];
 	unsigned port;
+	(void)context;
+	return rig_parse_endpoint(text, address, &port) == 0;
+}
+
+static bool is_address(const char *text, void *context)
+{
 	struct in_addr parsed;
-	if (!text)
+	(void)context;
+	return inet_pton(AF_INET, text, &parsed) == 1;
+}
+
+static bool is_vin(const char *text, void *context)
+{
+	(void)context;
+	return rig_vin_ok(text);
+}
+
+/* On every rack that there may be. */
+static int check_form(const struct value *value, const char *name, bool (*good)(const char *, void *), const char *wanted,
+                      struct error *err)
+{
+	char where[128];
+	int bad = rack_first_bad(value->text, good, NULL);
+	if (bad < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	bool good = key->kind == RIG_KEY_ENDPOINT ? rig_parse_endpoint(text, address, &port) == 0 : inet_pton(AF_INET, text, &parsed) == 1;
-	free(text);
-	if (good)
+	if (bad == 0)
 		return 0;
-	return error_set_place(err, ERROR_USAGE, EINVAL, value->place, "`%s` must be %s, not \"%s\"", key->name,
-	                       key->kind == RIG_KEY_ENDPOINT ? "an IPv4 address and port like 127.0.0.1:13400" : "an IPv4 address",
-	                       value->text);
+	return error_set_place(err, ERROR_USAGE, EINVAL, value->place, "`%s` must be %s, not \"%.60s\"%s", name, wanted, value->text,
+	                       rack_bad_text(value->text, bad, where, sizeof(where)));
+}
+
+static int check_network_text(const struct value *value, const struct rig_key *key, struct error *err)
+{
+	return key->kind == RIG_KEY_ENDPOINT
+	               ? check_form(value, key->name, is_endpoint, "an IPv4 address and port like 127.0.0.1:13400", err)
+	               : check_form(value, key->name, is_address, "an IPv4 address", err);
 }
 
 static bool variable_known(const char *at, const char *extra)
@@ -204,14 +229,7 @@ static int check_hex6(const struct value *value, const struct rig_key *key, stru
 static int check_vin(const struct value *value, const struct rig_key *key, struct error *err)
 {
 	int r = check_text(value, key, err);
-	char *text = r == 0 ? rack_expand(value->text, 1) : NULL;
-	if (r == 0 && !text)
-		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	if (r == 0 && !rig_vin_ok(text))
-		r = error_set_place(err, ERROR_USAGE, EINVAL, value->place,
-		                    "`%s` must be 17 digits and capital letters without I, O and Q, not \"%.60s\"", key->name, value->text);
-	free(text);
-	return r;
+	return r < 0 ? r : check_form(value, key->name, is_vin, "17 digits and capital letters without I, O and Q", err);
 }
 
 static int check_list(const struct value *value, const struct rig_key *key, struct error *err)
@@ -369,8 +387,8 @@ static json_t *key_schema(const struct rig_key *key)
 		return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", rig_keys_schema(key->keys));
 	case RIG_KEY_HEX6:
 		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^ *([0-9A-Fa-f]{2} *){6}$");
-	case RIG_KEY_VIN: /* ${rack} may stand for some of it */
-		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^([0-9A-HJ-NPR-Z]{17}|.*\\$\\{rack\\}.*)$");
+	case RIG_KEY_VIN: /* not with ${rack}, which has one to three digits */
+		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^[0-9A-HJ-NPR-Z]{17}$");
 	case RIG_KEY_ADDRESS:
 		return json_pack("{s:s,s:s}", "type", "string", "pattern", "^" ADDRESS "$");
 	case RIG_KEY_ENDPOINT:

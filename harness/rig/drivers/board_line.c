@@ -6,6 +6,7 @@
 
 #include "../../base/bytes.h"
 #include "../../link/address.h"
+#include "../rack.h"
 #include "../rig_keys.h"
 #include "board_parts.h"
 
@@ -48,21 +49,29 @@ static size_t kind_of(const struct value *map)
 	return i;
 }
 
+static bool is_address(const char *text, void *context)
+{
+	struct address parsed;
+	(void)context;
+	return address_parse(text, &parsed, NULL) == 0;
+}
+
 int board_line_check(const struct value *map, struct error *err)
 {
 	size_t kind = kind_of(map);
 	const struct value *address = value_get(map, kinds[kind].address);
-	struct address parsed;
+	char where[128];
 	int r = rig_keys_of_driver(map, kinds[kind].name, kinds[kind].keys, err);
 	if (r < 0)
 		return r;
 	if (!address)
 		return error_set_place(err, ERROR_USAGE, EINVAL, map->place, "console: driver %s lacks `%s`", kinds[kind].name,
 		                       kinds[kind].address);
-	if (kinds[kind].kind == SERIAL_TCP && !strstr(address->text, "${rack}") && address_parse(address->text, &parsed, NULL) < 0)
-		return error_set_place(err, ERROR_USAGE, EINVAL, address->place, "`address` must be HOST:PORT in numbers, not \"%s\"",
-		                       address->text);
-	return 0;
+	int bad = kinds[kind].kind == SERIAL_TCP ? rack_first_bad(address->text, is_address, NULL) : 0;
+	if (bad <= 0)
+		return bad < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
+	return error_set_place(err, ERROR_USAGE, EINVAL, address->place, "`address` must be HOST:PORT in numbers, not \"%s\"%s",
+	                       address->text, rack_bad_text(address->text, bad, where, sizeof(where)));
 }
 
 static bool flag(const struct value *map, const char *key)

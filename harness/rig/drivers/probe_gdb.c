@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "../probe_private.h"
+#include "../rack.h"
 #include "probe_gdb.h"
 
 #define STANDARD_PACKET 400 /* what a server that announces nothing takes */
@@ -27,22 +28,28 @@ static struct gdb *gdb_of(const struct probe *probe)
 
 /* ---- the rig file ---- */
 
+static bool is_address(const char *text, void *why)
+{
+	return gdb_address_check(text, why) == 0;
+}
+
 static int gdb_check(const struct value *map, struct error *err)
 {
 	static const char *const strange[] = {"config", "adapter_serial", "target", "idcode", "program", "variables", "reset_line"};
 	const struct value *address = value_get(map, "address");
+	struct error why = {0};
+	char where[128];
 	for (size_t i = 0; i < sizeof(strange) / sizeof(*strange); i++)
 		if (value_get(map, strange[i]))
 			return error_set_place(err, ERROR_USAGE, EINVAL, value_get(map, strange[i])->place,
 			                       "`%s` is nothing for a probe with driver gdb", strange[i]);
 	if (!address)
 		return error_set_place(err, ERROR_USAGE, EINVAL, map->place, "a probe with driver gdb lacks `address`");
-	if (strstr(address->text, "${rack}"))
-		return 0;
-	int r = gdb_address_check(address->text, err);
-	if (r < 0 && err)
-		err->place = address->place;
-	return r;
+	int bad = rack_first_bad(address->text, is_address, &why);
+	if (bad <= 0)
+		return bad < 0 ? error_set(err, ERROR_BENCH, ENOMEM, "out of memory") : 0;
+	return error_set_place(err, ERROR_USAGE, EINVAL, address->place, "%.600s%s", why.message,
+	                       rack_bad_text(address->text, bad, where, sizeof(where)));
 }
 
 /* ---- questions ---- */
