@@ -167,6 +167,24 @@ int child_alive(const struct child *child, struct error *err)
 	return error_set(err, ERROR_BENCH, EPIPE, "%s: %s", child->title, child->reason);
 }
 
+/* A process that exits is marked so before anything that it had open is closed, and so before anybody can notice its end. */
+bool child_going(const struct child *child)
+{
+	const unsigned long exiting = 0x4; /* PF_EXITING, see proc_pid_stat(5), flags */
+	char path[64], text[512] = "", state = 'X';
+	unsigned long flags = exiting;
+	if (child->gone || child->pid <= 0)
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)child->pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return true;
+	const char *behind_name = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
+	fclose(file);
+	return !behind_name || sscanf(behind_name, ") %c %*d %*d %*d %*d %*d %lu", &state, &flags) != 2 || state == 'Z' ||
+	       (flags & exiting);
+}
+
 static bool answered(void *context)
 {
 	struct child *child = context;

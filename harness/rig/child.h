@@ -27,6 +27,8 @@ int child_request(struct child *, json_t *stolen, int64_t deadline_ns, json_t **
 void child_tell(struct child *, json_t *stolen);
 /* Fails (ERROR_BENCH) with the reason when it ended or no longer listens. */
 int child_alive(const struct child *, struct error *err) WARN_UNUSED;
+/* Its end has begun, though the loop has not told it yet. Asks /proc, which takes its time; changes nothing. */
+bool child_going(const struct child *);
 /* Closes the channel, waits for the end, kills after 2 s. NULL allowed. */
 void child_end(struct child *);
 

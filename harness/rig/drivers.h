@@ -52,6 +52,8 @@ struct board_driver {
 	bool external;
 	/* -errno when the driver can no longer do its work (ERROR_BENCH). */
 	int (*alive)(const struct rig_board *, struct error *err);
+	/* Its end has begun, though alive() was not told yet. May be NULL. */
+	bool (*going)(const struct rig_board *);
 	const struct board_flash_driver *flash; /* NULL: no way to the flash but the product's */
 };
 

@@ -512,6 +512,14 @@ int rig_link_set(struct rig_link *link, bool up, struct error *err)
 	return 0;
 }
 
+bool rig_going(const struct rig *rig)
+{
+	for (unsigned i = 0; i < rig->board_count; i++)
+		if (rig->boards[i].driver->going && rig->boards[i].driver->going(&rig->boards[i]))
+			return true;
+	return false;
+}
+
 bool rig_suspect(const struct rig *rig)
 {
 	for (unsigned i = 0; i < rig->bus_count; i++)

@@ -108,6 +108,8 @@ void rig_bus_restore(struct rig_bus *);
 int rig_bus_check(struct rig_bus *, struct error *err) WARN_UNUSED;
 /* A sign of life is overdue, though it may only lie unread: look again after 100 ms of events. */
 bool rig_suspect(const struct rig *);
+/* A board's driver is just ending, though rig_check() was not told yet. Takes its time: for whoever saw something end. */
+bool rig_going(const struct rig *);
 
 /* ---- what the executor and the generic steps ask beyond that ---- */
 unsigned rig_board_count(const struct rig *);

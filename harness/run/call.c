@@ -77,6 +77,7 @@ static int save_results(struct step_context *context, const struct step_call *ca
 
 #define SETTLE_NS      20000000
 #define SECOND_LOOK_NS 150000000
+#define GOING_NS       5000000000 /* a process that exits has ended by then */
 
 static int check_results(struct step_context *context, const struct step_call *call, struct error *err)
 {
@@ -156,23 +157,38 @@ static void blame_timeout(const struct step_context *context, int r, struct erro
 		error_prefix(err, "the time of the %s was over", strcmp(context->executor->phase, "always") ? "case" : "always block");
 }
 
-/* What a step found on a bench that was no longer there is worth nothing. */
-static int confirm_bench(struct step_context *context, struct error *err)
+static bool is_end_of_connection(const struct event *event, void *unused)
+{
+	(void)unused;
+	return !strcmp(event->kind, "tcp.closed");
+}
+
+static bool is_broken(void *context)
+{
+	return context_check(context, NULL) < 0;
+}
+
+/* What a step found on a bench that was no longer there is worth nothing. A connection may end because the bench broke below the firmware,
+ * and that end may be seen before its reason. */
+static int confirm_bench(struct step_context *context, uint64_t mark, struct error *err)
 {
 	int r = context_check(context, err);
-	if (r < 0 || !context->rig || !rig_suspect(context->rig))
+	if (r < 0 || !context->rig)
 		return r;
-	(void)!loop_until(context->loop, NULL, NULL, loop_now_ns() + SECOND_LOOK_NS);
+	bool going = timeline_find(context->timeline, mark, is_end_of_connection, NULL) && rig_going(context->rig);
+	if (!going && !rig_suspect(context->rig))
+		return 0;
+	(void)!loop_until(context->loop, going ? is_broken : NULL, context, loop_now_ns() + (going ? GOING_NS : SECOND_LOOK_NS));
 	return context_check(context, err);
 }
 
 /* A device may seem to fail because the bench under it just broke: a board's power is gone before the bench has heard
  * of the death of its driver. What is known within a moment decides. */
-static int suspect_bench(struct step_context *context, struct error *err)
+static int suspect_bench(struct step_context *context, uint64_t mark, struct error *err)
 {
 	struct error broken = {0}, seeming = *err;
 	int r = step_wait(context, NULL, NULL, SETTLE_NS, &broken);
-	if ((r == -ETIMEDOUT || r == -ETIME) && confirm_bench(context, &broken) == 0)
+	if ((r == -ETIMEDOUT || r == -ETIME) && confirm_bench(context, mark, &broken) == 0)
 		return -EBADMSG;
 	*err = broken;
 	if (err->domain == ERROR_BENCH)
@@ -189,6 +205,7 @@ int call_run(struct step_context *context, const struct step_call *call, struct 
 	timeline_set_step(context->timeline, call->id);
 	emit_begin(context, call);
 	context_forget_check(context);
+	const uint64_t mark = timeline_mark(context->timeline);
 	mark_action(context, call);
 	int r = context_check(context, &own);
 	if (r == 0 && begin_ns >= context->deadline_ns)
@@ -196,9 +213,9 @@ int call_run(struct step_context *context, const struct step_call *call, struct 
 	if (r == 0)
 		r = run_framed(context, call, &own);
 	if (r < 0 && own.domain == ERROR_DUT)
-		r = suspect_bench(context, &own);
+		r = suspect_bench(context, mark, &own);
 	else if (r == 0)
-		r = confirm_bench(context, &own);
+		r = confirm_bench(context, mark, &own);
 	if (r < 0) {
 		blame_timeout(context, r, &own);
 		if (!own.place.file)

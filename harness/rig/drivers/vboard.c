@@ -57,6 +57,11 @@ static int vboard_alive(const struct rig_board *board, struct error *err)
 	return child_alive(board->state, err);
 }
 
+static bool vboard_going(const struct rig_board *board)
+{
+	return child_going(board->state);
+}
+
 /* Sends {"cmd":…} (stolen) and waits for its answer. */
 static int request(struct rig_board *board, json_t *message, int64_t deadline_ns, struct instant *ret_at, struct error *err)
 {
@@ -335,5 +340,6 @@ const struct board_driver driver_vboard = {
         .set_param = vboard_set_param,
         .input = vboard_input,
         .alive = vboard_alive,
+        .going = vboard_going,
         .flash = &vboard_flash,
 };
