@@ -75,6 +75,16 @@ class Gateway:
         self.process = None
 
     def __enter__(self):
+        """Somebody else may have taken a port since it was looked for: then it is tried with others."""
+        for _ in range(3):
+            if self._start():
+                return self
+            self.__exit__()
+            self.udp, self.plain, self.tls = free_port(socket.SOCK_DGRAM), free_port(), free_port()
+            self.params.update({"doip.udp": f"127.0.0.1:{self.udp}", "doip.plain": f"127.0.0.1:{self.plain}", "doip.tls": f"127.0.0.1:{self.tls}"})
+        raise RuntimeError("the gateway did not start: " + " | ".join(self.console[-5:]))
+
+    def _start(self):
         command = [os.path.join(BIN, "zgw")]
         for name, value in self.params.items():
             command += ["--param", f"{name}={value}"]
@@ -82,10 +92,7 @@ class Gateway:
             command += ["--object", f"{name}={certificate(file)}"]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         threading.Thread(target=self._read, daemon=True).start()
-        if not self.wait_for("@boot stage=server", 10):
-            self.__exit__()
-            raise RuntimeError("the gateway did not start: " + " | ".join(self.console[-5:]))
-        return self
+        return self.wait_for("@boot stage=server", 60)
 
     def _read(self):
         for line in self.process.stdout:
@@ -108,7 +115,7 @@ class Gateway:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(3)
+                self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
         self.process.wait()

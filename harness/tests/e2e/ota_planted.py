@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from _e2e import BIN, OUT, check, finish
 
 HILBENCH = os.path.join(BIN, "hilbench")
-LIMIT_S = 120
+LIMIT_S = 400
 AT_ONCE = 2
 BASE = ["--ops", "0", "--phases", "before"]  # what a scenario without a cut shows already
 RESUME = ["--size", "128KiB", "--ops", "440-447", "--phases", "during", "--classes", "T3", "--samples", "24"]

@@ -19,7 +19,7 @@ HILBENCH = os.path.join(BIN, "hilbench")
 CLASSES = {"T0", "T1", "T2", "T3", "T4", "E0", "E1", "E2", "E3"}
 
 
-def hilbench(*arguments, limit_s=120):
+def hilbench(*arguments, limit_s=400):
     return subprocess.run([HILBENCH, "sweep", *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL,
                           timeout=limit_s)
 
@@ -111,7 +111,9 @@ def check_unfinished():
 
 def check_reports():
     directory = os.path.join(OUT, "reports")
+    begin = time.monotonic()
     run = hilbench("ota", "--size", "8KiB", "--ops", "100-140", "--fault", "ota-torn-marker-trusted", "--seed", "5", "--out", directory)
+    took_s = time.monotonic() - begin
     results, sweep_json, page = load(directory, "results.json"), load(directory, "sweep.json"), read(directory, "report.html")
     told = results["run"]["ota_sweep"]
     cases = results["cases"]
@@ -122,9 +124,9 @@ def check_reports():
     del end["kind"]
     check("reports tell the counts of sweep.json", told["done"] == end and end["states"] > 0, f"{told['done']} {end}")
     total_s = sum(case["duration_ns"] for case in cases) / 1e9
+    run_s = results["run"]["duration_ns"] / 1e9
     check("durations are real", all(case["duration_ns"] > 0 for case in cases if case["verdict"] == "pass")
-          and 0.2 * end["seconds"] < total_s < 1.5 * end["seconds"]
-          and 0.9 * end["seconds"] < results["run"]["duration_ns"] / 1e9 < 3 * end["seconds"] + 3, f"{total_s} of {end['seconds']}")
+          and 0.05 * end["seconds"] < total_s < 1.5 * end["seconds"] and 0.9 * end["seconds"] < run_s < took_s + 1, f"{total_s} {run_s} {took_s} of {end['seconds']}")
     check("report.html speaks of a sweep, not of a rack", "A sweep in virtual time" in page and "TLS are real" not in page
           and "done.states" in page and "ota-torn-marker-trusted" in page, "it does not")
     properties = {item.get("name"): item.get("value") for item in
@@ -179,7 +181,7 @@ def limited(kib, base, *arguments):
     def prepare():
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
         resource.setrlimit(resource.RLIMIT_FSIZE, (kib * 1024, kib * 1024))
-    return subprocess.run([HILBENCH, *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60,
+    return subprocess.run([HILBENCH, *arguments], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=300,
                           env={**os.environ, "TMPDIR": base}, preexec_fn=prepare)
 
 
@@ -201,13 +203,13 @@ def check_killed():
     with subprocess.Popen([HILBENCH, "sweep", "ota", "--out", os.path.join(OUT, "killed-out")], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, env=environment) as run:
         begin = time.monotonic()
-        while not (folders(base) and os.path.exists(os.path.join(OUT, "killed-out"))) and time.monotonic() < begin + 30:
+        while not (folders(base) and os.path.exists(os.path.join(OUT, "killed-out"))) and time.monotonic() < begin + 90:
             time.sleep(0.05)
         run.kill()
     check("a killed sweep leaves its folder", len(folders(base)) == 1, folders(base))
     stranger = os.path.join(base, "hilbench-sweep-mine")
     os.mkdir(stranger)
-    subprocess.run([HILBENCH, "sweep", "ota", "--size", "8KiB", "--ops", "0", "--out", os.path.join(OUT, "after-kill")], check=False, timeout=60,
+    subprocess.run([HILBENCH, "sweep", "ota", "--size", "8KiB", "--ops", "0", "--out", os.path.join(OUT, "after-kill")], check=False, timeout=300,
                    stdout=subprocess.DEVNULL, env=environment)
     check("the next sweep removes it, and nothing else", folders(base) == ["hilbench-sweep-mine"], folders(base))
 

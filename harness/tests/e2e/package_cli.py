@@ -34,7 +34,7 @@ def path(name):
 
 
 def package(*arguments, **more):
-    done = subprocess.run([HILBENCH, "package", *arguments], capture_output=True, text=True, timeout=120, errors="replace", check=False, **more)
+    done = subprocess.run([HILBENCH, "package", *arguments], capture_output=True, text=True, timeout=300, errors="replace", check=False, **more)
     SAID.append(done.stdout + done.stderr)
     return done
 
@@ -94,7 +94,7 @@ def raw(signature):
 
 
 def openssl(*arguments):
-    return subprocess.run(["openssl", *arguments], capture_output=True, timeout=60, check=False)
+    return subprocess.run(["openssl", *arguments], capture_output=True, timeout=300, check=False)
 
 
 def signature_is_right(data, key="ota-1"):
