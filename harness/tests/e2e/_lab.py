@@ -69,7 +69,7 @@ class Lab:
 
     # ---- its life ----
 
-    def start(self, within=20):
+    def start(self, within=60):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([HILBENCHD, "--config", self.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.environment)
@@ -198,6 +198,14 @@ def name_of(pid):
             return file.read().strip()
     except OSError:
         return ""
+
+
+def nothing_runs(state, within=30):
+    """Waits for the last process of the lab's jobs to be gone (clean-ups go on for a moment after a job's end): what is left then."""
+    limit = time.monotonic() + within
+    while processes_of_jobs(state) and time.monotonic() < limit:
+        time.sleep(0.1)
+    return processes_of_jobs(state)
 
 
 def processes_of_jobs(state=None):

@@ -77,7 +77,7 @@ def submit(lab, rig, rate, size):
 
 
 def run_of(lab, job):
-    limit = time.monotonic() + 20
+    limit = time.monotonic() + 60
     while time.monotonic() < limit:
         runs = [run["id"] for run in lab.job(job)["runs"] if run["state"] == "running"]
         if runs:
@@ -98,7 +98,7 @@ def main():
             viewers += [Viewer(lab, runs[1 + n % 3]) for n in range(36)]
             for viewer in viewers:
                 viewer.start()
-            most, answers, limit = before, [], time.monotonic() + SECONDS + 60
+            most, answers, limit = before, [], time.monotonic() + SECONDS + 180
             while time.monotonic() < limit and any(lab.job(job)["state"] != "done" for job in jobs):
                 begin = time.monotonic()
                 lab.get("/rigs")
@@ -106,7 +106,7 @@ def main():
                 most = max(most, memory_of(lab.process.pid))
                 time.sleep(0.25)
             for viewer in viewers:
-                viewer.join(60)
+                viewer.join(max(0.0, limit + 60 - time.monotonic()))
             report(lab, jobs, runs, viewers, before, most, answers)
     finish()
 
