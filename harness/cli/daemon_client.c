@@ -306,7 +306,47 @@ struct answer {
 	CURL *transfer;
 	struct bytes body;
 	int failed; /* of the sink or of memory */
+	uint64_t sent;
+	int unread; /* of the file that is the body */
 };
+
+/* A file that is shorter than it was ends the transfer: curl would wait for the rest. */
+static size_t on_send(char *data, size_t size, size_t count, void *context)
+{
+	struct answer *answer = context;
+	uint64_t left = answer->request->file_size - answer->sent;
+	size_t wanted = size * count < left ? size * count : (size_t)left;
+	ssize_t n;
+	do
+		n = wanted ? pread(answer->request->file, data, wanted, (off_t)answer->sent) : 0;
+	while (n < 0 && errno == EINTR);
+	if (n < 0 || (n == 0 && left > 0)) {
+		answer->unread = n < 0 ? -errno : -ESTALE;
+		return CURL_READFUNC_ABORT;
+	}
+	answer->sent += (uint64_t)n;
+	return (size_t)n;
+}
+
+static int on_rewind(void *context, curl_off_t offset, int origin)
+{
+	struct answer *answer = context;
+	if (origin != SEEK_SET)
+		return CURL_SEEKFUNC_CANTSEEK;
+	answer->sent = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void set_file(struct answer *answer)
+{
+	CURL *transfer = answer->transfer;
+	(void)curl_easy_setopt(transfer, CURLOPT_UPLOAD, 1L);
+	(void)curl_easy_setopt(transfer, CURLOPT_INFILESIZE_LARGE, (curl_off_t)answer->request->file_size);
+	(void)curl_easy_setopt(transfer, CURLOPT_READFUNCTION, on_send);
+	(void)curl_easy_setopt(transfer, CURLOPT_READDATA, answer);
+	(void)curl_easy_setopt(transfer, CURLOPT_SEEKFUNCTION, on_rewind);
+	(void)curl_easy_setopt(transfer, CURLOPT_SEEKDATA, answer);
+}
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
@@ -380,11 +420,13 @@ static int ask_with(struct daemon_client *client, struct answer *answer, char *t
 	char message[CURL_ERROR_SIZE] = "";
 	CURLcode code;
 	long status = 0;
+	if (request->from_file)
+		set_file(answer);
 	set_method(answer->transfer, request, client, text);
 	(void)curl_easy_setopt(answer->transfer, CURLOPT_ERRORBUFFER, message);
 	(void)curl_easy_setopt(answer->transfer, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(answer->transfer, CURLOPT_WRITEDATA, answer);
-	if (request->sink || request->bytes) { /* may be long: as long as it goes on */
+	if (request->sink || request->bytes || request->from_file) { /* may be long: as long as it goes on */
 		(void)curl_easy_setopt(answer->transfer, CURLOPT_LOW_SPEED_LIMIT, 1L);
 		(void)curl_easy_setopt(answer->transfer, CURLOPT_LOW_SPEED_TIME, (long)STALL_S);
 	} else {
@@ -397,6 +439,8 @@ static int ask_with(struct daemon_client *client, struct answer *answer, char *t
 	if (answer->failed < 0)
 		return error_set(err, ERROR_BENCH, -answer->failed, "cannot take the answer of %s: %s", client->place.name,
 		                 strerror(-answer->failed));
+	if (answer->unread < 0)
+		return error_set(err, ERROR_BENCH, -answer->unread, "cannot read what is sent: %s", strerror(-answer->unread));
 	if (code != CURLE_OK)
 		return transfer_failed(client, answer->transfer, code, message, err);
 	(void)curl_easy_getinfo(answer->transfer, CURLINFO_RESPONSE_CODE, &status);

@@ -30,11 +30,14 @@ int daemon_client_signal(struct daemon_client *);
 int daemon_client_signal_fd(const struct daemon_client *); /* readable when one came; -1: they are not caught */
 
 struct daemon_request {
-	const char *method;  /* NULL: GET */
-	const char *path;    /* "/api/v1/jobs"; words of others escaped by daemon_escape() */
-	const json_t *json;  /* body, or NULL */
-	const void *bytes;   /* body that is no JSON, or NULL */
-	size_t length;       /* of bytes */
+	const char *method; /* NULL: GET */
+	const char *path;   /* "/api/v1/jobs"; words of others escaped by daemon_escape() */
+	const json_t *json; /* body, or NULL */
+	const void *bytes;  /* body that is no JSON, or NULL */
+	size_t length;      /* of bytes */
+	bool from_file;     /* the body is what `file` holds from its beginning, `file_size` bytes of it, read as it is sent */
+	int file;
+	uint64_t file_size;
 	int64_t patience_ns; /* asks again for so long while the daemon is not there: only for what may be asked twice */
 	long limit_ms;       /* 0: 30 s */
 	bool whole;          /* a signal does not end it: it waits */

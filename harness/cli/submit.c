@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
+#include "../run/steps/ota_package.h"
 #include "commands.h"
 #include "daemon_command.h"
 #include "job_result.h"
 #include "job_wait.h"
 #include "submit_files.h"
+#include "submit_named.h"
 
 #define COMMAND     "submit"
 #define LIST_LIMIT  64
@@ -25,6 +28,7 @@ struct submission {
 	const char *tags[LIST_LIMIT + 1], *globs[LIST_LIMIT + 1];
 	unsigned tag_count, glob_count, param_count;
 	struct job_wait_options wait;
+	const char *directory;
 	bool waits;
 };
 
@@ -47,6 +51,7 @@ enum {
 	RETRY,
 	SEED,
 	STOP,
+	DIRECTORY,
 	WAIT,
 	FOLLOW,
 	CANCEL,
@@ -70,6 +75,7 @@ static const struct option options[] = {{"rig", required_argument, NULL, RIG},
                                         {"retry", required_argument, NULL, RETRY},
                                         {"seed", required_argument, NULL, SEED},
                                         {"stop-at-failure", no_argument, NULL, STOP},
+                                        {"directory", required_argument, NULL, DIRECTORY},
                                         {"wait", no_argument, NULL, WAIT},
                                         {"follow", no_argument, NULL, FOLLOW},
                                         {"cancel-on-signal", no_argument, NULL, CANCEL},
@@ -195,6 +201,9 @@ static int take_option(struct submission *submission, int option, const char *te
 		return set_duration(request, "silence_limit", "--silence-limit", text);
 	case RETRIES:
 		return set_number(request, "retries", text, 0, 10);
+	case DIRECTORY:
+		submission->directory = text;
+		return 0;
 	default:
 		return option >= WAIT ? take_waiting(submission, option, text) : take_selection(submission, option, text);
 	}
@@ -233,24 +242,37 @@ static int read_arguments(struct submission *submission, int argc, char **argv)
 
 /* ---- sending ---- */
 
+static int send_bytes(struct daemon_client *client, const char *path, const struct submit_file *file, struct error *err)
+{
+	struct error why;
+	int fd = submit_file_open(file, err);
+	if (fd < 0)
+		return fd;
+	const struct daemon_request request = {
+	        .method = "PUT", .path = path, .from_file = true, .file = fd, .file_size = file->size, .patience_ns = PATIENCE_NS};
+	int r = daemon_ask(client, &request, NULL, NULL, err);
+	/* What was changed meanwhile has another digest, or another size. */
+	if (r < 0 && r != -ECANCELED && submit_file_check(file, fd, &why) < 0) {
+		*err = why;
+		r = -ESTALE;
+	} else if (r < 0) {
+		err->place = file->place;
+		if (!file->absolute)
+			error_prefix(err, "%s", file->path);
+	}
+	(void)close(fd);
+	return r;
+}
+
 static int send_blob(struct daemon_client *client, const struct submit_file *file, bool first, struct error *err)
 {
 	char path[120];
 	long status = 0;
 	(void)snprintf(path, sizeof(path), "/api/v1/blobs/%s", file->sha256);
-	struct daemon_request request = {.method = "HEAD", .path = path, .patience_ns = first ? 0 : PATIENCE_NS};
+	const struct daemon_request request = {.method = "HEAD", .path = path, .patience_ns = first ? 0 : PATIENCE_NS};
 	int r = daemon_ask(client, &request, &status, NULL, err);
 	/* The answer to HEAD has no body: its status alone says that there is none. */
-	if (r < 0 && status != 404)
-		return r;
-	if (r == 0)
-		return 0;
-	request = (struct daemon_request){
-	        .method = "PUT", .path = path, .bytes = file->data, .length = file->length, .patience_ns = PATIENCE_NS};
-	r = daemon_ask(client, &request, NULL, NULL, err);
-	if (r < 0)
-		error_prefix(err, "%s", file->path);
-	return r;
+	return r < 0 && status == 404 ? send_bytes(client, path, file, err) : r;
 }
 
 static int send_files(struct daemon_client *client, const struct submit_files *files, struct error *err)
@@ -308,12 +330,21 @@ static int submit_with(struct submission *submission, struct daemon_client *clie
 	return job_wait(client, id, &submission->wait);
 }
 
-static int submit_paths(struct submission *submission, char *const *paths, int count)
+static bool is_fixture(const char *name, bool key)
+{
+	struct error ignored;
+	return ota_package_exists(name, key, &ignored) == 0;
+}
+
+static int submit_program(struct submission *submission, const struct program *program, const struct case_filter *filter,
+                          char *const *paths, int count)
 {
 	struct daemon_client *client = NULL;
 	struct submit_files files = {0};
 	struct error error = {0};
 	int status, r = submit_files_collect(paths, count, &files, &error);
+	if (r == 0)
+		r = submit_named_add(&files, program, filter, is_fixture, &error);
 	if (r == 0)
 		r = daemon_client_new(&client, &submission->where, &error);
 	status = r < 0 ? daemon_fail(COMMAND, &error) : submit_with(submission, client, &files);
@@ -323,8 +354,9 @@ static int submit_paths(struct submission *submission, char *const *paths, int c
 }
 
 /* What is wrong is found here, before anything is sent. */
-static int check(const struct submission *submission, char *const *paths, int count)
+static int submit_paths(struct submission *submission, char *const *paths, int count)
 {
+	static char *const usual[] = {(char *)"testcases", NULL};
 	const struct case_filter filter = {.tags = submission->tag_count ? submission->tags : NULL,
 	                                   .patterns = submission->glob_count ? submission->globs : NULL};
 	struct program *program;
@@ -334,22 +366,31 @@ static int check(const struct submission *submission, char *const *paths, int co
 		return status;
 	for (unsigned i = 0; i < program->count; i++)
 		selected += case_selected(program->cases[i], &filter);
+	if (selected == 0)
+		status = command_usage_error(COMMAND, "no case fits what was asked for");
+	else
+		status = submit_program(submission, program, &filter, count ? paths : usual, count ? count : 1);
 	program_free(program);
-	return selected ? 0 : command_usage_error(COMMAND, "no case fits what was asked for");
+	return status;
+}
+
+static int enter_directory(const char *directory)
+{
+	if (!directory || chdir(directory) == 0)
+		return 0;
+	return command_usage_error(COMMAND, "--directory %s: %s", directory, strerror(errno));
 }
 
 static int run(int argc, char **argv)
 {
-	static char *const usual[] = {(char *)"testcases", NULL};
 	struct submission submission = {.request = json_object(), .options = json_object(), .wait = {.command = COMMAND}};
 	if (json_object_set_new(submission.request, "options", submission.options) < 0)
 		return EXIT_BENCH;
 	int status = read_arguments(&submission, argc, argv);
-	int count = argc - optind;
 	if (status == 0)
-		status = check(&submission, argv + optind, count);
+		status = enter_directory(submission.directory);
 	if (status == 0)
-		status = submit_paths(&submission, count ? argv + optind : usual, count ? count : 1);
+		status = submit_paths(&submission, argv + optind, argc - optind);
 	json_decref(submission.request);
 	return status;
 }
@@ -371,6 +412,7 @@ const struct command command_submit = {
                  "  --retries N        further runs of what the bench broke\n"
                  "  --tag, --case, --param, --repeat, --retry, --seed, --stop-at-failure\n"
                  "                     as of `hilbench run`\n"
+                 "  --directory DIR    as if it were started there\n"
                  "  --wait             until it is done: a line a case, a summary; the status is that of the job\n"
                  "  --follow           the same, with everything that the runs print\n"
                  "  --cancel-on-signal SIGINT, SIGTERM and SIGHUP cancel the job; else it goes on\n"

@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX      32
-#define FILE_MAX       ((size_t)4 << 20) /* the language takes no more */
-#define FILES_MAX      10000
-#define NAME_MAX_BYTES 512
+#define DEPTH_MAX 32
+#define CASES_MAX ((uint64_t)4 << 20) /* of a test case file: the language takes no more */
+#define FILES_MAX 10000
+#define CHUNK     ((size_t)256 << 10)
 
 struct collection {
 	struct submit_files *files;
@@ -26,6 +26,12 @@ struct collection {
 static int no_memory(struct error *err)
 {
 	return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+}
+
+static int refuse_at(const struct submit_file *file, int code, const char *why, struct error *err)
+{
+	return error_set_place(err, ERROR_USAGE, code, file->place, "%s%s%s", file->absolute ? "" : file->path, file->absolute ? "" : ": ",
+	                       why);
 }
 
 static int refuse(const char *path, const char *why, struct error *err)
@@ -94,81 +100,219 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(((const struct submit_file *)a)->absolute, ((const struct submit_file *)b)->absolute);
 }
 
+static void file_clear(struct submit_file *file)
+{
+	free(file->path);
+	free(file->absolute);
+	free(file->name);
+}
+
+/* As the daemon takes names. */
+static int check_name(const struct submit_file *file, struct error *err)
+{
+	if (strlen(file->name) > SUBMIT_NAME_MAX)
+		return refuse_at(file, EINVAL, "the name is too long to be sent", err);
+	for (const char *c = file->name; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f || *c == '\\')
+			return refuse_at(file, EINVAL, "a name with control characters or a backslash cannot be sent", err);
+	json_t *text = json_string(file->name);
+	json_decref(text);
+	return text ? 0 : refuse_at(file, EINVAL, "a name that is no UTF-8 cannot be sent", err);
+}
+
 static int name_files(struct submit_files *files, struct error *err)
 {
 	size_t kept = 0;
 	qsort(files->files, files->count, sizeof(*files->files), compare_names);
 	for (size_t i = 0; i < files->count; i++) {
 		struct submit_file *file = &files->files[i];
-		if (kept > 0 && !strcmp(files->files[kept - 1].absolute, file->absolute)) { /* named twice */
-			free(file->path);
-			free(file->absolute);
-			free(file->data);
-			continue;
-		}
-		files->files[kept++] = *file;
+		if (kept > 0 && !strcmp(files->files[kept - 1].absolute, file->absolute)) /* named twice */
+			file_clear(file);
+		else
+			files->files[kept++] = *file;
 	}
-	files->count = kept;
+	files->count = files->case_count = kept;
 	for (size_t i = 0; i < kept; i++) {
 		struct submit_file *file = &files->files[i];
-		file->name = file->absolute + strlen(files->base);
-		if (strlen(file->name) > NAME_MAX_BYTES)
-			return refuse(file->path, "the name is too long to be sent", err);
-		for (const char *c = file->name; *c; c++)
-			if ((unsigned char)*c < ' ' || *c == 0x7f || *c == '\\')
-				return refuse(file->path, "a name with control characters or a backslash cannot be sent", err);
-		json_t *text = json_string(file->name);
-		json_decref(text);
-		if (!text)
-			return refuse(file->path, "a name that is no UTF-8 cannot be sent", err);
+		file->name = strdup(file->absolute + strlen(files->base));
+		int r = file->name ? check_name(file, err) : no_memory(err);
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }
 
 /* ---- content ---- */
 
-static int read_content(struct submit_file *file, struct error *err)
+/* The bytes as they come; a private key shows itself by its PEM header, wherever it lies. */
+struct reading {
+	EVP_MD_CTX *digest;
+	char *buffer;
+	size_t kept; /* of the chunk before, in front: a header may begin there */
+	uint64_t size;
+	bool key;
+};
+
+static bool take_chunk(struct reading *reading, size_t length)
 {
-	unsigned char digest[32];
-	int fd = open(file->path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : 1;
-	file->data = malloc(FILE_MAX + 1);
-	if (!file->data)
-		n = 0;
-	while (n > 0 && file->length <= FILE_MAX) {
-		n = read(fd, (char *)file->data + file->length, FILE_MAX + 1 - file->length);
-		file->length += n > 0 ? (size_t)n : 0;
+	static const char header[] = "PRIVATE KEY-----";
+	size_t whole = reading->kept + length;
+	if (EVP_DigestUpdate(reading->digest, reading->buffer + reading->kept, length) != 1)
+		return false;
+	reading->size += length;
+	reading->key = reading->key || memmem(reading->buffer, whole, header, sizeof(header) - 1);
+	reading->kept = whole < sizeof(header) - 2 ? whole : sizeof(header) - 2;
+	memmove(reading->buffer, reading->buffer + whole - reading->kept, reading->kept);
+	return true;
+}
+
+static int read_bytes(const struct submit_file *file, int fd, struct reading *reading, struct error *err)
+{
+	ssize_t n = 1;
+	while (n > 0) {
+		n = read(fd, reading->buffer + reading->kept, CHUNK);
+		if (n < 0 && errno == EINTR)
+			n = 1;
+		else if (n < 0)
+			return refuse_at(file, errno, strerror(errno), err);
+		else if (n > 0 && !take_chunk(reading, (size_t)n))
+			return no_memory(err);
+		if (file->absolute && reading->size > CASES_MAX)
+			return refuse_at(file, EFBIG, "it is larger than 4 MiB", err);
 	}
+	return 0;
+}
+
+static int take_digest(struct submit_file *file, struct reading *reading, struct error *err)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned length = 0;
+	if (EVP_DigestFinal_ex(reading->digest, digest, &length) != 1 || length != 32)
+		return no_memory(err);
+	for (unsigned i = 0; i < length; i++)
+		(void)snprintf(file->sha256 + 2 * i, 3, "%02x", digest[i]);
+	file->size = reading->size;
+	return 0;
+}
+
+/* No link to nowhere, no pipe, no device. */
+static int open_regular(const struct submit_file *file, struct stat *ret, struct error *err)
+{
+	int fd = open(file->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd >= 0 && fstat(fd, ret) == 0 && S_ISREG(ret->st_mode))
+		return fd;
 	int code = errno;
+	if (fd < 0)
+		return refuse_at(file, code, strerror(code), err);
+	(void)close(fd);
+	return refuse_at(file, EINVAL, S_ISDIR(ret->st_mode) ? "it is a directory" : "it is no regular file", err);
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static int changed(const struct submit_file *file, struct error *err)
+{
+	return refuse_at(file, ESTALE, "it was changed while it was submitted: submit again when it is whole", err);
+}
+
+static int digest_file(struct submit_file *file, struct error *err)
+{
+	struct reading reading = {.digest = EVP_MD_CTX_new(), .buffer = malloc(CHUNK + 64)};
+	struct stat after;
+	int fd = open_regular(file, &file->seen, err), r = fd < 0 ? fd : 0;
+	if (r == 0 && (!reading.digest || !reading.buffer || EVP_DigestInit_ex(reading.digest, EVP_sha256(), NULL) != 1))
+		r = no_memory(err);
+	if (r == 0)
+		r = read_bytes(file, fd, &reading, err);
+	if (r == 0)
+		r = take_digest(file, &reading, err);
+	if (r == 0 && (fstat(fd, &after) < 0 || !same_file(&file->seen, &after) || (uint64_t)after.st_size != file->size))
+		r = changed(file, err);
+	if (r == 0 && reading.key && !file->absolute)
+		r = refuse_at(file, EPERM, "it holds a private key, and files of a job can be fetched by everybody who may look at the lab",
+		              err);
 	if (fd >= 0)
 		(void)close(fd);
-	if (n < 0)
-		return refuse(file->path, strerror(code), err);
-	if (file->length > FILE_MAX)
-		return refuse(file->path, "it is larger than 4 MiB", err);
-	if (!file->data || EVP_Digest(file->data, file->length, digest, NULL, EVP_sha256(), NULL) != 1)
-		return no_memory(err);
-	void *fitting = realloc(file->data, file->length + 1);
-	file->data = fitting ? fitting : file->data;
-	for (unsigned i = 0; i < sizeof(digest); i++)
-		(void)snprintf(file->sha256 + 2 * i, 3, "%02x", digest[i]);
-	return 0;
+	EVP_MD_CTX_free(reading.digest);
+	free(reading.buffer);
+	return r;
+}
+
+int submit_file_open(const struct submit_file *file, struct error *err)
+{
+	struct stat now;
+	int fd = open_regular(file, &now, err);
+	if (fd < 0 || same_file(&file->seen, &now))
+		return fd;
+	(void)close(fd);
+	return changed(file, err);
+}
+
+int submit_file_check(const struct submit_file *file, int fd, struct error *err)
+{
+	struct stat now;
+	return fstat(fd, &now) == 0 && same_file(&file->seen, &now) ? 0 : changed(file, err);
 }
 
 /* ---- finding ---- */
 
+static struct submit_file *new_file(struct submit_files *files, struct error *err)
+{
+	if (files->count == FILES_MAX) {
+		(void)error_set(err, ERROR_USAGE, E2BIG, "more than %d files", FILES_MAX);
+		return NULL;
+	}
+	struct submit_file *grown = realloc(files->files, (files->count + 1) * sizeof(*grown));
+	if (!grown) {
+		(void)no_memory(err);
+		return NULL;
+	}
+	files->files = grown;
+	grown[files->count] = (struct submit_file){0};
+	return &grown[files->count++];
+}
+
 static int add_file(struct collection *collection, const char *path, struct error *err)
 {
-	struct submit_files *files = collection->files;
-	if (files->count == FILES_MAX)
-		return error_set(err, ERROR_USAGE, E2BIG, "more than %d files", FILES_MAX);
-	struct submit_file *grown = realloc(files->files, (files->count + 1) * sizeof(*grown));
-	if (!grown)
-		return no_memory(err);
-	files->files = grown;
-	struct submit_file *file = &grown[files->count++];
-	*file = (struct submit_file){.path = strdup(path), .absolute = absolute_of(collection->cwd, path)};
-	return file->path && file->absolute ? read_content(file, err) : no_memory(err);
+	struct submit_file *file = new_file(collection->files, err);
+	if (!file)
+		return -ENOMEM;
+	file->path = strdup(path);
+	file->absolute = absolute_of(collection->cwd, path);
+	file->place = (struct place){.file = place_intern(path)};
+	return file->path && file->absolute ? digest_file(file, err) : no_memory(err);
+}
+
+static const struct submit_file *find_name(const struct submit_files *files, const char *name)
+{
+	for (size_t i = 0; i < files->count; i++)
+		if (files->files[i].name && !strcmp(files->files[i].name, name))
+			return &files->files[i];
+	return NULL;
+}
+
+int submit_files_add(struct submit_files *files, const char *name, struct place place, struct error *err)
+{
+	const struct submit_file *other = find_name(files, name);
+	if (other && !other->absolute)
+		return 0; /* named before */
+	struct submit_file file = {.path = strdup(name), .name = strdup(name), .place = place};
+	int r = file.path && file.name ? check_name(&file, err) : no_memory(err);
+	if (r == 0)
+		r = digest_file(&file, err);
+	if (r == 0 && other && strcmp(other->sha256, file.sha256) != 0)
+		r = error_set_place(err, ERROR_USAGE, EEXIST, place, "%s: another file, %s, travels under this name", name, other->path);
+	struct submit_file *kept = r == 0 && !other ? new_file(files, err) : NULL;
+	if (kept) {
+		*kept = file;
+		return 0;
+	}
+	file_clear(&file);
+	return r == 0 && !other ? -ENOMEM : r;
 }
 
 static int visible(const struct dirent *entry)
@@ -257,11 +401,8 @@ int submit_files_collect(char *const *paths, int count, struct submit_files *ret
 
 void submit_files_clear(struct submit_files *files)
 {
-	for (size_t i = 0; i < files->count; i++) {
-		free(files->files[i].path);
-		free(files->files[i].absolute);
-		free(files->files[i].data);
-	}
+	for (size_t i = 0; i < files->count; i++)
+		file_clear(&files->files[i]);
 	free(files->files);
 	free(files->base);
 	json_decref(files->paths);

@@ -104,6 +104,24 @@ const char *case_missing(const struct case_def *, const struct program_rig *);
  * errors added. */
 int program_check_rig(const struct program *, const struct program_rig *, struct error_list *errors) WARN_UNUSED;
 
+/* A file that a step of a case names (docs/reference/test-case-file.md says where a run looks for it). */
+enum case_file_kind {
+	CASE_FILE_PACKAGE, /* a file when the name has a slash and there is one, else one of the fixtures */
+	CASE_FILE_KEY,     /* the same */
+	CASE_FILE_DATA,    /* of the run's directory, else from where the run was started */
+	CASE_FILE_MADE,    /* made by the step, in the run's directory */
+};
+struct case_file {
+	const char *name; /* borrowed; NULL: only the run will know it */
+	enum case_file_kind kind;
+	struct place place;
+};
+/* Negative -errno with err filled ends the listing. */
+typedef int (*case_file_take)(const struct case_file *, void *context, struct error *err);
+/* Every file that the cases name which the filter selects (NULL: all), as often as they name it. Defaults of arguments are fixtures and not
+ * told. */
+int program_files(const struct program *, const struct case_filter *, case_file_take, void *context, struct error *err) WARN_UNUSED;
+
 /* Variables at run time: params and saved results and "rig.*" values; later definitions win. */
 struct scope;
 struct scope *scope_new(void);

@@ -36,6 +36,8 @@ enum arg_flags {
 	ARG_PACKAGE = 524288,   /* text: a package, a file or one of the fixtures */
 	ARG_KEY = 1048576,      /* text: a key, a file or one of the fixtures */
 	ARG_ENDPOINT = 2097152, /* text: shorter than the `endpoint_size` of the role that the argument "role" names */
+	ARG_FILE = 4194304,     /* text: a file that is read, of the run's directory or from where the run was started */
+	ARG_MADE = 8388608,     /* text: a file that the step makes, in the run's directory */
 };
 struct arg_def {
 	const char *name; /* NULL ends the table */

@@ -28,6 +28,7 @@ struct blob_writer {
 	char path[PATH_SIZE]; /* below the state directory */
 	EVP_MD_CTX *digest;
 	uint64_t size, flushed;
+	bool hasty;
 };
 
 bool blob_name_valid(const char *name)
@@ -49,6 +50,15 @@ int blob_path(const char *name, char path[PATH_SIZE], struct error *err)
 		return error_set(err, ERROR_USAGE, EINVAL, "not the SHA-256 of a file: it has 64 digits of 0-9 and a-f");
 	(void)snprintf(path, PATH_SIZE, "blobs/%.2s/%s", name, name + 2);
 	return 0;
+}
+
+int blob_place(const char *name, char *ret, size_t size, struct error *err)
+{
+	char path[PATH_SIZE];
+	int r = blob_path(name, path, err);
+	if (r == 0 && (size_t)snprintf(ret, size, "%s", path) >= size)
+		r = error_set(err, ERROR_BENCH, ENAMETOOLONG, "%s: the name is too long", path);
+	return r;
 }
 
 /* *ret -1: no table names it. */
@@ -231,14 +241,19 @@ int blob_begin(struct book *book, struct blob_writer **ret, struct error *err)
  * at the end. */
 static int writer_flush(struct blob_writer *w, struct error *err)
 {
-	const unsigned flags = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+	const unsigned wait = w->hasty ? 0 : SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER;
 	if (w->size - w->flushed < FLUSH_EVERY)
 		return 0;
-	if (sync_file_range(w->fd, (off_t)w->flushed, (off_t)(w->size - w->flushed), flags) < 0 && errno != ENOSYS && errno != EINVAL &&
-	    errno != ESPIPE && errno != EOPNOTSUPP)
+	if (sync_file_range(w->fd, (off_t)w->flushed, (off_t)(w->size - w->flushed), SYNC_FILE_RANGE_WRITE | wait) < 0 && errno != ENOSYS &&
+	    errno != EINVAL && errno != ESPIPE && errno != EOPNOTSUPP)
 		return blob_disk_error(err, errno, "write", w->path);
 	w->flushed = w->size;
 	return 0;
+}
+
+void blob_hasten(struct blob_writer *w)
+{
+	w->hasty = true;
 }
 
 int blob_write(struct blob_writer *w, const void *data, size_t length, struct error *err)
@@ -365,80 +380,6 @@ int blob_from_file(struct book *book, const char *path, bool take, char name[BLO
 	close(fd);
 	if (r >= 0)
 		*ret_size = (uint64_t)st.st_size;
-	return r;
-}
-
-static int folders_make(const char *path, struct error *err)
-{
-	char *copy = strdup(path);
-	int r = copy ? 0 : book_no_memory(err);
-	for (char *p = copy ? strchr(copy + 1, '/') : NULL; p && r >= 0; p = strchr(p + 1, '/')) {
-		*p = '\0';
-		if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-			r = blob_disk_error(err, errno, "make", copy);
-		*p = '/';
-	}
-	free(copy);
-	return r;
-}
-
-struct copy_out {
-	int fd;
-	const char *path;
-	EVP_MD_CTX *digest;
-};
-
-static int copy_out_take(void *context, const void *data, size_t length, struct error *err)
-{
-	struct copy_out *out = context;
-	const uint8_t *p = data;
-	for (size_t left = length; left > 0;) {
-		ssize_t n = write(out->fd, p, left);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return blob_disk_error(err, n < 0 ? errno : ENOSPC, "write", out->path);
-		p += n;
-		left -= (size_t)n;
-	}
-	return digest_take(out->digest, data, length, err);
-}
-
-/* A damaged file must not become a verdict: it is digested on its way. */
-static int copy_out(struct copy_out *out, int from, const char *name, struct error *err)
-{
-	char is[BLOB_NAME_SIZE];
-	if (!(out->digest = blob_digest_begin(err)))
-		return -ENOMEM;
-	int r = blob_read_all(from, copy_out_take, out, name, err);
-	if (r >= 0)
-		r = blob_digest_end(out->digest, is, err);
-	if (r >= 0 && strcmp(is, name) != 0)
-		r = error_set(err, ERROR_BENCH, EUCLEAN, "the stored file %s is damaged", name);
-	EVP_MD_CTX_free(out->digest);
-	return r;
-}
-
-int blob_to_file(struct book *book, const char *name, const char *path, struct error *err)
-{
-	int from = -1;
-	uint64_t size;
-	struct copy_out out = {.fd = -1, .path = path};
-	int r = blob_open(book, name, &from, &size, err);
-	if (r < 0)
-		return r;
-	r = folders_make(path, err);
-	if (r >= 0 && (out.fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644)) < 0)
-		r = blob_disk_error(err, errno, "make", path);
-	if (r >= 0)
-		r = copy_out(&out, from, name, err);
-	if (r >= 0 && fchmod(out.fd, 0644) < 0)
-		r = blob_disk_error(err, errno, "change", path);
-	if (out.fd >= 0 && close(out.fd) < 0 && r >= 0)
-		r = blob_disk_error(err, errno, "write", path);
-	if (r < 0 && out.fd >= 0)
-		(void)unlink(path);
-	close(from);
 	return r;
 }
 

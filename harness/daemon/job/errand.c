@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Commands that the daemon runs for itself. Between the daemon and the command stands `hilbenchd --errand LIMIT_MS -- COMMAND…`, a
- * subreaper: its descriptor 3 is a socket to the daemon, by which it tells the end, and whose end tells it that the daemon is gone.
+ * Commands that the daemon runs for itself. Between the daemon and the command stands `hilbenchd --errand LIMIT_MS -- COMMAND…`, or
+ * `… LIMIT_MS --order` for the command of the order.json of its directory, a subreaper: its descriptor 3 is a socket to the daemon, by
+ * which it tells the end, and whose end tells it that the daemon is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,8 +21,10 @@
 
 #include "command.h"
 #include "descendants.h"
+#include "given.h"
 #include "helper.h"
 #include "keeper.h"
+#include "order.h"
 
 #define OUTPUT_MAX    (1u << 20)
 #define SWEEP_NS      (10 * INT64_C(1000000000))
@@ -71,18 +74,44 @@ static int helper_prepare(void)
 	return signalfd(-1, &taken, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* The daemon is gone, or it does not want it any more. */
+static bool helper_unwanted(void *context)
+{
+	struct pollfd ready[] = {{.fd = LINE_FD, .events = POLLIN}, {.fd = *(const int *)context, .events = POLLIN}};
+	return poll(ready, 2, 0) > 0;
+}
+
+static int helper_command(char **argv, struct order_file *file, int signals, struct error *err)
+{
+	struct command command = {.argv = (const char *const *)argv,
+	                          .environment = (const char *const *)environ,
+	                          .output = STDOUT_FILENO,
+	                          .errors = STDERR_FILENO};
+	if (signals < 0)
+		return error_set(err, ERROR_BENCH, -signals, "%s", strerror(-signals));
+	if (!argv) {
+		int r = order_read(".", file, err);
+		if (r == 0 && file->order.store)
+			r = given_fill(file->order.store, helper_unwanted, &signals, err);
+		if (r < 0)
+			return r;
+		command.argv = file->order.argv;
+		command.environment = file->order.environment;
+		command.directory = "files";
+	}
+	return command_start(&command, err);
+}
+
+/* argv NULL: what the order of this directory says. */
 static int helper_run(int64_t limit_ns, char **argv)
 {
 	struct word word = {.exit_status = -1, .signal = -1};
 	struct error err = {0};
+	struct order_file file = {0};
 	int signals = helper_prepare();
-	const struct command command = {.argv = (const char *const *)argv,
-	                                .environment = (const char *const *)environ,
-	                                .output = STDOUT_FILENO,
-	                                .errors = STDERR_FILENO};
-	struct reaper reaper = {.command = signals < 0 ? -1 : command_start(&command, &err)};
+	struct reaper reaper = {.command = helper_command(argv, &file, signals, &err)};
 	if (reaper.command < 0) {
-		(void)fprintf(stderr, "hilbenchd --errand: %s\n", signals < 0 ? strerror(errno) : err.message);
+		(void)fprintf(stderr, "hilbenchd --errand: %s\n", err.message);
 		word.exit_status = 127;
 	} else {
 		helper_keep(&reaper, signals, limit_ns, &word);
@@ -92,6 +121,7 @@ static int helper_run(int64_t limit_ns, char **argv)
 		if (reaper.ended && WIFSIGNALED(reaper.status))
 			word.signal = WTERMSIG(reaper.status);
 	}
+	order_clear(&file);
 	(void)send(LINE_FD, &word, sizeof(word), MSG_NOSIGNAL);
 	return EXIT_SUCCESS;
 }
@@ -103,11 +133,12 @@ int errand_main(int argc, char **argv)
 	while (at < argc && strcmp(argv[at], "--errand") != 0)
 		at++;
 	long long limit_ms = at + 1 < argc ? strtoll(argv[at + 1], &end, 10) : 0;
-	if (!end || *end || limit_ms <= 0 || at + 3 >= argc || strcmp(argv[at + 2], "--") != 0) {
-		(void)fputs("hilbenchd --errand LIMIT_MS -- COMMAND…\n", stderr);
+	bool ordered = at + 3 == argc && strcmp(argv[at + 2], "--order") == 0;
+	if (!end || *end || limit_ms <= 0 || (!ordered && (at + 3 >= argc || strcmp(argv[at + 2], "--") != 0))) {
+		(void)fputs("hilbenchd --errand LIMIT_MS -- COMMAND… | hilbenchd --errand LIMIT_MS --order\n", stderr);
 		return 2;
 	}
-	return helper_run(limit_ms > INT64_MAX / 2000000 ? INT64_MAX / 2 : limit_ms * 1000000, argv + at + 3);
+	return helper_run(limit_ms > INT64_MAX / 2000000 ? INT64_MAX / 2 : limit_ms * 1000000, ordered ? NULL : argv + at + 3);
 }
 
 /* ---- the daemon's side ---- */
@@ -299,29 +330,21 @@ static int errand_watch(struct errand *errand, int64_t limit_ns)
 	return r;
 }
 
-int errand_start(struct errand **ret, sd_event *event, const char *program, const char *directory, const char *const *argv,
-                 const char *const *environment, int64_t limit_ns, errand_done done, void *context, struct error *err)
+static const char *limit_text(int64_t limit_ns, char text[24])
 {
-	char limit[24];
-	size_t count = 0;
-	while (argv[count])
-		count++;
+	(void)snprintf(text, 24, "%lld", limit_ns > 1000000 ? (long long)(limit_ns / 1000000) : 1LL);
+	return text;
+}
+
+static int errand_begin(struct errand **ret, sd_event *event, const struct spawn *plan, int64_t limit_ns, errand_done done, void *context,
+                        struct error *err)
+{
 	struct errand *errand = calloc(1, sizeof(*errand));
-	const char **whole = calloc(count + 5, sizeof(*whole));
-	if (!errand || !whole || count == 0) {
-		free(errand);
-		free((void *)whole);
-		return error_set(err, ERROR_BENCH, count ? ENOMEM : EINVAL, count ? "out of memory" : "no command");
-	}
+	if (!errand)
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	*errand = (struct errand){
 	        .event = event, .helper = -1, .line = -1, .output = {.fd = -1}, .errors = {.fd = -1}, .done = done, .context = context};
-	(void)snprintf(limit, sizeof(limit), "%lld", limit_ns > 1000000 ? (long long)(limit_ns / 1000000) : 1LL);
-	const char *const head[] = {program, "--errand", limit, "--"};
-	memcpy(whole, head, sizeof(head));
-	memcpy(whole + 4, argv, count * sizeof(*argv));
-	const struct spawn plan = {.argv = whole, .environment = environment, .directory = directory};
-	int r = helper_start(errand, &plan, err);
-	free((void *)whole);
+	int r = helper_start(errand, plan, err);
 	if (r == 0) {
 		r = errand_watch(errand, limit_ns);
 		if (r < 0)
@@ -333,6 +356,37 @@ int errand_start(struct errand **ret, sd_event *event, const char *program, cons
 	}
 	*ret = errand;
 	return 0;
+}
+
+int errand_start(struct errand **ret, sd_event *event, const char *program, const char *directory, const char *const *argv,
+                 const char *const *environment, int64_t limit_ns, errand_done done, void *context, struct error *err)
+{
+	char limit[24];
+	size_t count = 0;
+	while (argv[count])
+		count++;
+	const char **whole = calloc(count + 5, sizeof(*whole));
+	if (!whole || count == 0) {
+		free((void *)whole);
+		return error_set(err, ERROR_BENCH, count ? ENOMEM : EINVAL, count ? "out of memory" : "no command");
+	}
+	const char *const head[] = {program, "--errand", limit_text(limit_ns, limit), "--"};
+	memcpy(whole, head, sizeof(head));
+	memcpy(whole + 4, argv, count * sizeof(*argv));
+	const struct spawn plan = {.argv = whole, .environment = environment, .directory = directory};
+	int r = errand_begin(ret, event, &plan, limit_ns, done, context, err);
+	free((void *)whole);
+	return r;
+}
+
+int errand_start_order(struct errand **ret, sd_event *event, const char *program, const char *directory, const struct keeper_order *order,
+                       int64_t limit_ns, errand_done done, void *context, struct error *err)
+{
+	char limit[24];
+	const char *const argv[] = {program, "--errand", limit_text(limit_ns, limit), "--order", NULL};
+	const struct spawn plan = {.argv = argv, .environment = order->environment, .directory = directory};
+	int r = order_write(directory, order, err);
+	return r < 0 ? r : errand_begin(ret, event, &plan, limit_ns, done, context, err);
 }
 
 void errand_free(struct errand *errand)

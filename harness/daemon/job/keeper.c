@@ -21,6 +21,7 @@
 
 #include "command.h"
 #include "descendants.h"
+#include "given.h"
 #include "keeper_stop.h"
 #include "keeper_watch.h"
 #include "order.h"
@@ -91,9 +92,29 @@ static int timer_new(int clock_id, int64_t after_ns, int64_t every_ns)
 
 static int refuse(struct keeper *keeper, const struct error *err)
 {
-	(void)snprintf(keeper->exit.reason, sizeof(keeper->exit.reason), "start");
+	const char *reason = err->domain == ERROR_OPERATOR ? "cancelled" : err->code == ENOSPC ? "disk" : "start";
+	(void)snprintf(keeper->exit.reason, sizeof(keeper->exit.reason), "%s", reason);
 	(void)snprintf(keeper->exit.message, sizeof(keeper->exit.message), "%.500s", err->message);
 	return -1;
+}
+
+/* SIGTERM before there is a command. */
+static bool is_stopped(void *context)
+{
+	const struct keeper *keeper = context;
+	struct signalfd_siginfo taken;
+	bool stopped = false;
+	while (read(keeper->signals, &taken, sizeof(taken)) == (ssize_t)sizeof(taken))
+		stopped |= taken.ssi_signo == SIGTERM;
+	return stopped;
+}
+
+/* 0, or -1 with the exit filled. */
+static int take_files(struct keeper *keeper)
+{
+	struct error err = {0};
+	const char *store = keeper->file.order.store;
+	return !store || given_fill(store, is_stopped, keeper, &err) == 0 ? 0 : refuse(keeper, &err);
 }
 
 /* 0, or -1 with the exit filled. */
@@ -210,7 +231,7 @@ static void settle(struct keeper *keeper)
 	exit->max_rss_bytes =
 	        keeper->watch.max_rss_bytes > keeper->reaper.max_rss_bytes ? keeper->watch.max_rss_bytes : keeper->reaper.max_rss_bytes;
 	/* What came since the last look counts too. */
-	if (!exit->reason[0] && limit > 0 && (exit->signal == SIGXFSZ || keeper_watch_walk() > limit)) {
+	if (!exit->reason[0] && limit > 0 && (exit->signal == SIGXFSZ || keeper_watch_output(&keeper->watch) > limit)) {
 		(void)snprintf(exit->reason, sizeof(exit->reason), "output");
 		(void)snprintf(exit->message, sizeof(exit->message), "more output than the limit of %llu kB",
 		               (unsigned long long)(limit / 1000));
@@ -238,7 +259,9 @@ int keeper_main(const char *directory)
 		return EXIT_FAILURE;
 	keeper.stop = keeper_stop_reserve();
 	r = order_read(".", &keeper.file, &err);
-	r = r < 0 ? refuse(&keeper, &err) : start_command(&keeper);
+	r = r < 0 ? refuse(&keeper, &err) : take_files(&keeper);
+	if (r == 0)
+		r = start_command(&keeper);
 	if (r == 0) {
 		keep(&keeper);
 		settle(&keeper);

@@ -2,7 +2,7 @@
 /*
  * The keeper: the process between the daemon and one run. It outlives the daemon, so that a run does too, and it ends everything that the
  * run started, whatever happens. `hilbenchd --keep DIRECTORY` is its command line; the directory (jobs/JOB/RUN) holds: order.json   what to
- * do (struct keeper_order) lock         flock as long as the keeper lives; its content is "PID\n" output.log   standard output and error of
+ * do (struct keeper_order) files.list   which files of the job the keeper copies into files/ (given.h) lock         flock as long as the keeper lives; its content is "PID\n" output.log   standard output and error of
  * the command files/       the working directory out/         the run directory (events.jsonl …) exit.json    {"exit_status" or null,
  * "signal" or null, "reason": "exited"|"time_limit"|"silence"|"output"|"memory"|"disk"|"cancelled"|"start", "message", "started_utc_ns",
  * "ended_utc_ns", "max_rss_bytes", "strays": n}: written last (temporary name, fsync, rename) The keeper is a child subreaper in a session
@@ -29,6 +29,7 @@ struct keeper_order {
 	uint64_t output_bytes; /* of the whole directory; 0: no limit */
 	uint64_t memory_bytes; /* resident, of everything below the keeper together; 0: no limit */
 	uint64_t free_bytes;   /* less free on the directory's disk: reason "disk"; 0: no limit */
+	const char *store;     /* absolute: the files of files.list are copied from there before the command starts, and are no output; NULL: none */
 };
 struct keeper_exit {
 	int exit_status, signal; /* -1: none */
@@ -69,6 +70,9 @@ typedef void (*errand_done)(const struct errand_result *, void *context);
  * It dies with the daemon. */
 int errand_start(struct errand **ret, sd_event *, const char *program, const char *directory, const char *const *argv,
                  const char *const *environment, int64_t limit_ns, errand_done, void *context, struct error *err) WARN_UNUSED;
+/* The same with the files of a job: the command of the order, with its environment, in directory/files after these were copied there. */
+int errand_start_order(struct errand **ret, sd_event *, const char *program, const char *directory, const struct keeper_order *,
+                       int64_t limit_ns, errand_done, void *context, struct error *err) WARN_UNUSED;
 /* Always, also in the callback or after it. Kills it when it still runs; no callback then. */
 void errand_free(struct errand *);
 int errand_main(int argc, char **argv);

@@ -46,9 +46,10 @@ static uint64_t walk(int parent, const char *name, unsigned depth)
 	return bytes;
 }
 
-uint64_t keeper_watch_walk(void)
+uint64_t keeper_watch_output(const struct keeper_watch *watch)
 {
-	return walk(AT_FDCWD, ".", 0);
+	uint64_t bytes = walk(AT_FDCWD, ".", 0);
+	return bytes > watch->given_bytes ? bytes - watch->given_bytes : 0;
 }
 
 static uint64_t size_of(const char *path)
@@ -59,7 +60,8 @@ static uint64_t size_of(const char *path)
 
 void keeper_watch_begin(struct keeper_watch *watch, const struct keeper_order *order)
 {
-	*watch = (struct keeper_watch){.order = order, .grown_at_ns = clock_ns(CLOCK_MONOTONIC)};
+	*watch = (struct keeper_watch){
+	        .order = order, .grown_at_ns = clock_ns(CLOCK_MONOTONIC), .given_bytes = order->store ? walk(AT_FDCWD, "files", 0) : 0};
 }
 
 static const char *watch_memory(struct keeper_watch *watch, char *message, size_t size)
@@ -95,7 +97,7 @@ static const char *watch_output(struct keeper_watch *watch, char *message, size_
 	const int64_t begin_ns = clock_ns(CLOCK_MONOTONIC);
 	if (limit == 0 || begin_ns < watch->walk_at_ns)
 		return NULL;
-	watch->output_bytes = keeper_watch_walk();
+	watch->output_bytes = keeper_watch_output(watch);
 	const int64_t end_ns = clock_ns(CLOCK_MONOTONIC);
 	watch->walk_at_ns = end_ns + WALK_SHARE * (end_ns - begin_ns);
 	if (watch->output_bytes <= limit)

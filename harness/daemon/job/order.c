@@ -60,10 +60,10 @@ static json_t *order_json(const char *directory, const struct keeper_order *orde
 	if (environment && real)
 		(void)json_array_append_new(environment, json_sprintf(KEEPER_MARK "%s", real));
 	free(real);
-	return json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I}", "argv", texts_json(order->argv), "environment", environment, "time_limit_ns",
-	                 (json_int_t)order->time_limit_ns, "silence_limit_ns", (json_int_t)order->silence_limit_ns, "grace_ns",
-	                 (json_int_t)order->grace_ns, "output_bytes", (json_int_t)order->output_bytes, "memory_bytes",
-	                 (json_int_t)order->memory_bytes, "free_bytes", (json_int_t)order->free_bytes);
+	return json_pack("{s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:s*}", "argv", texts_json(order->argv), "environment", environment,
+	                 "time_limit_ns", (json_int_t)order->time_limit_ns, "silence_limit_ns", (json_int_t)order->silence_limit_ns,
+	                 "grace_ns", (json_int_t)order->grace_ns, "output_bytes", (json_int_t)order->output_bytes, "memory_bytes",
+	                 (json_int_t)order->memory_bytes, "free_bytes", (json_int_t)order->free_bytes, "store", order->store);
 }
 
 /* Not flushed to the disk: after a loss of power there is no process left that the order could concern. */
@@ -136,7 +136,8 @@ int order_read(const char *directory, struct order_file *ret, struct error *err)
 	                                   .grace_ns = grace > 0 ? grace : 0,
 	                                   .output_bytes = (uint64_t)output,
 	                                   .memory_bytes = (uint64_t)memory,
-	                                   .free_bytes = (uint64_t)free_bytes};
+	                                   .free_bytes = (uint64_t)free_bytes,
+	                                   .store = json_string_value(json_object_get(file.json, "store"))};
 	if (!file.order.argv || !file.order.argv[0] || !file.order.environment) {
 		order_clear(&file);
 		return error_set(err, ERROR_BENCH, EBADMSG, "%s: no command", path);

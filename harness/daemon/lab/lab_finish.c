@@ -268,19 +268,22 @@ static void merge_directory(const struct lab_job *job, char path[PATH_MAX - 300]
 	(void)snprintf(path, PATH_MAX - 300, "%.3600s/jobs/%" PRId64 "/merge", book_directory(job->lab->book), job->record->id);
 }
 
-/* The journal is only read there: a link to the stored file does, where the book keeps it as it says; else a copy. */
+/* The journal is only read there: a link to the stored file does. */
 static int place_journal(const struct lab_job *job, const char *sha256, const char *folder, struct error *err)
 {
-	char path[PATH_MAX], blob[PATH_MAX];
+	char path[PATH_MAX], blob[PATH_MAX], place[128];
+	uint64_t size;
 	int r = folder_make(folder, err);
+	if (r == 0)
+		r = blob_find(job->lab->book, sha256, &size, err);
+	if (r == 0)
+		r = blob_place(sha256, place, sizeof(place), err);
 	if (r < 0)
 		return r;
 	(void)snprintf(path, sizeof(path), "%.4000s/events.jsonl", folder);
-	(void)snprintf(blob, sizeof(blob), "%.3900s/blobs/%.2s/%s", book_directory(job->lab->book), sha256, sha256 + 2);
+	(void)snprintf(blob, sizeof(blob), "%.3900s/%s", book_directory(job->lab->book), place);
 	(void)unlink(path);
-	if (access(blob, R_OK) == 0 && symlink(blob, path) == 0)
-		return 0;
-	return blob_to_file(job->lab->book, sha256, path, err);
+	return symlink(blob, path) == 0 ? 0 : error_set(err, ERROR_BENCH, errno, "cannot make %s: %s", path, strerror(errno));
 }
 
 static int words_add(const char **words, size_t *count, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../job/given.h"
 #include "lab_private.h"
 #include "words.h"
 
@@ -89,19 +90,27 @@ int lab_run_add(struct lab_job *job, struct lab_rig *rig, unsigned shard, json_t
 
 /* ---- its directory ---- */
 
+static int list_files(const struct job_record *record, const char *directory, struct error *err)
+{
+	struct given_file *files = calloc(record->file_count + 1, sizeof(*files));
+	int r = files ? 0 : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	for (size_t i = 0; r == 0 && i < record->file_count; i++) {
+		files[i].path = record->files[i].path;
+		files[i].sha256 = record->files[i].sha256;
+		r = blob_place(files[i].sha256, files[i].from, sizeof(files[i].from), err);
+	}
+	if (r == 0)
+		r = given_write(directory, files, record->file_count, err);
+	free(files);
+	return r;
+}
+
 int lab_job_files(struct lab *lab, const struct job_record *record, const char *directory, struct error *err)
 {
 	char path[PATH_MAX];
 	(void)snprintf(path, sizeof(path), "%.3800s/files", directory);
 	int r = folder_make(path, err);
-	for (size_t i = 0; r == 0 && i < record->file_count; i++) {
-		if ((size_t)snprintf(path, sizeof(path), "%s/files/%s", directory, record->files[i].path) >= sizeof(path))
-			return error_set(err, ERROR_BENCH, ENAMETOOLONG, "%s: the name is too long", record->files[i].path);
-		r = blob_to_file(lab->book, record->files[i].sha256, path, err);
-		if (r < 0)
-			error_prefix(err, "%s", record->files[i].path);
-	}
-	return r;
+	return r == 0 ? list_files(record, directory, err) : r;
 }
 
 static int write_ids(const struct lab_run *run, struct error *err)
@@ -196,7 +205,8 @@ static int start_keeper(struct lab_run *run, const struct job_record *record, st
 	                                   .grace_ns = config->grace_ns,
 	                                   .output_bytes = config->output_bytes,
 	                                   .memory_bytes = config->memory_bytes,
-	                                   .free_bytes = config->free_bytes / 4};
+	                                   .free_bytes = config->free_bytes / 4,
+	                                   .store = book_directory(run->job->lab->book)};
 	int r = kept_start(&run->kept, run->job->lab->event, config->daemon_program, run->directory, &order, lab_run_ended, run, err);
 	words_free(words);
 	return r;

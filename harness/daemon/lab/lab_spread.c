@@ -269,7 +269,7 @@ static int start_list(struct lab_job *job, const struct job_record *whole, struc
 {
 	const struct lab *lab = job->lab;
 	const char *environment[10];
-	char directory[PATH_MAX - 300], files[PATH_MAX];
+	char directory[PATH_MAX];
 	(void)snprintf(directory, sizeof(directory), "%.3600s/jobs/%" PRId64 "/list", book_directory(lab->book), job->record->id);
 	int r = lab_job_files(job->lab, whole, directory, err);
 	if (r < 0)
@@ -277,13 +277,14 @@ static int start_list(struct lab_job *job, const struct job_record *whole, struc
 	struct words *words = calloc(1, sizeof(*words));
 	if (words)
 		list_command(lab, whole, words);
-	(void)snprintf(files, sizeof(files), "%s/files", directory);
 	lab_environment(lab, NULL, environment);
-	if (!words || words->failed)
+	if (!words || words->failed) {
 		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	else
-		r = errand_start(&job->errand, lab->event, lab->config->daemon_program, files, words->word, environment, LIST_LIMIT_NS,
-		                 on_list, job, err);
+	} else {
+		const struct keeper_order order = {.argv = words->word, .environment = environment, .store = book_directory(lab->book)};
+		r = errand_start_order(&job->errand, lab->event, lab->config->daemon_program, directory, &order, LIST_LIMIT_NS, on_list,
+		                       job, err);
+	}
 	words_free(words);
 	return r;
 }

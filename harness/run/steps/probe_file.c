@@ -14,7 +14,7 @@
 #define PROBE_FILE                                                                                                                         \
 	{"file",                                                                                                                           \
 	 VALUE_TEXT,                                                                                                                       \
-	 ARG_REQUIRED,                                                                                                                     \
+	 ARG_REQUIRED | ARG_FILE,                                                                                                          \
 	 NULL,                                                                                                                             \
 	 NULL,                                                                                                                             \
 	 0,                                                                                                                                \
@@ -79,7 +79,7 @@ static const struct arg_def dump_args[] = {
         PROBE_ROLE,
         PROBE_ADDRESS,
         {"length", VALUE_SIZE, ARG_REQUIRED | ARG_POSITIVE, NULL, NULL, 0, 0, "How much."},
-        {"file", VALUE_TEXT, ARG_REQUIRED, NULL, NULL, 0, 0, "The file, in the run's directory unless its path is absolute."},
+        {"file", VALUE_TEXT, ARG_REQUIRED | ARG_MADE, NULL, NULL, 0, 0, "The file, in the run's directory unless its path is absolute."},
         PROBE_WITHIN,
         {NULL}};
 

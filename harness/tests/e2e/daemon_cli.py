@@ -135,6 +135,137 @@ def files(desk, lab):
     desk.run("submit", "--wait", "--case", "t.pass", "cases")
 
 
+# ---- files that cases name ----
+
+INSTALLS = """defaults: {{timeout: 120s, requires: [ota, flash, zgw], setup: [{{rack.ready: }}, {{tester.connect: {{role: zgw}}}}, {{doip.activate: }}]}}
+cases:
+  - id: {id}
+    title: An own package is installed, and a fixture is known
+    params: {{package: [{package}]}}
+    steps:
+      - package.build: {{package: zgw-1.1.0, name: fixture}}
+      - ota.install: {{role: zgw, package: "${{package}}", expect: {{nrc: 0}}}}
+      - bank.expect: {{role: zgw, bank: other, version: 1.2.0}}
+    always:
+      - board.power_off: zgw
+      - flash.factory: zgw
+"""
+LOADS = """cases:
+  - id: own.memory
+    title: A file in memory
+    steps:
+      - board.boot: {role: zgw, stage: rtos}
+      - probe.load: {role: zgw, address: 0x20000000, file: data/patch.bin}
+      - probe.compare: {role: zgw, address: 0x20000000, file: data/patch.bin}
+      - probe.dump: {role: zgw, address: 0x20000000, length: 64B, file: ram.bin}
+      - probe.compare: {role: zgw, address: 0x20000000, file: ram.bin}
+"""
+NAMES = "cases:\n  - id: names.one\n    title: Names a file\n    steps:\n      - board.boot: {{role: zgw}}\n      - {step}\n"
+
+
+def build(desk, path, version="1.2.0", size=20000):
+    """An own package, signed with a key of the fixtures."""
+    with open(os.path.join(desk.folder, "software.bin"), "wb") as file:
+        file.write(os.urandom(size))
+    os.makedirs(os.path.dirname(os.path.join(desk.folder, path)), exist_ok=True)
+    done = desk.run("package", "build", "--target", "zgw", "--version", version, "--counter", "9", "--sequence", "9", "--key", "keys/ota-1.key",
+                    "--key-id", "1", "-o", path, "software.bin")
+    if done.returncode != 0:
+        raise RuntimeError(f"package build: {said(done)}")
+
+
+def own(desk, lab):
+    """Packages and data of a case travel with it: what becomes of them here is of no matter to a job that waits."""
+    build(desk, "packages/own.swpg")
+    with open(os.path.join(desk.folder, "packages/own.swpg"), "rb") as file:
+        package = file.read()
+    desk.write("own/install.yaml", INSTALLS.format(id="own.install", package="packages/own.swpg"))
+    holders = [desk.submit("--rig", rig, "slow.yaml") for rig in ("v1", "v2")]
+    until(lambda: all(lab.job(number)["state"] == "running" for number in holders))
+    gone = desk.submit("--rig", "v1", "own")
+    other = Desk.__new__(Desk)
+    other.folder, other.lab, other.environment = os.path.join(desk.folder, "elsewhere"), lab, desk.environment
+    elsewhere = other.submit("--rig", "v2", "--directory", desk.folder, "own/install.yaml")
+    check("submit: a package that a case names travels under its name, the fixtures do not", names_of(lab, gone)
+          == ["own/install.yaml", "packages/own.swpg"] == names_of(lab, elsewhere), (names_of(lab, gone), names_of(lab, elsewhere)))
+    os.unlink(os.path.join(desk.folder, "packages/own.swpg"))
+    for number in holders:
+        desk.run("cancel", str(number))
+    done = lab.wait_job(gone)
+    check("submit: a job passes with the package that was deleted since", done["outcome"] == "passed", f"{done} {desk.run('log', str(gone)).stdout[-600:]}")
+    check("submit --directory: the same from another folder", lab.wait_job(elsewhere)["outcome"] == "passed", lab.job(elsewhere))
+    build(desk, "packages/own.swpg", "1.3.0")
+    rerun = desk.run("rerun", "--wait", str(gone))
+    number = int(re.match(r"job (\d+)", rerun.stdout).group(1))
+    check("rerun: the package that the job had, not the one that is there now", rerun.returncode == 0 and lab.job(number)["files"] == lab.job(gone)["files"],
+          said(rerun))
+    status, body = lab.ask("GET", f"/api/v1/jobs/{number}/files/packages/own.swpg")
+    check("submit: what travelled can be fetched", status == 200 and body == package, (status, len(body)))
+    done = desk.run("submit", "--wait", "--rig", "v1", "own")
+    check("submit: the same name with other bytes is another package", done.returncode == DUT and "another version" in done.stdout, said(done))
+    desk.write("own/memory.yaml", LOADS)
+    os.makedirs(os.path.join(desk.folder, "data"), exist_ok=True)
+    with open(os.path.join(desk.folder, "data/patch.bin"), "wb") as file:
+        file.write(os.urandom(64))
+    number = desk.submit("own/memory.yaml")
+    os.unlink(os.path.join(desk.folder, "data/patch.bin"))
+    done = lab.wait_job(number)
+    check("submit: files that a probe reads travel, what it dumps does not", done["outcome"] == "passed"
+          and names_of(lab, number) == ["data/patch.bin", "own/memory.yaml"], f"{done} {desk.run('log', str(number)).stdout[-600:]}")
+    os.unlink(os.path.join(desk.folder, "own/memory.yaml"))
+    spread_with_package(desk, lab)
+
+
+def spread_with_package(desk, lab):
+    desk.write("own/install.yaml", INSTALLS.format(id="own.spread", package="./packages//own.swpg, zgw-1.1.0"))
+    build(desk, "packages/own.swpg")
+    number = desk.submit("--pool", "virtual", "--spread", "2", "own")
+    os.unlink(os.path.join(desk.folder, "packages/own.swpg"))
+    done = lab.wait_job(number)
+    check("submit --spread: every part has the package", len(done["runs"]) == 2 and done["counts"]["pass"] == 1 and done["counts"]["fail"] == 1
+          and names_of(lab, number) == ["own/install.yaml", "packages/own.swpg"], done)
+
+
+def refused(desk, lab, what, step, words):
+    before = lab.get("/jobs?limit=1")["jobs"][0]["id"]
+    desk.write("names.yaml", NAMES.format(step=step))
+    done = desk.run("submit", "names.yaml")
+    check(f"submit: {what} is refused with its place", done.returncode == USAGE and re.search(r"names\.yaml:6:\d+: ", done.stderr)
+          and all(word in done.stderr for word in words) and lab.get("/jobs?limit=1")["jobs"][0]["id"] == before, said(done))
+
+
+def cannot_travel(desk, lab):
+    def package(name):
+        return f"ota.install: {{role: zgw, package: {name}}}"
+    desk.write("packages/private.swpg", "x" * 262140 + "-----BEGIN PRIVATE KEY-----\n")
+    desk.write("packages/unreadable.swpg", "x")
+    os.chmod(os.path.join(desk.folder, "packages/unreadable.swpg"), 0)
+    desk.write("my/ota-7.key", "-----BEGIN PRIVATE KEY-----\n")
+    with open(os.path.join(desk.folder, "packages/large.swpg"), "wb") as file:
+        file.truncate((1 << 20) + 1)
+    refused(desk, lab, "a package that is missing", package("packages/none.swpg"), ["packages/none.swpg: there is no such file here"])
+    refused(desk, lab, "a directory", package("packages/"), ["it is a directory"])
+    refused(desk, lab, "a device far above", "probe.load: {role: zgw, address: 0, file: \"./../../../../../../../dev/null\"}", ['a path with ".."'])
+    refused(desk, lab, "a path that leaves the folder", package("../desk/packages/large.swpg"), ['a path with ".."', "--directory"])
+    refused(desk, lab, "an absolute path", package(os.path.join(desk.folder, "packages/large.swpg")), ["an absolute path does not travel"])
+    refused(desk, lab, "a package above the daemon's limit", package("packages/large.swpg"), ["packages/large.swpg: ", "1048576 bytes", "jobs.upload_limit"])
+    refused(desk, lab, "a key that is no fixture", "ota.install: {role: zgw, package: zgw-1.1.0, mutate: +sign, key: my/ota-7.key}",
+            ["my/ota-7.key: a private key does not travel", "fixtures of the lab"])
+    refused(desk, lab, "a private key that is named as something else", package("packages/private.swpg"), ["it holds a private key"])
+    if os.geteuid() != 0:
+        refused(desk, lab, "what cannot be read", package("packages/unreadable.swpg"), ["Permission denied"])
+    os.mkfifo(os.path.join(desk.folder, "packages/pipe"))
+    refused(desk, lab, "a pipe", package("packages/pipe"), ["it is no regular file"])
+    desk.write("names.yaml", NAMES.format(step="ota.install: {role: zgw, package: zgw-1.1.0, mutate: +sign, key: ota-1}"))
+    number = desk.submit("names.yaml")
+    check("submit: keys of the fixtures are named as before, and do not travel", names_of(lab, number) == ["names.yaml"], names_of(lab, number))
+    desk.run("cancel", str(number))
+    desk.write("names.yaml", NAMES.format(step=package("packages/none.swpg")) + "  - id: names.other\n    title: Names none\n    steps:\n"
+               "      - wait: 1ms\n")
+    done = desk.run("submit", "--case", "names.other", "--wait", "names.yaml")
+    check("submit: only the files of the cases that were asked for count", done.returncode == 0, said(done))
+
+
 def queue(desk, lab):
     """Two jobs hold the racks; what waits behind them is looked at."""
     holders = [desk.submit("--rig", rig, "slow.yaml") for rig in ("v1", "v2")]
@@ -478,13 +609,13 @@ def main():
     port = free_port()
     try:
         with Lab(os.path.join(folder, "lab"), rigs=2, config=f"listen: {{address: '127.0.0.1:{port}'}}\n"
-                 "leases: {heartbeat: 1s}\njobs: {grace: 10s}\n") as lab:
+                 "leases: {heartbeat: 1s}\njobs: {grace: 10s, upload_limit: 1MiB}\n") as lab:
             desk = Desk(os.path.join(folder, "desk"), lab)
             desk.write("cases/pass.yaml", case("t.pass", PASSES))
             desk.write("cases/fail.yaml", case("t.fail", FAILS))
             desk.write("slow.yaml", case("t.slow", waits(60)))
             desk.write("mid.yaml", case("t.mid", waits(6)))
-            for part in (waiting, files, queue, again, spread, signals, restart, locking, killed, left_behind, told, shell, health):
+            for part in (waiting, files, own, cannot_travel, queue, again, spread, signals, restart, locking, killed, left_behind, told, shell, health):
                 part(desk, lab)
             tokens(desk, port)
             nobody(desk)

@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../../daemon/job/given.h"
 #include "../../../daemon/job/keeper.h"
 
 #define SECOND_NS INT64_C(1000000000)
@@ -162,7 +163,7 @@ static void file_read(const char *directory, const char *name, char *text, size_
 static void wait_for(const char *directory, const char *name, const char *text)
 {
 	char found[4096];
-	for (unsigned i = 0; i < 1000; i++) {
+	for (unsigned i = 0; i < 4000; i++) {
 		file_read(directory, name, found, sizeof(found));
 		if (strstr(found, text))
 			return;
@@ -178,6 +179,123 @@ static pid_t keeper_pid(const char *directory)
 	file_read(directory, "lock", text, sizeof(text));
 	return (pid_t)strtol(text, NULL, 10);
 }
+
+/* ---- files of the job ---- */
+
+#define ABC_SHA "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+static void file_write(const char *directory, const char *name, const char *text, size_t length)
+{
+	char path[400];
+	(void)snprintf(path, sizeof(path), "%s/%s", directory, name);
+	FILE *file = fopen(path, "we");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(text, 1, length, file), length);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+/* A run that gets the file `from` of the store (the tests' root) under this name. */
+static struct keeper_exit run_given(const char *directory, const char *from, const char *sha256, const char *path)
+{
+	struct seen seen = {0};
+	struct error err = {0};
+	const struct keeper_order order = {.store = root, .output_bytes = 1 << 20};
+	struct given_file files[] = {{path, sha256, ""}, {"in/a folder/other", ABC_SHA, "abc"}};
+	(void)snprintf(files[0].from, sizeof(files[0].from), "%s", from);
+	file_write(root, "abc", "abc", 3);
+	ck_assert_msg(given_write(directory, files, 2, &err) == 0, "%s", err.message);
+	finish(&seen, start(&seen, directory, &order, "exit", "3"));
+	return seen.exit;
+}
+
+START_TEST(files_are_given)
+{
+	char text[16];
+	struct stat status;
+	const char *directory = directory_new();
+	struct keeper_exit exit = run_given(directory, "abc", ABC_SHA, "my cases/a b.yaml");
+	ck_assert_msg(strcmp(exit.reason, "exited") == 0, "%s: %s", exit.reason, exit.message);
+	ck_assert_int_eq(exit.exit_status, 3);
+	file_read(directory, "files/my cases/a b.yaml", text, sizeof(text));
+	ck_assert_str_eq(text, "abc");
+	file_read(directory, "files/in/a folder/other", text, sizeof(text));
+	ck_assert_str_eq(text, "abc");
+	/* A copy: what runs may write to it, and the store does not see that. */
+	char path[400];
+	(void)snprintf(path, sizeof(path), "%s/files/in/a folder/other", directory);
+	ck_assert_int_eq(stat(path, &status), 0);
+	ck_assert_uint_eq(status.st_nlink, 1);
+	ck_assert_int_eq(status.st_mode & 07777, 0644);
+	file_write(directory, "files/in/a folder/other", "x", 1);
+	file_read(root, "abc", text, sizeof(text));
+	ck_assert_str_eq(text, "abc");
+}
+END_TEST
+
+static const struct {
+	const char *from, *sha256, *path, *words;
+} bad_files[] = {
+        {"abc", "007816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "a.yaml", "a.yaml: the stored file 00"},
+        {"none", ABC_SHA, "a.yaml", "cannot read the stored a.yaml: No such file"},
+        {".", ABC_SHA, "a.yaml", "the stored file " ABC_SHA " is damaged"},
+        {"abc", ABC_SHA, "/etc/passwd", "files.list is damaged"},
+        {"abc", "12", "a.yaml", "files.list is damaged"},
+        {"abc", ABC_SHA, "in/a folder/other", "cannot make in/a folder/other: File exists"},
+        {"abc", ABC_SHA, "in", "cannot make in/a folder: Not a directory"},
+};
+
+START_TEST(bad_files_start_nothing)
+{
+	const char *directory = directory_new();
+	struct keeper_exit exit = run_given(directory, bad_files[_i].from, bad_files[_i].sha256, bad_files[_i].path);
+	ck_assert_str_eq(exit.reason, "start");
+	ck_assert_msg(strstr(exit.message, bad_files[_i].words) != NULL, "%s", exit.message);
+	ck_assert_int_eq(exit.exit_status, -1);
+	ck_assert_int_eq(exit.signal, -1);
+}
+END_TEST
+
+/* What is given may be larger than what the run may write. */
+START_TEST(given_files_are_no_output)
+{
+	static char large[4 << 20];
+	static const char sha256[] = "bb9f8df61474d25e71fa00722318cd387396ca1736605e1248821cc0de3d3af8";
+	const char *directory = directory_new();
+	file_write(root, "large", large, sizeof(large));
+	struct keeper_exit exit = run_given(directory, "large", sha256, "packages/large.swpg");
+	ck_assert_msg(strcmp(exit.reason, "exited") == 0, "%s: %s", exit.reason, exit.message);
+	ck_assert_int_eq(exit.exit_status, 3);
+}
+END_TEST
+
+/* Before there is a command to be ended: the file has no end for a while. */
+START_TEST(cancelled_while_it_copies)
+{
+	struct seen seen = {0};
+	struct error err = {0};
+	const char *directory = directory_new();
+	const struct keeper_order order = {.store = root};
+	const struct given_file file = {"holes", ABC_SHA, "holes"};
+	char path[300];
+	file_write(root, "holes", "", 0);
+	(void)snprintf(path, sizeof(path), "%s/holes", root);
+	ck_assert_int_eq(truncate(path, INT64_C(16) << 30), 0);
+	ck_assert_int_eq(given_write(directory, &file, 1, &err), 0);
+	struct kept *kept = start(&seen, directory, &order, "exit", "3");
+	for (unsigned i = 0; i < 1000; i++) {
+		char text[2];
+		file_read(directory, "files/holes", text, sizeof(text));
+		(void)snprintf(path, sizeof(path), "%s/files/holes", directory);
+		if (access(path, F_OK) == 0)
+			break;
+		(void)usleep(10000);
+	}
+	kept_cancel(kept);
+	finish(&seen, kept);
+	ck_assert_str_eq(seen.exit.reason, "cancelled");
+	ck_assert_int_eq(seen.exit.exit_status, -1);
+}
+END_TEST
 
 /* ---- ends ---- */
 
@@ -265,11 +383,11 @@ END_TEST
 
 START_TEST(hang_ends_at_the_time_limit)
 {
-	const struct keeper_order base = {.time_limit_ns = SECOND_NS / 2, .grace_ns = 20 * SECOND_NS};
+	const struct keeper_order base = {.time_limit_ns = 3 * SECOND_NS, .grace_ns = 40 * SECOND_NS};
 	struct keeper_exit exit = run(&base, "wait", "5");
 	ck_assert_str_eq(exit.reason, "time_limit");
 	ck_assert_int_eq(exit.exit_status, 5); /* SIGINT was enough */
-	ck_assert_int_ge(exit.ended_utc_ns - exit.started_utc_ns, SECOND_NS / 2);
+	ck_assert_int_ge(exit.ended_utc_ns - exit.started_utc_ns, 3 * SECOND_NS);
 }
 END_TEST
 
@@ -278,16 +396,16 @@ START_TEST(limit_says_why_before_it_interrupts)
 {
 	struct seen seen = {0};
 	char text[2048];
-	const struct keeper_order base = {.time_limit_ns = SECOND_NS, .grace_ns = 20 * SECOND_NS};
+	const struct keeper_order base = {.time_limit_ns = 3 * SECOND_NS, .grace_ns = 40 * SECOND_NS};
 	char directory[300];
 	(void)snprintf(directory, sizeof(directory), "%s", directory_new());
 	finish(&seen, start(&seen, directory, &base, "ask", "3"));
 	ck_assert_str_eq(seen.exit.reason, "time_limit");
 	ck_assert_int_eq(seen.exit.exit_status, 3);
 	file_read(directory, "output.log", text, sizeof(text));
-	ck_assert_msg(strstr(text, "stop {\"reason\":\"time_limit\",\"message\":\"not done after 1 s\"}") != NULL, "%s", text);
+	ck_assert_msg(strstr(text, "stop {\"reason\":\"time_limit\",\"message\":\"not done after 3 s\"}") != NULL, "%s", text);
 	seen = (struct seen){0};
-	const struct keeper_order long_enough = {.grace_ns = 20 * SECOND_NS};
+	const struct keeper_order long_enough = {.grace_ns = 40 * SECOND_NS};
 	(void)snprintf(directory, sizeof(directory), "%s", directory_new());
 	struct kept *kept = start(&seen, directory, &long_enough, "ask", "3");
 	wait_for(directory, "output.log", "ready");
@@ -301,7 +419,7 @@ END_TEST
 
 START_TEST(who_ignores_sigint_is_killed_after_the_grace)
 {
-	const struct keeper_order base = {.time_limit_ns = SECOND_NS / 5, .grace_ns = SECOND_NS / 5};
+	const struct keeper_order base = {.time_limit_ns = 3 * SECOND_NS, .grace_ns = SECOND_NS / 5};
 	struct keeper_exit exit = run(&base, "stubborn", NULL);
 	ck_assert_str_eq(exit.reason, "time_limit");
 	ck_assert_int_eq(exit.signal, SIGKILL);
@@ -310,9 +428,9 @@ END_TEST
 
 START_TEST(silence_ends_it)
 {
-	const struct keeper_order base = {.silence_limit_ns = SECOND_NS, .grace_ns = SECOND_NS};
+	const struct keeper_order base = {.silence_limit_ns = 3 * SECOND_NS, .grace_ns = SECOND_NS};
 	ck_assert_str_eq(run(&base, "hang", NULL).reason, "silence");
-	ck_assert_str_eq(run(&base, "events", "40").reason, "exited"); /* 2 s, but not silent */
+	ck_assert_str_eq(run(&base, "events", "100").reason, "exited"); /* 5 s, but not silent */
 }
 END_TEST
 
@@ -383,7 +501,7 @@ START_TEST(fork_bomb_is_ended)
 	struct keeper_exit exit = run(&(struct keeper_order){0}, "bomb", "60");
 	ck_assert_str_eq(exit.reason, "exited");
 	ck_assert_uint_ge(exit.strays, 60);
-	ck_assert_int_lt(exit.ended_utc_ns - exit.started_utc_ns, 9 * SECOND_NS);
+	ck_assert_int_lt(exit.ended_utc_ns - exit.started_utc_ns, 45 * SECOND_NS);
 }
 END_TEST
 
@@ -392,7 +510,7 @@ END_TEST
 START_TEST(cancel_is_gentle_and_may_come_at_once)
 {
 	struct seen seen = {0};
-	const struct keeper_order base = {.grace_ns = 20 * SECOND_NS};
+	const struct keeper_order base = {.grace_ns = 40 * SECOND_NS};
 	const char *directory = directory_new();
 	struct kept *kept = start(&seen, directory, &base, "wait", "130");
 	wait_for(directory, "output.log", "ready");
@@ -416,7 +534,7 @@ START_TEST(keeper_killed_leaves_nothing)
 	struct seen seen = {0};
 	const char *directory = directory_new();
 	struct kept *kept = start(&seen, directory, &(struct keeper_order){0}, "daemonise", "1");
-	for (unsigned i = 0; marked() < 2 && i < 500; i++)
+	for (unsigned i = 0; marked() < 2 && i < 3000; i++)
 		(void)usleep(10000);
 	ck_assert_uint_eq(marked(), 2);
 	ck_assert_int_eq(kill(keeper_pid(directory), SIGKILL), 0);
@@ -432,7 +550,7 @@ START_TEST(strays_of_one_keeper_are_not_those_of_another)
 {
 	struct seen one = {0}, other = {0};
 	char directory[300];
-	const struct keeper_order base = {.grace_ns = 20 * SECOND_NS};
+	const struct keeper_order base = {.grace_ns = 40 * SECOND_NS};
 	(void)snprintf(directory, sizeof(directory), "%s", directory_new());
 	const char *other_directory = directory_new();
 	struct kept *kept = start(&one, directory, &base, "wait", "0"), *other_kept = start(&other, other_directory, &base, "wait", "6");
@@ -485,7 +603,7 @@ START_TEST(adopted_run_can_be_cancelled)
 {
 	struct seen seen = {0};
 	const char *directory = directory_new();
-	start_and_die(directory, &(struct keeper_order){.grace_ns = 20 * SECOND_NS}, "wait", "9");
+	start_and_die(directory, &(struct keeper_order){.grace_ns = 40 * SECOND_NS}, "wait", "9");
 	wait_for(directory, "output.log", "ready");
 	struct kept *kept = adopt(&seen, directory);
 	kept_cancel(kept); /* before it was even found */
@@ -512,7 +630,7 @@ START_TEST(both_killed_is_lost)
 	struct seen seen = {0};
 	const char *directory = directory_new();
 	start_and_die(directory, &(struct keeper_order){0}, "daemonise", "1");
-	for (unsigned i = 0; marked() < 2 && i < 500; i++)
+	for (unsigned i = 0; marked() < 2 && i < 3000; i++)
 		(void)usleep(10000);
 	ck_assert_int_eq(kill(keeper_pid(directory), SIGKILL), 0);
 	finish(&seen, adopt(&seen, directory));
@@ -608,14 +726,19 @@ static void errand_begin(struct done *done, const char *what, const char *number
 	              err.message);
 }
 
-static void errand_do(struct done *done, const char *what, const char *number, int64_t limit_ns)
+static void errand_wait(struct done *done)
 {
-	errand_begin(done, what, number, limit_ns);
 	ck_assert_int_ge(sd_event_loop(done->event), 0);
 	ck_assert_uint_eq(done->calls, 1);
 	if (!done->free_in_callback)
 		errand_free(done->errand);
 	sd_event_unref(done->event);
+}
+
+static void errand_do(struct done *done, const char *what, const char *number, int64_t limit_ns)
+{
+	errand_begin(done, what, number, limit_ns);
+	errand_wait(done);
 }
 
 START_TEST(errand_tells_its_end_and_output)
@@ -632,6 +755,35 @@ START_TEST(errand_tells_its_end_and_output)
 	errand_do(&crash, "crash", NULL, 20 * SECOND_NS);
 	ck_assert_int_eq(crash.result.signal, SIGSEGV);
 	ck_assert_int_eq(crash.result.exit_status, -1);
+}
+END_TEST
+
+/* With files of a job, and where these are. */
+START_TEST(errand_of_an_order)
+{
+	const char *directory = directory_new();
+	struct done good = {0}, bad = {0};
+	struct given_file file = {"a.yaml", ABC_SHA, "abc"};
+	struct error err = {0};
+	struct keeper_order order = order_of(&(struct keeper_order){.store = root}, "tell", NULL);
+	file_write(root, "abc", "abc", 3);
+	ck_assert_int_eq(given_write(directory, &file, 1, &err), 0);
+	ck_assert_int_ge(sd_event_new(&good.event), 0);
+	ck_assert_int_eq(errand_start_order(&good.errand, good.event, program(), directory, &order, 20 * SECOND_NS, on_done, &good, &err),
+	                 0);
+	errand_wait(&good);
+	ck_assert_int_eq(good.result.exit_status, 0);
+	ck_assert_ptr_nonnull(strstr(good.output, "/files\n"));
+	ck_assert_ptr_nonnull(strstr(good.output, mark));
+	char text[8];
+	file_read(directory, "files/a.yaml", text, sizeof(text));
+	ck_assert_str_eq(text, "abc");
+	/* There already: nothing is started. */
+	ck_assert_int_ge(sd_event_new(&bad.event), 0);
+	ck_assert_int_eq(errand_start_order(&bad.errand, bad.event, program(), directory, &order, 20 * SECOND_NS, on_done, &bad, &err), 0);
+	errand_wait(&bad);
+	ck_assert_int_eq(bad.result.exit_status, 127);
+	ck_assert_ptr_nonnull(strstr(bad.errors, "cannot make a.yaml: File exists"));
 }
 END_TEST
 
@@ -659,7 +811,7 @@ END_TEST
 
 static void wait_until_gone(void)
 {
-	for (unsigned i = 0; marked() > 0 && i < 500; i++)
+	for (unsigned i = 0; marked() > 0 && i < 3000; i++)
 		(void)usleep(10000);
 	ck_assert_uint_eq(marked(), 0);
 }
@@ -671,7 +823,7 @@ START_TEST(errand_that_is_not_wanted_any_more_is_killed)
 	(void)usleep(100000);
 	errand_free(done.errand);
 	wait_until_gone();
-	ck_assert_int_ge(sd_event_run(done.event, 2000000), 0); /* waits for the helper */
+	ck_assert_int_ge(sd_event_run(done.event, 30000000), 0); /* waits for the helper */
 	ck_assert_uint_eq(done.calls, 0);
 	ck_assert_int_lt(waitpid(-1, NULL, WNOHANG), 0);
 	sd_event_unref(done.event);
@@ -709,6 +861,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
+	        files_are_given,
+	        given_files_are_no_output,
+	        cancelled_while_it_copies,
 	        exit_status_is_told,
 	        crash_is_told,
 	        command_gets_what_the_order_says_and_nothing_else,
@@ -735,6 +890,7 @@ int main(void)
 	        reused_process_number_fools_nobody,
 	        damaged_files_are_lost_runs,
 	        errand_tells_its_end_and_output,
+	        errand_of_an_order,
 	        errand_output_is_bounded,
 	        errand_ends_at_its_limit,
 	        errand_that_is_not_wanted_any_more_is_killed,
@@ -744,9 +900,10 @@ int main(void)
 	Suite *suite = suite_create("keeper");
 	TCase *cases = tcase_create("keeper");
 	tcase_add_checked_fixture(cases, setup, teardown);
-	tcase_set_timeout(cases, 60);
+	tcase_set_timeout(cases, 120);
 	for (size_t i = 0; i < sizeof(tests) / sizeof(*tests); i++)
 		tcase_add_test(cases, tests[i]);
+	tcase_add_loop_test(cases, bad_files_start_nothing, 0, sizeof(bad_files) / sizeof(*bad_files));
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

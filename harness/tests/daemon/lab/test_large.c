@@ -16,8 +16,8 @@
 
 #define SECOND  INT64_C(1000000000)
 #define PROBE   (5 * SECOND / 1000)
-#define ALLOWED (50 * SECOND / 1000)
-#define TRIES   3 /* of a machine that has other things to do too */
+#define ALLOWED (100 * SECOND / 1000)
+#define TRIES   6 /* of a machine that has other things to do too */
 
 static struct bed bed;
 
@@ -133,6 +133,73 @@ START_TEST(the_loop_goes_on)
 }
 END_TEST
 
+/* ---- large files that a job came with ---- */
+
+#define GIVEN_BYTES (64u << 20)
+
+/* One more file of the job, of so many bytes. */
+static void add_large(struct job_record *record)
+{
+	static char portion[1 << 20];
+	struct error error = {0};
+	struct blob_writer *writer;
+	char name[BLOB_NAME_SIZE];
+	ck_assert_int_eq(blob_begin(bed.book, &writer, &error), 0);
+	for (unsigned i = 0; i < GIVEN_BYTES / sizeof(portion); i++) {
+		memset(portion, (int)i, sizeof(portion));
+		ck_assert_int_eq(blob_write(writer, portion, sizeof(portion), &error), 0);
+	}
+	ck_assert_int_eq(blob_end(writer, NULL, name, NULL, &error), 0);
+	struct job_file *files = realloc(record->files, (record->file_count + 1) * sizeof(*files));
+	ck_assert_ptr_nonnull(files);
+	files[record->file_count++] = (struct job_file){.path = strdup("packages/large.swpg"), .sha256 = strdup(name)};
+	record->files = files;
+}
+
+static int64_t run_with_large(unsigned spread)
+{
+	struct probe probe;
+	struct idler idler = {0};
+	struct error error = {0};
+	int64_t job;
+	bool fresh;
+	struct job_record *record = bed_record(&bed, &(struct bed_job){.plan = "case a pass\ncase b pass\n", .spread = spread});
+	add_large(record);
+	ck_assert_int_eq(pthread_create(&idler.thread, NULL, idle, &idler), 0);
+	probe_begin(&probe);
+	int r = lab_submit(bed.lab, record, "ada", &job, &fresh, &error);
+	ck_assert_msg(r == 0, "%s", error.message);
+	bed_until(&bed, bed_job_done, job);
+	bed_pump(&bed, SECOND / 10); /* its directories go away */
+	sd_event_source_disable_unref(probe.source);
+	atomic_store(&idler.stop, true);
+	ck_assert_int_eq(pthread_join(idler.thread, NULL), 0);
+	job_record_free(record);
+	ck_assert_msg(strncmp(bed_outcome(&bed, job), "passed", 6) == 0, "%s", bed_outcome(&bed, job));
+	ck_assert_uint_eq(bed_runs(&bed, job), spread);
+	printf("a job with 64 MiB on %u rigs: the loop was %.1f ms late at most, an idle thread %.1f ms\n", spread,
+	       (double)probe.late_ns / 1e6, (double)idler.late_ns / 1e6);
+	return probe.late_ns - idler.late_ns;
+}
+
+START_TEST(the_loop_goes_on_while_files_are_given)
+{
+	int64_t best_ns = INT64_MAX;
+	bed_make(&bed, 2);
+	bed_open(&bed);
+	for (unsigned i = 0; i < TRIES && best_ns > ALLOWED; i++) {
+		int64_t late_ns = run_with_large(1 + (unsigned)_i);
+		best_ns = late_ns < best_ns ? late_ns : best_ns;
+	}
+	ck_assert_int_le(best_ns, ALLOWED);
+	bed_until(&bed, bed_idle, 0);
+	bed_check(&bed);
+	bed_remove(&bed);
+}
+END_TEST
+
+/* ---- full disks ---- */
+
 /* Nothing is asserted meanwhile: the test program writes a file of its own then. */
 static void limit_files(rlim_t bytes)
 {
@@ -228,7 +295,7 @@ START_TEST(ended_while_it_stores)
 	bed_until(&bed, has_ended, job);
 	int64_t begin_ns = now_ns();
 	bed_close(&bed);
-	ck_assert_int_lt(now_ns() - begin_ns, 10 * SECOND);
+	ck_assert_int_lt(now_ns() - begin_ns, 60 * SECOND);
 	bed_open(&bed);
 	bed_until(&bed, bed_job_done, job);
 	ck_assert_str_eq(bed_outcome(&bed, job), "passed");
@@ -248,6 +315,7 @@ int main(int argc, char **argv)
 	TCase *cases = tcase_create("large");
 	tcase_set_timeout(cases, 120);
 	tcase_add_test(cases, the_loop_goes_on);
+	tcase_add_loop_test(cases, the_loop_goes_on_while_files_are_given, 0, 2); /* and when it is asked for its cases */
 	tcase_add_test(cases, full_while_an_artefact_is_stored);
 	tcase_add_test(cases, full_while_the_book_is_written);
 	tcase_add_test(cases, ended_with_a_full_disk);
