@@ -338,8 +338,8 @@ static json_t *access_json(uint32_t address, size_t length, const void *data)
 
 static int check_range(uint32_t address, unsigned width, size_t length, struct error *err)
 {
-	if (width != 1 && width != 2 && width != 4)
-		return error_set(err, ERROR_TESTCASE, EINVAL, "an access is 1, 2 or 4 bytes wide, not %u", width);
+	if (width != 1 && width != 2 && width != 4 && width != 8)
+		return error_set(err, ERROR_TESTCASE, EINVAL, "an access is 1, 2, 4 or 8 bytes wide, not %u", width);
 	if (address % width || length % width)
 		return error_set(err, ERROR_TESTCASE, EINVAL, "address %08Xh and length %zu are no multiples of the width %u",
 		                 (unsigned)address, length, width);

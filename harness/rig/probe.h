@@ -36,7 +36,8 @@ int probe_halt(struct probe *, int64_t deadline_ns, struct error *err) WARN_UNUS
 int probe_resume(struct probe *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int probe_halted(struct probe *, bool *ret, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int probe_reset(struct probe *, enum probe_reset, int64_t deadline_ns, struct error *err) WARN_UNUSED;
-/* width: 1, 2 or 4 bytes an access; address and length are multiples of it. */
+/* width: 1, 2, 4 or 8 bytes an access; address and length are multiples of it. What the probe cannot do in one access of 8 it refuses
+ * (ERROR_BENCH, -EOPNOTSUPP): it is never done by two. */
 int probe_read(struct probe *, uint32_t address, unsigned width, void *buffer, size_t length, int64_t deadline_ns,
                struct error *err) WARN_UNUSED;
 int probe_write(struct probe *, uint32_t address, unsigned width, const void *data, size_t length, int64_t deadline_ns,

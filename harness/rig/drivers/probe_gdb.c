@@ -4,7 +4,7 @@
  *
  * A server stops the target when a client connects, and answers about memory only while it stands. So the target is let run again after
  * each access, unless somebody halted it: what a running board notices is a pause. A width of 1, 2 or 4 is an access of its own only for a
- * length of exactly that; longer ones are the server's business.
+ * length of exactly that; longer ones are the server's business. A width of 8 is always a packet of its own for each.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -339,6 +339,8 @@ int gdb_refused(const struct gdb *gdb, const char *verb, uint32_t address, const
 static size_t largest_piece(const struct gdb *gdb, unsigned width)
 {
 	size_t piece = (gdb->packet - GDB_PACKET_FRAME) / 2;
+	if (width == 8)
+		return width;
 	if (piece > PIECE_MAX)
 		piece = PIECE_MAX;
 	return piece / width * width;
@@ -371,9 +373,14 @@ static int read_all(struct gdb *gdb, uint32_t address, unsigned width, uint8_t *
 	const size_t piece = largest_piece(gdb, width);
 	int r = 0;
 	/* A server may give less than was asked for. */
-	for (size_t done = 0, got = 0; r == 0 && done < length; done += got)
+	for (size_t done = 0, got = 0; r == 0 && done < length; done += got) {
 		r = read_piece(gdb, address + (uint32_t)done, buffer + done, length - done < piece ? length - done : piece, &got,
 		               deadline_ns, err);
+		if (r == 0 && width == 8 && got != width)
+			r = error_set(err, ERROR_BENCH, EOPNOTSUPP,
+			              "GDB server %s: gives %zu bytes of 8 at once: it does no accesses of 64 bits",
+			              gdb_link_address(gdb->link), got);
+	}
 	return r;
 }
 

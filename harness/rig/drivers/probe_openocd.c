@@ -504,7 +504,7 @@ static int parse_elements(const char *answer, unsigned width, uint8_t *to, size_
 {
 	for (size_t i = 0; i < count; i++) {
 		char *end;
-		unsigned long value = strtoul(answer, &end, 16);
+		unsigned long long value = strtoull(answer, &end, 16);
 		if (end == answer)
 			return -EPROTO;
 		for (unsigned k = 0; k < width; k++)
@@ -512,6 +512,18 @@ static int parse_elements(const char *answer, unsigned width, uint8_t *to, size_
 		answer = end;
 	}
 	return 0;
+}
+
+/* OpenOCD refuses what its target or its access port cannot do in one access, before anything has gone to the board. */
+static int explain_wide(const struct probe *probe, unsigned width, int r, struct error *err)
+{
+	if (width != 8 || r != -EREMOTEIO)
+		return r;
+	return error_set(
+	        err, ERROR_BENCH, EOPNOTSUPP,
+	        "OpenOCD's target %s does no accesses of 64 bits (an ARM MEM-AP only with the large data extension, which OpenOCD 0.12 "
+	        "does not know); two of 32 bits would not be the same to a device's register: for memory, say `width: 4`",
+	        map_text(probe->map, "target"));
 }
 
 static int openocd_read(struct probe *probe, uint32_t address, unsigned width, void *buffer, size_t length, int64_t deadline_ns,
@@ -530,18 +542,18 @@ static int openocd_read(struct probe *probe, uint32_t address, unsigned width, v
 		free(answer);
 		done += count * width;
 	}
-	return r;
+	return explain_wide(probe, width, r, err);
 }
 
 static int append_elements(struct bytes *script, unsigned width, const uint8_t *from, size_t count)
 {
-	char text[16];
+	char text[24];
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < count; i++) {
-		uint32_t value = 0;
+		uint64_t value = 0;
 		for (unsigned k = width; k-- > 0;)
 			value = value << 8 | from[i * width + k];
-		r = bytes_append(script, text, (size_t)snprintf(text, sizeof(text), " 0x%" PRIx32, value));
+		r = bytes_append(script, text, (size_t)snprintf(text, sizeof(text), " 0x%" PRIx64, value));
 	}
 	return r;
 }
@@ -578,7 +590,7 @@ static int openocd_write(struct probe *probe, uint32_t address, unsigned width, 
 		free(head);
 		done += count * width;
 	}
-	return r;
+	return explain_wide(probe, width, r, err);
 }
 
 /* ---- files ---- */

@@ -181,24 +181,30 @@ const struct step_def step_probe_reset = {
 
 /* ---- memory ---- */
 
-static const struct arg_def read_args[] = {PROBE_ROLE,
-                                           PROBE_ADDRESS,
-                                           {"length", VALUE_SIZE, ARG_POSITIVE, "4B", NULL, 0, 0, "How much."},
-                                           {"width", VALUE_INTEGER, 0, "4", NULL, 1, 4, "Bytes of an access: 1, 2 or 4."},
-                                           PROBE_WITHIN,
-                                           {NULL}};
+#define WIDTH_DOC "Bytes of an access: 1, 2, 4 or 8. One of 8 is never made of two: a probe that cannot do it fails the step, cause bench"
+
+static const struct arg_def read_args[] = {
+        PROBE_ROLE,
+        PROBE_ADDRESS,
+        {"length", VALUE_SIZE, ARG_POSITIVE, "4B", NULL, 0, 0, "How much; with width 8 at least and normally 8B."},
+        {"width", VALUE_INTEGER, 0, "4", NULL, 1, 8, WIDTH_DOC "."},
+        PROBE_WITHIN,
+        {NULL}};
 static const struct result_def read_results[] = {
         {"data", VALUE_BYTES, "The bytes, as they lie in memory."},
-        {"word", VALUE_INTEGER, "The first four of them (or as many as were read) as a little-endian number."},
+        {"word", VALUE_INTEGER,
+         "The first four of them (with width 8: eight; or as many as were read) as a little-endian number; eight bytes above 2^63 - 1 "
+         "are a negative one."},
         {NULL},
 };
 
-static int read_results_set(struct step_context *context, const uint8_t *data, size_t length)
+static int read_results_set(struct step_context *context, const uint8_t *data, size_t length, size_t width)
 {
-	uint32_t word = 0;
-	for (size_t i = length < 4 ? length : 4; i-- > 0;)
+	const size_t bytes = width == 8 ? 8 : 4;
+	uint64_t word = 0;
+	for (size_t i = length < bytes ? length : bytes; i-- > 0;)
 		word = word << 8 | data[i];
-	return step_result_bytes(context, "data", data, length) < 0 ? -ENOMEM : step_result_integer(context, "word", word);
+	return step_result_bytes(context, "data", data, length) < 0 ? -ENOMEM : step_result_integer(context, "word", (int64_t)word);
 }
 
 static int read_run(struct step_context *context, const struct step_call *call, struct error *err)
@@ -214,10 +220,12 @@ static int read_run(struct step_context *context, const struct step_call *call, 
 		r = step_arg_integer(context, call, "width", 4, &width, err);
 	if (r < 0)
 		return r;
+	if (!step_has_arg(call, "length"))
+		length = probe_read_standard(width);
 	uint8_t *data = malloc((size_t)length);
 	r = data ? probe_read(probe.probe, (uint32_t)address, (unsigned)width, data, (size_t)length, probe.deadline_ns, err)
 	         : out_of_memory(err);
-	if (r == 0 && read_results_set(context, data, (size_t)length) < 0)
+	if (r == 0 && read_results_set(context, data, (size_t)length, (size_t)width) < 0)
 		r = out_of_memory(err);
 	free(data);
 	return r;
@@ -238,9 +246,10 @@ static const struct arg_def write_args[] = {
         PROBE_ROLE,
         PROBE_ADDRESS,
         {"data", VALUE_BYTES, 0, NULL, NULL, 0, 0, "The bytes, as they shall lie in memory."},
-        {"word", VALUE_INTEGER, 0, NULL, NULL, 0, 0xffffffff, "In their place a number of `width` bytes."},
+        {"word", VALUE_INTEGER, 0, NULL, NULL, 0, INT64_MAX,
+         "In their place a number of `width` bytes; one of 8 bytes from 2^63 on only as `data`."},
         {"text", VALUE_TEXT, 0, NULL, NULL, 0, 0, "In their place a text, without an end mark."},
-        {"width", VALUE_INTEGER, 0, NULL, NULL, 1, 4, "Bytes of an access: 1, 2 or 4; standard 4 where address and length allow, else 1."},
+        {"width", VALUE_INTEGER, 0, NULL, NULL, 1, 8, WIDTH_DOC "; standard 4 where address and length allow, else 1."},
         PROBE_WITHIN,
         {NULL}};
 
@@ -258,8 +267,8 @@ static int write_data(struct step_context *context, const struct step_call *call
 		r = step_arg_integer(context, call, "word", 0, &number, err);
 	if (r < 0)
 		return r;
-	for (unsigned i = 0; i < 4; i++)
-		word[i] = (uint8_t)(number >> 8 * i);
+	for (unsigned i = 0; i < 8; i++)
+		word[i] = (uint8_t)((uint64_t)number >> 8 * i);
 	*ret = data ? data->data : text ? (const uint8_t *)text : word;
 	*ret_length = data ? data->length : text ? strlen(text) : width;
 	return 0;
@@ -269,7 +278,7 @@ static int write_run(struct step_context *context, const struct step_call *call,
 {
 	struct probe_call probe;
 	const uint8_t *data = NULL;
-	uint8_t word[4];
+	uint8_t word[8];
 	size_t length = 0;
 	int64_t address = 0, width = 4;
 	int r = changing_call(context, call, &probe, err);

@@ -17,8 +17,8 @@ static int check_width(const struct step_call *call, const struct value *known, 
 	*ret = 0;
 	if (!known_integer(known, "width", &width))
 		return 0;
-	if (width != 1 && width != 2 && width != 4)
-		return call_refuse(call, "width", err, "`width` is 1, 2 or 4 bytes, not %" PRId64, width);
+	if (width != 1 && width != 2 && width != 4 && width != 8)
+		return call_refuse(call, "width", err, "`width` is 1, 2, 4 or 8 bytes, not %" PRId64, width);
 	*ret = (unsigned)width;
 	return 0;
 }
@@ -44,6 +44,11 @@ static int check_range(const struct step_call *call, const struct value *known, 
 	return 0;
 }
 
+int64_t probe_read_standard(int64_t width)
+{
+	return width == 8 ? 8 : 4;
+}
+
 int probe_check_read(const struct step_call *call, const struct value *known, struct error *err)
 {
 	int64_t length;
@@ -52,6 +57,8 @@ int probe_check_read(const struct step_call *call, const struct value *known, st
 
 	if (r < 0 || !known_integer(known, "length", &length))
 		return r;
+	if (!value_get(call->args, "length"))
+		length = probe_read_standard(width);
 	if (length > PROBE_READ_MAX)
 		return call_refuse(call, "length", err, "`length` is at most 1 MiB: probe.dump takes more");
 	return check_range(call, known, width, "length", (size_t)length, err);
@@ -78,9 +85,11 @@ static int check_word(const struct step_call *call, const struct value *known, u
 {
 	int64_t word;
 
-	if (known_integer(known, "word", &word) && width && width < 4 && word >> 8 * width)
-		return call_refuse(call, "word", err, "`word` 0x%" PRIx64 " does not fit into %u byte%s", (uint64_t)word, width,
-		                   width == 1 ? "" : "s");
+	bool any = !width && value_get(call->args, "width");
+	unsigned bytes = width ? width : any ? 8 : 4;
+	if (known_integer(known, "word", &word) && bytes < 8 && word >> 8 * bytes)
+		return call_refuse(call, "word", err, "`word` 0x%" PRIx64 " does not fit into %u byte%s", (uint64_t)word, bytes,
+		                   bytes == 1 ? "" : "s");
 	if (!width && value_get(call->args, "width"))
 		return 0;
 	return check_range(call, known, width, "word", width ? width : 4, err);

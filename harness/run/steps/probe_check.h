@@ -7,6 +7,8 @@
 
 #define PROBE_READ_MAX (1u << 20) /* of probe.read, bytes */
 
+/* Bytes that are read where no `length` is given. */
+int64_t probe_read_standard(int64_t width);
 /* address, length, width of probe.read: what probe_read() takes (rig/probe.h). ERROR_USAGE at the argument. */
 int probe_check_read(const struct step_call *, const struct value *known, struct error *err) WARN_UNUSED;
 /* address, width and one of data, word, text of probe.write, likewise. Without `width` any address and length will do. */

@@ -49,8 +49,12 @@ static const struct {
         {WRITE ", data: \"01 02\", word: 1}", "`word` does not go with `data`", "1}"},
         {WRITE ", data: \"01\", text: a}", "`text` does not go with `data`", "a}"},
         {WRITE ", text: \"\"}", "`text` is empty", "\"\""},
-        {WRITE ", word: 1, width: 3}", "1, 2 or 4 bytes, not 3", "3}"},
-        {WRITE ", word: 1, width: 8}", "must be from 1 to 4", "8}"},
+        {WRITE ", word: 1, width: 3}", "1, 2, 4 or 8 bytes, not 3", "3}"},
+        {WRITE ", word: 1, width: 9}", "must be from 1 to 8", "9}"},
+        {WRITE ", word: 0x100000000}", "does not fit into 4 bytes", "0x1"},
+        {WRITE ", word: 0x100000000, width: 4}", "does not fit into 4 bytes", "0x1"},
+        {"probe.write: {role: zgw, address: 0x20000004, word: 1, width: 8}", "`address` 20000004h is no multiple of the width 8", "0x2"},
+        {READ ", width: 8, length: 4B}", "`length` has 4 bytes, no multiple of the width 8", "4B"},
         {WRITE ", word: 0x10000, width: 2}", "`word` 0x10000 does not fit into 2 bytes", "0x10000"},
         {WRITE ", word: 0x100, width: 1}", "does not fit into 1 byte", "0x100,"},
         {WRITE ", data: \"01 02 03\", width: 2}", "`data` has 3 bytes, no multiple of the width 2", "\"01"},
@@ -59,7 +63,7 @@ static const struct {
         {"probe.write: {role: zgw, address: 0x20000001, data: \"01 02\", width: 2}", "20000001h is no multiple of the width 2", "0x2"},
         {"probe.write: {role: zgw, address: 0xfffffffe, data: \"01 02 03\"}", "go over the end of the memory", "0xff"},
         {"probe.write: {role: zgw, address: 0xfffffffe, word: 1}", "go over the end of the memory", "0xff"},
-        {READ ", width: 3}", "1, 2 or 4 bytes, not 3", "3}"},
+        {READ ", width: 3}", "1, 2, 4 or 8 bytes, not 3", "3}"},
         {READ ", length: 6B}", "`length` has 6 bytes, no multiple of the width 4", "6B"},
         {READ ", length: 2MiB}", "at most 1 MiB", "2MiB"},
         {"probe.read: {role: zgw, address: 0x20000002}", "no multiple of the width 4", "0x2"},
@@ -100,6 +104,9 @@ END_TEST
 static const char *const taken[] = {
         WRITE ", word: 1}",
         WRITE ", word: 0xffff, width: 2}",
+        WRITE ", word: 0x1122334455667788, width: 8}",
+        READ ", length: 16B, width: 8}",
+        READ ", width: 8}",
         WRITE ", data: \"01 02 03\"}",
         WRITE ", text: \"10.42.0.12:8081\"}",
         "probe.write: {role: zgw, address: 0x20000003, word: 1}",
@@ -128,7 +135,7 @@ END_TEST
 static const struct {
 	const char *step, *name, *value, *message;
 } later[] = {
-        {WRITE ", word: 1, width: \"${v}\"}", "v", "3", "1, 2 or 4 bytes, not 3"},
+        {WRITE ", word: 1, width: \"${v}\"}", "v", "3", "1, 2, 4 or 8 bytes, not 3"},
         {"probe.write: {role: zgw, address: \"${v}\", word: 1, width: 2}", "v", "0x20000001", "no multiple of the width 2"},
         {WRITE ", width: 4, data: \"${v}\"}", "v", "\"01 02\"", "`data` has 2 bytes"},
         {WRITE ", text: \"${v}\"}", "v", "\"\"", "`text` is empty"},
