@@ -26,7 +26,7 @@ RIG = os.path.join(ROOT, "rigs/virtual.yaml")
 STATE = os.path.join(OUT, "state")
 ENVIRONMENT = dict(os.environ, XDG_STATE_HOME=STATE, TERM="xterm")
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b[()][A-B0-2]|\x1b[=>]|[\x07\r]")
-PROMPT = r"(?:hilbench|[\w.-]+ (?:\d+/\d+(?: failed)?|end))> $"
+PROMPT = r"(?:hilbench|[\w.-]+ (?:(?:\d+/\d+|\d+\.[\w.\[\]]+)(?: failed)?|end))> $"
 LONG_S = 30
 
 CASES = """\
@@ -369,8 +369,25 @@ NESTED = """\
   title: A block in it
   steps:
     - wait: 1ms
-    - repeat: {times: 2, steps: [{wait: 1ms}, {note: "in the block"}]}
+    - repeat: {times: 2, steps: [{wait: 1ms}, {note: "in the block"}, {retry: {times: 2, steps: [{note: "deep"}]}}]}
     - note: "behind the block"
+"""
+LOOKED = """\
+- id: shell.looked
+  title: Its block fails in every round
+  setup:
+    - rack.ready:
+    - tester.connect: {role: zgw}
+    - doip.activate: {source: 0x0e80}
+  steps:
+    - poll: {every: 10ms, within: 10s, steps: [{uds.request: {role: zgw, data: "22 f1 90", save: {vin: response}}}]}
+    - repeat:
+        times: 3
+        steps:
+          - uds.request: {role: zgw, data: "22 f1 8c", save: {serial: response}}
+          - uds.request: {role: zgw, data: "22 f1 90", expect: {response: "62 f1 91"}}
+  always:
+    - note: "put back"
 """
 
 
@@ -403,12 +420,58 @@ def slips():
 
 
 def breaks_by_id():
-    done = piped("ids", f"load {nested_file()}\nlist\nbreak steps/1/0\nbreak steps/2\nlist\ncontinue\nbreak shell.nested/steps/2\ncontinue\n".encode())
+    done = piped("ids", f"load {nested_file()}\nlist\nbreak steps/1/0\nbreak steps/2\nlist\ncontinue\nbreak shell.nested/steps/2\nbreak steps/1/0\ncontinue\n".encode())
     text = done.stdout.decode()
+    must(done.returncode == 0, f"status {done.returncode}")
     must("steps/1/0" in text and "steps/2 " in text, f"the list has no ids: {text}")
-    must(re.search(r"typed:3:7: steps/1/0 is in the block of step 2 \(repeat\), which runs as a whole", text), text)
-    must("stops before step 3\n" in text and "no longer stops before step 3" in text, text)
-    must(re.search(r"^at  3 .*behind the block", text, re.M) and "shell.nested: pass" in text, text)
+    must("stops before step 2.repeat.1\n" in text and re.search(r"^at  2\.repeat\[1\]\.1  .*wait: ", text, re.M), text)
+    must("stops before step 3\n" in text and "no longer stops before step 3" in text and "no longer stops before step 2.repeat.1" in text, text)
+    must("shell.nested: pass" in text, text)
+
+
+def steps_in_blocks():
+    """Every way to go on inside of blocks, and where it leads."""
+    nested_file()
+    terminal = shell("nested")
+    terminal.command(f"load {OUT}/nested.yaml", r"^at  1 ")
+    for line, said in (("finish", "does not stand in a block"), ("leave", "does not stand in a block"), ("break 2.4", "1 to 3 in 2"),
+                       ("break 1.1", r"step 1 \(wait\) has no block"), ("break 2.repeat[x].1", r"2\.repeat\[3\]\.1"),
+                       ("next", r"ok  wait"), ("step", r"^at  2\.repeat\[1\]\.1  .*:5 "), ("next", r"^at  2\.repeat\[1\]\.2 "),
+                       ("list", r"^> +2\.2 .*note"), ("note \"looked around\"", "ok  note"), ("where", r"^in  2  .* repeat, round 1 of 2"),
+                       ("next", r"^at  2\.repeat\[1\]\.3 "), ("step", r"^at  2\.repeat\[1\]\.3\.retry\[1\]\.1 "),
+                       ("where", r"^in  2\.repeat\[1\]\.3 .* retry, round 1 of 2"), ("finish", r"^at  2\.repeat\[2\]\.1 "),
+                       ("until 2.1", r"^at  3 .*\n(.*\n)*step 2.repeat.1 did not come any more"), ("restart", r"^at  1 "),
+                       ("break 2.repeat[2].2", "stops before step 2.repeat\\[2\\].2"), ("continue", r"^at  2\.repeat\[2\]\.2 "),
+                       ("until 2.3.1", r"^at  2\.repeat\[2\]\.3\.retry\[1\]\.1 "), ("leave", r"step 2\.repeat\[2\]\.3 failed"),
+                       ("leave", r"step 2 failed"), ("retry", r"^at  2\.repeat\[2\]\.2 "), ("finish", r"^at  3 "), ("until note", "no step to come"), ("continue", "shell.nested: fail|shell.nested: error")):
+        terminal.command(line, said)
+    terminal.send("quit\n")
+    terminal.end()
+
+
+def breaks_inside():
+    """A run stands at the very step of a block that failed, with what it knows; looked into, mended and gone on with."""
+    path = os.path.join(OUT, "looked.yaml")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(LOOKED)
+    out = os.path.join(OUT, "run-inside")
+    terminal = Terminal("run", "--rig", RIG, "--out", out, "--break-on-failure", path)
+    terminal.expect(r"step 5\.repeat\[1\]\.2 of 5 failed: uds.request")
+    terminal.expect("actual: +.*62 f1 90")
+    terminal.expect(PROMPT)
+    terminal.command("vars", "serial = 62 f1 8c")
+    terminal.command("results", "response: 62 f1 90")
+    terminal.command("where", r"^in  5 .* repeat, round 1 of 3")
+    terminal.command("uds.request role: zgw data: 22 f1 90", "response: 62 f1 90")
+    terminal.command("retry", r"step 5\.repeat\[1\]\.2 failed")
+    terminal.command("next", r"^at  5\.repeat\[2\]\.1 ")
+    terminal.command("finish", r"step 5\.repeat\[2\]\.2 failed")
+    terminal.send("quit\n")
+    must(terminal.end() == 130, "who quits has interrupted the run")
+    seen = events("run-inside")
+    ends = [e["data"] for e in seen if e["kind"] == "case.end"]
+    must(ends and ends[0]["verdict"] == "fail" and ends[0]["message"].startswith("round 1 of 3: "), ends)
+    must([e for e in seen if e["kind"] == "note" and e["data"]["text"] == "put back"], "`always` did not run")
 
 
 def hexadecimal():
@@ -489,7 +552,8 @@ def main():
                          ("a run breaks at a failure", breaks_a_run), ("200 steps from a pipe", two_hundred), ("malformed input", malformed),
                          ("two users of a rack", two_users), ("ended by signals", ended_by_signals),
                          ("rig commands ended by signals", rig_commands_end), ("begun again", begun_again), ("slips of the pen", slips),
-                         ("breaks by id", breaks_by_id), ("hexadecimal", hexadecimal), ("completion of cases", completes_cases)):
+                         ("breaks by id", breaks_by_id), ("steps in blocks", steps_in_blocks),
+                         ("a run breaks in a block", breaks_inside), ("hexadecimal", hexadecimal), ("completion of cases", completes_cases)):
         if len(sys.argv) < 2 or sys.argv[1] in name:
             tried("shell: " + name, action)
     finish()
