@@ -422,6 +422,8 @@ static void fake_serve(int listener, const char *misdeed)
 			fake_send(&fake, strstr(misdeed, "E-answer") ? "E14" : "OK");
 		else if (*question != 'm')
 			fake_send(&fake, "");
+		else if (strstr(misdeed, "only eights"))
+			fake_send(&fake, strstr(question, ",8") ? "6162636465666768" : "E01");
 		else if (strstr(misdeed, "wrong sum once"))
 			fake_raw(&fake, "$64636261#00");
 		else if (strstr(misdeed, "silence"))
@@ -509,6 +511,28 @@ START_TEST(misbehaving_servers)
 	/* Who accepts again is asked again. */
 	if (!strcmp(misdeeds[_i].misdeed, "closes"))
 		ck_assert_msg(probe_read(probe, 0x20000000, 4, bytes, 4, within(700), &error) == 0, "%s", error.message);
+}
+END_TEST
+
+START_TEST(eight_bytes_are_one_packet)
+{
+	char bytes[25] = "";
+	serve("only eights");
+	attach("");
+	ck_assert_int_eq(probe_read(probe, 0x20000000, 4, bytes, 24, loop_now_ns() + 20 * SECOND_NS, &error), -EFAULT);
+	ck_assert_msg(probe_read(probe, 0x20000000, 8, bytes, 24, loop_now_ns() + 20 * SECOND_NS, &error) == 0, "%s", error.message);
+	ck_assert_str_eq(bytes, "abcdefghabcdefghabcdefgh");
+}
+END_TEST
+
+START_TEST(half_an_access_is_refused)
+{
+	char bytes[8];
+	serve("none");
+	attach("");
+	ck_assert_int_eq(probe_read(probe, 0x20000000, 8, bytes, 8, loop_now_ns() + 20 * SECOND_NS, &error), -EOPNOTSUPP);
+	ck_assert_int_eq(error.domain, ERROR_BENCH);
+	ck_assert_msg(strstr(error.message, "no accesses of 64 bits"), "%s", error.message);
 }
 END_TEST
 
@@ -707,6 +731,10 @@ START_TEST(qemu_memory)
 	ck_assert_msg(probe_write(probe, SCRATCH, 4, out, sizeof(out), within(10000), &error) == 0, "%s", error.message);
 	ck_assert_msg(probe_read(probe, SCRATCH, 4, in, sizeof(in), within(10000), &error) == 0, "%s", error.message);
 	ck_assert_mem_eq(in, out, sizeof(out));
+	ck_assert_msg(probe_write(probe, SCRATCH + 16, 8, "written in one..", 16, loop_now_ns() + 20 * SECOND_NS, &error) == 0, "%s",
+	              error.message);
+	ck_assert_msg(probe_read(probe, SCRATCH + 16, 8, in, 16, loop_now_ns() + 20 * SECOND_NS, &error) == 0, "%s", error.message);
+	ck_assert_mem_eq(in, "written in one..", 16);
 	/* A single byte in the middle. */
 	ck_assert_int_eq(probe_write(probe, SCRATCH + 5, 1, "#", 1, within(5000), &error), 0);
 	ck_assert_int_eq(probe_read(probe, SCRATCH + 4, 1, in, 3, within(5000), &error), 0);
@@ -850,6 +878,8 @@ int main(int argc, char **argv)
 	tcase_add_loop_test(codec, what_never_ends_is_given_up, 0, 2);
 	tcase_add_checked_fixture(fake, setup, teardown);
 	tcase_add_loop_test(fake, misbehaving_servers, 0, sizeof(misdeeds) / sizeof(*misdeeds));
+	tcase_add_test(fake, eight_bytes_are_one_packet);
+	tcase_add_test(fake, half_an_access_is_refused);
 	tcase_add_test(fake, nobody_listens);
 	tcase_add_test(fake, resets_need_their_commands);
 	tcase_add_loop_test(codec, maps_are_read, 0, sizeof(maps) / sizeof(*maps));
