@@ -87,6 +87,11 @@ static const struct {
         {HEAD "roles: {zgw: " ROLE ", vin: WHB7VMG0000000O00}}\n", ":3:87: ", "without I, O and Q"},
         {HEAD "roles: {zgw: " ROLE ", vin: whb7vmg0000000e00}}\n", ":3:87: ", "capital letters"},
         {HEAD "roles: {zgw: " ROLE ", vin: 12345678901234567}}\n", ":3:87: ", "must be text"},
+        /* Good on the first racks only. */
+        {HEAD "roles: {zgw: " ROLE ", vin: \"WHB7VMG000000E00${rack}\"}}\n", ":3:87: ", "on rack 10: \"WHB7VMG000000E0010\""},
+        {HEAD "roles: {zgw: " ROLE ", plain: \"127.0.0.3${rack}:13400\"}}\n", ":3:89: ", "on rack 10: \"127.0.0.310:13400\""},
+        {HEAD "roles: {zgw: " ROLE ", plain: \"127.0.0.1:60${rack}00\"}}\n", ":3:89: ", "on rack 10: \"127.0.0.1:601000\""},
+        {HEAD "roles: {zgw: " ROLE ", params: {doip.max_sockets: \"${rack}\"}}}\n", ":3:109: ", "on rack 9: \"9\""},
         {HEAD "roles: {zgw: " ROLE ", eid: \"02 00 00 00 91\"}}\n", ":3:87: ", "six bytes"},
         {HEAD "roles: {zgw: " ROLE ", gid: \"02 00 00 00 00 00 91\"}}\n", ":3:87: ", "six bytes"},
         {HEAD "roles: {zgw: " ROLE ", logical_address: -1}}\n", ":3:99: ", "between 0 and 65535"},
