@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How the daemon is. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,14 +29,15 @@ void api_status(struct http_request *request, void *context)
 	struct api *api = api_enter(request, context);
 	struct error error = {0};
 	char reason[512] = "", started[UTC_SIZE];
-	uint64_t used, free_bytes;
-	unsigned queued, running;
+	uint64_t used = 0, free_bytes = 0;
+	unsigned queued = 0, running = 0;
 	if (!api)
 		return;
 	int r = book_queue_counts(api->book, &queued, &running, &error);
 	if (r == 0)
 		r = book_usage(api->book, &used, &free_bytes, &error);
-	if (r < 0) {
+	/* Of a damaged book the answer still says why no job is taken. */
+	if (r < 0 && r != -EUCLEAN) {
 		api_fail(request, r, &error);
 		return;
 	}

@@ -3,7 +3,8 @@
  * Opening and closing, transactions, idle work.
  *
  * A commit is one fsync of the log (WAL, synchronous=FULL); the log is merged into the file by book_tend(), or by the commit that makes
- * it longer than WAL_PAGES_MOST. Until the examination at start is through, closing does not merge either: a damaged file stays as it is.
+ * it longer than WAL_PAGES_MOST, and only up to where somebody reads (book_examine.c). Until the examination at start is through, closing
+ * does not merge either: a damaged file stays as it is.
  */
 #include "book.h"
 
@@ -35,7 +36,7 @@ static int after_commit(void *context, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-static int open_database(struct book *book, struct error *err)
+int book_open_database(struct book *book, struct error *err)
 {
 	char *path = book_path(book, BOOK_FILE);
 	int code, r;
@@ -57,6 +58,16 @@ static int open_database(struct book *book, struct error *err)
 	                "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000",
 	                err);
 	return r;
+}
+
+void book_close_database(struct book *book)
+{
+	for (size_t i = 0; i < book->statement_room; i++)
+		sqlite3_finalize(book->statements[i]);
+	free(book->statements);
+	if (book->db && book->damage[0])
+		(void)sqlite3_db_config(book->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	sqlite3_close(book->db);
 }
 
 /* What is only right for a file that was found good. */
@@ -81,7 +92,7 @@ static int open_locked(struct book *book, struct error *err)
 	if (r >= 0 && !there)
 		r = book_schema_create(book, err);
 	if (r >= 0)
-		r = open_database(book, err);
+		r = book_open_database(book, err);
 	if (r >= 0)
 		r = book_schema_examine(book, &version, err);
 	return r < 0 ? r : begin_writing(book, version, err);
@@ -126,7 +137,7 @@ static int open_only_to_read(struct book *book, const char *state_directory, str
 	if (r >= 0 && !there)
 		r = error_set(err, ERROR_BENCH, ENOENT, "%s: there is no book", state_directory);
 	if (r >= 0)
-		r = open_database(book, err);
+		r = book_open_database(book, err);
 	return r < 0 ? r : book_schema_examine(book, &version, err);
 }
 
@@ -152,12 +163,7 @@ void book_close(struct book *book)
 		return;
 	while (book->depth > 0)
 		book_roll_back(book);
-	for (size_t i = 0; i < book->statement_room; i++)
-		sqlite3_finalize(book->statements[i]);
-	free(book->statements);
-	if (book->db && book->damaged)
-		(void)sqlite3_db_config(book->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-	sqlite3_close(book->db);
+	book_close_database(book);
 	if (book->lock_fd >= 0)
 		close(book->lock_fd);
 	if (book->directory_fd >= 0)
@@ -182,10 +188,10 @@ static int command(struct book *book, const char *verb, unsigned level, struct e
 
 int book_begin(struct book *book, struct error *err)
 {
-	int r;
+	int r = book_refuse_damaged(book, err);
 
-	if (book->damaged)
-		return error_set(err, ERROR_BENCH, EUCLEAN, "%s/" BOOK_FILE " is damaged: nothing is written to it", book->directory);
+	if (r < 0)
+		return r;
 	if (book->lost)
 		return error_set(err, ERROR_BENCH, EIO, "the changes before this one were given up");
 	r = book->depth ? command(book, "SAVEPOINT", book->depth, err) : book_execute(book, err, "BEGIN IMMEDIATE", NO_VALUES);
@@ -253,7 +259,7 @@ void book_tend(struct book *book)
 {
 	int64_t now = book_monotonic_ns();
 
-	if (book->depth || book->damaged || book->only_read)
+	if (book->depth || book->damage[0] || book->only_read)
 		return;
 	if (now - book->optimised_ns >= OPTIMISE_EVERY_NS) {
 		book->optimised_ns = now;

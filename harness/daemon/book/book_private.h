@@ -30,9 +30,9 @@ struct book {
 	sqlite3 *db;
 	sqlite3_stmt **statements; /* prepared and kept; found by their text */
 	size_t statement_count, statement_room;
-	unsigned depth; /* of book_begin() */
-	bool lost;      /* SQLite rolled the whole transaction back by itself: nothing goes on before the outermost end */
-	bool damaged;   /* SQLITE_CORRUPT was seen: no more writing */
+	unsigned depth;   /* of book_begin() */
+	bool lost;        /* SQLite rolled the whole transaction back by itself: nothing goes on before the outermost end */
+	char damage[512]; /* what is known of it, "": nothing; then there is no more writing */
 	bool only_read;
 	int wal_pages;         /* after the last commit */
 	int64_t optimised_ns;  /* CLOCK_MONOTONIC of the last PRAGMA optimize */
@@ -119,9 +119,19 @@ int book_file_examine(struct book *, bool *ret_there, struct error *err) WARN_UN
 char *book_path(const struct book *, const char *name);
 /* A database with every migration under its name, whole or not at all. */
 int book_schema_create(struct book *, struct error *err) WARN_UNUSED;
-/* Version, schema, structure: as far as it goes in a bounded time. Nothing is written. -EUCLEAN. */
+/* Version, schema, and book_examine_start(). Nothing is written. -EUCLEAN. */
 int book_schema_examine(struct book *, int *ret_version, struct error *err) WARN_UNUSED;
 int book_schema_migrate(struct book *, int version, struct error *err) WARN_UNUSED;
+/* The connection to the file, with what every connection to a book has set. */
+int book_open_database(struct book *, struct error *err) WARN_UNUSED;
+void book_close_database(struct book *); /* with its statements */
+/* Structure and references as far as most_ns goes, the tables that the daemon acts on first. -EUCLEAN. */
+#define BOOK_EXAMINE_NS INT64_C(400000000)
+int book_examine_start(struct book *, int64_t most_ns, struct error *err) WARN_UNUSED;
+/* Notes that the file is damaged, and says it with what to do. -EUCLEAN. */
+int book_is_damaged(struct book *, struct error *err, const char *what);
+/* -EUCLEAN when damage is known; whoever wants to write asks it. */
+int book_refuse_damaged(const struct book *, struct error *err) WARN_UNUSED;
 /* One statement or several without values and rows; -errno. */
 int book_script(struct book *, const char *sql, struct error *err) WARN_UNUSED;
 

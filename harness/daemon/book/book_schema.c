@@ -11,12 +11,6 @@
 #include "../../base/log.h"
 #include "book_private.h"
 
-/* A start takes this long at most for the structure. A book that is not through by then (some hundred thousand runs with their
- * measurements) has been examined in the order of its tables, the small ones that the daemon acts on first; the rest is what
- * `hilbenchd --check-books` examines, and what is damaged there is said when it is read. */
-#define EXAMINE_LIMIT_NS INT64_C(400000000)
-#define SMALL_PAGES      4096 /* examined in one piece, with the pages that no table has */
-
 static int newest_version(void)
 {
 	int count = 0;
@@ -118,88 +112,6 @@ int book_schema_create(struct book *book, struct error *err)
 }
 
 /* ---- the examination at start ---- */
-static int damaged(struct book *book, struct error *err, const char *what)
-{
-	book->damaged = true;
-	return error_set(err, ERROR_BENCH, EUCLEAN,
-	                 "%s/" BOOK_FILE " is damaged: %s; it is left as it is: put a backup in its place, or save what can be read with "
-	                 "\"sqlite3 " BOOK_FILE " .recover\"",
-	                 book->directory, what);
-}
-
-static int is_late(void *limit)
-{
-	return book_monotonic_ns() > *(const int64_t *)limit;
-}
-
-/* Runs a PRAGMA that gives "ok" or what is wrong. 1: through, 0: the time was over. */
-static int examine_by(struct book *book, const char *pragma, const char *good, struct error *err)
-{
-	sqlite3_stmt *rows = NULL;
-	int code = sqlite3_prepare_v2(book->db, pragma, -1, &rows, NULL), r = 1;
-
-	if (code == SQLITE_OK)
-		code = sqlite3_step(rows);
-	if (code == SQLITE_ROW) {
-		const char *text = (const char *)sqlite3_column_text(rows, 0);
-
-		if (!good || !text || strcmp(text, good) != 0)
-			r = damaged(book, err, good && text ? text : "a row names another that is not there");
-	} else if ((code & 0xff) == SQLITE_INTERRUPT) {
-		r = 0;
-	} else if (code != SQLITE_DONE) {
-		r = book_sqlite_error(book, code, "examining the book", err);
-	}
-	sqlite3_finalize(rows);
-	return r;
-}
-
-static int examine_table(struct book *book, const char *format, const char *table, const char *good, struct error *err)
-{
-	char *pragma = sqlite3_mprintf(format, table);
-	int r = pragma ? examine_by(book, pragma, good, err) : book_no_memory(err);
-
-	sqlite3_free(pragma);
-	return r;
-}
-
-/* In the order of the migrations. SQLite's own tables have no structure of their own to speak of. */
-static int examine_tables(struct book *book, const char *format, const char *good, struct error *err)
-{
-	sqlite3_stmt *rows;
-	int r = book_select(book, &rows, err,
-	                    "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT GLOB 'sqlite_*' ORDER BY rowid", NO_VALUES);
-	bool all = true;
-
-	while (r >= 0 && all && (r = book_next(book, rows, err)) > 0) {
-		r = examine_table(book, format, (const char *)sqlite3_column_text(rows, 0), good, err);
-		all = r != 0;
-	}
-	book_select_end(book, rows);
-	return r < 0 ? r : all;
-}
-
-static int examine_structure(struct book *book, struct error *err)
-{
-	int64_t limit = book_monotonic_ns() + EXAMINE_LIMIT_NS, pages = 0;
-	int r;
-
-	r = book_integer(book, &pages, err, "PRAGMA page_count", NO_VALUES);
-	if (r < 0)
-		return r;
-	sqlite3_progress_handler(book->db, 500, is_late, &limit);
-	if (pages <= SMALL_PAGES)
-		r = examine_by(book, "PRAGMA quick_check(1)", "ok", err);
-	else
-		r = examine_tables(book, "PRAGMA quick_check(%Q)", "ok", err);
-	if (r > 0)
-		r = examine_tables(book, "PRAGMA foreign_key_check(%Q)", NULL, err);
-	sqlite3_progress_handler(book->db, 0, NULL, NULL);
-	if (r == 0)
-		log_info("the book is too big to be examined whole at start; hilbenchd --check-books does it");
-	return r < 0 ? r : 0;
-}
-
 /* Every table, index and trigger of the migrations up to this version is there as it was made. */
 static int compare_schema(struct book *book, struct book *expected, struct error *err)
 {
@@ -216,19 +128,11 @@ static int compare_schema(struct book *book, struct book *expected, struct error
 		                 VALUES(TEXT(name), TEXT(sql)));
 		if (r >= 0 && !found) {
 			(void)snprintf(what, sizeof(what), "its %s is missing or was changed", name);
-			r = damaged(book, err, what);
+			r = book_is_damaged(book, err, what);
 		}
 	}
 	book_select_end(expected, rows);
 	return r;
-}
-
-static void close_expected(struct book *expected)
-{
-	for (size_t i = 0; i < expected->statement_room; i++)
-		sqlite3_finalize(expected->statements[i]);
-	free(expected->statements);
-	sqlite3_close(expected->db);
 }
 
 static int examine_tables_there(struct book *book, int version, struct error *err)
@@ -240,7 +144,7 @@ static int examine_tables_there(struct book *book, int version, struct error *er
 		r = migrate_one(&expected, &book_migrations[i], err);
 	if (r >= 0)
 		r = compare_schema(book, &expected, err);
-	close_expected(&expected);
+	book_close_database(&expected);
 	return r;
 }
 
@@ -258,10 +162,10 @@ int book_schema_examine(struct book *book, int *ret_version, struct error *err)
 		                 "it is: use that program, or one of the copies " BOOK_FILE ".before-N",
 		                 book->directory, (int)version, newest_version());
 	if (version < 1)
-		return damaged(book, err, "it says no version");
+		return book_is_damaged(book, err, "it says no version");
 	r = examine_tables_there(book, (int)version, err);
 	if (r >= 0)
-		r = examine_structure(book, err);
+		r = book_examine_start(book, BOOK_EXAMINE_NS, err);
 	if (r >= 0)
 		*ret_version = (int)version;
 	return r;

@@ -2,6 +2,7 @@
 /* Statements: prepared once, found by their text; what SQLite says becomes -errno. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -63,6 +64,8 @@ static int errno_of(sqlite3 *db, int code)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return EBUSY;
+	case SQLITE_INTERRUPT:
+		return ECANCELED;
 	case SQLITE_NOMEM:
 		return ENOMEM;
 	case SQLITE_READONLY:
@@ -78,21 +81,47 @@ static int errno_of(sqlite3 *db, int code)
 	}
 }
 
+/* ---- damage ---- */
+void book_set_damaged(struct book *book, const char *text)
+{
+	/* The first that was seen: what is met later follows from it, or is found again. */
+	if (!book->damage[0])
+		(void)snprintf(book->damage, sizeof(book->damage), "%s", text[0] ? text : "the book is damaged");
+}
+
+const char *book_damage(const struct book *book)
+{
+	return book->damage[0] ? book->damage : NULL;
+}
+
+int book_refuse_damaged(const struct book *book, struct error *err)
+{
+	return book->damage[0] ? error_set(err, ERROR_BENCH, EUCLEAN, "%s", book->damage) : 0;
+}
+
+static int damage_met(struct book *book, const char *doing, struct error *err)
+{
+	struct error own;
+
+	err = err ? err : &own;
+	(void)error_set(err, ERROR_BENCH, EUCLEAN,
+	                "%s: %s/" BOOK_FILE " is damaged (%s); nothing more is written to it: put a backup in its place", doing,
+	                book->directory, sqlite3_errmsg(book->db));
+	book_set_damaged(book, err->message);
+	return -EUCLEAN;
+}
+
 int book_sqlite_error(struct book *book, int code, const char *doing, struct error *err)
 {
 	int number = errno_of(book->db, code);
 
-	if (number == EUCLEAN)
-		book->damaged = true;
 	if (book->depth > 0 && sqlite3_get_autocommit(book->db))
 		book->lost = true;
 	if (number == ENOSPC)
 		return error_set(err, ERROR_BENCH, ENOSPC, "%s: no space for the book in %s (%s)", doing, book->directory,
 		                 sqlite3_errmsg(book->db));
 	if (number == EUCLEAN)
-		return error_set(err, ERROR_BENCH, EUCLEAN,
-		                 "%s: %s/" BOOK_FILE " is damaged (%s); nothing more is written to it: put a backup in its place", doing,
-		                 book->directory, sqlite3_errmsg(book->db));
+		return damage_met(book, doing, err);
 	return error_set(err, ERROR_BENCH, number, "%s: %s", doing, sqlite3_errmsg(book->db));
 }
 
@@ -180,11 +209,9 @@ static int bind(sqlite3_stmt *statement, int at, const struct book_value *value)
 /* After a transaction that SQLite gave up by itself the next change would stand alone; after damage none may come. */
 static int refuse_writing(const struct book *book, struct error *err)
 {
-	if (book->damaged)
-		return error_set(err, ERROR_BENCH, EUCLEAN, "%s/" BOOK_FILE " is damaged: nothing is written to it", book->directory);
-	if (book->lost)
+	if (book->lost && !book->damage[0])
 		return error_set(err, ERROR_BENCH, EIO, "the changes before this one were given up");
-	return 0;
+	return book_refuse_damaged(book, err);
 }
 
 int book_select(struct book *book, sqlite3_stmt **ret, struct error *err, const char *sql, const struct book_value *values, size_t count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether the disk has room for new jobs. */
+/* Whether new jobs are taken: the disk has room, and the book is whole. */
 #include <stdio.h>
 
 #include "../../base/log.h"
@@ -28,6 +28,9 @@ void lab_look_at_disk(struct lab *lab)
 
 bool lab_accepts(struct lab *lab, char *reason, size_t size)
 {
-	(void)snprintf(reason, size, "%s", lab->stopping ? "the daemon is ending" : lab->space ? "" : lab->space_reason);
-	return !lab->stopping && lab->space;
+	const char *why_not = lab->stopping ? "the daemon is ending" : book_damage(lab->book);
+	if (!why_not && !lab->space)
+		why_not = lab->space_reason;
+	(void)snprintf(reason, size, "%s", why_not ? why_not : "");
+	return !why_not;
 }

@@ -14,6 +14,8 @@ static int check_taking(struct lab *lab, struct error *err)
 	unsigned queued, running;
 	if (lab->stopping)
 		return error_set(err, ERROR_USAGE, ESHUTDOWN, "the daemon is ending");
+	if (book_damage(lab->book))
+		return error_set(err, ERROR_BENCH, EUCLEAN, "%s", book_damage(lab->book));
 	if (!lab->space)
 		return error_set(err, ERROR_USAGE, ENOSPC, "%s", lab->space_reason);
 	lab_count_jobs(lab, &queued, &running);

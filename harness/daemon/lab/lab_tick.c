@@ -100,7 +100,7 @@ static int on_tick(sd_event_source *source, uint64_t at_us, void *context)
 		next_ns = rig_ns < next_ns ? rig_ns : next_ns;
 	}
 	lab_waiters_look(lab);
-	if (lab->again)
+	if (lab->again && !book_damage(lab->book)) /* to a damaged book nothing is written again */
 		go_on(lab);
 	if (lab->fitness_changed)
 		lab_turn_soon(lab);

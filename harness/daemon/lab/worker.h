@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Work that would stop the loop for too long (reading, hashing and syncing files of hundreds of MB), in a thread of its own. It may touch
- * what its context owns and files; never the book's database, the lab or the loop.
+ * Work that would stop the loop for too long (reading, hashing and syncing files of hundreds of MB, examining a large book), in a thread of
+ * its own. It may touch what its context owns and files; never the book, but by book_examine(), nor the lab or the loop.
  */
 #ifndef HARNESS_DAEMON_LAB_WORKER_H
 #define HARNESS_DAEMON_LAB_WORKER_H
