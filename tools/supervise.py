@@ -21,6 +21,7 @@ import time
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 GRACE_S = 2.0
+SETTLE_S = 5.0  # a loaded machine takes that long to end what was told to
 
 
 def descendants():
@@ -84,7 +85,7 @@ def end_all(main_pid, status):
 
 def settle(main_pid, status):
     """What is left a moment after the command ended: children that are just ending are no leftovers."""
-    limit = time.monotonic() + 1.0
+    limit = time.monotonic() + SETTLE_S
     while True:
         status = reap(main_pid, status)
         rest = descendants()
