@@ -329,6 +329,11 @@ void daemon_stream_close(struct daemon_stream *stream)
 		stream->closed = true;
 }
 
+const char *daemon_stream_id(const struct daemon_stream *stream)
+{
+	return stream->id;
+}
+
 bool daemon_stream_live(const struct daemon_stream *stream)
 {
 	return stream && stream->live;

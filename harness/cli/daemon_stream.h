@@ -28,6 +28,8 @@ int daemon_streams_wait(struct daemon_streams *, int64_t deadline_ns) WARN_UNUSE
 struct daemon_stream *daemon_stream_open(struct daemon_streams *, const char *path, const struct daemon_stream_calls *, void *context,
                                          struct error *err); /* NULL: out of memory */
 void daemon_stream_close(struct daemon_stream *);            /* also from its calls; NULL allowed */
-bool daemon_stream_live(const struct daemon_stream *);       /* an answer has begun, and goes on */
+/* Position behind the last event that came whole, "" before the first. */
+const char *daemon_stream_id(const struct daemon_stream *);
+bool daemon_stream_live(const struct daemon_stream *); /* an answer has begun, and goes on */
 
 #endif

@@ -61,7 +61,7 @@ const struct value *rig_role(const struct rig_call *call, const char *name)
 
 static const struct rig_verb *verb_find(const char *name)
 {
-	const char *names[sizeof(verbs) / sizeof(*verbs) + 4];
+	const char *names[sizeof(verbs) / sizeof(*verbs) + 5];
 	char hint[160];
 	unsigned count = 0;
 	for (; verbs[count]; count++) {
@@ -73,6 +73,7 @@ static const struct rig_verb *verb_find(const char *name)
 	names[count++] = "unlock";
 	names[count++] = "quarantine";
 	names[count++] = "recover";
+	names[count++] = "watch";
 	names[count] = NULL;
 	(void)command_usage_error("rig", "there is no \"%s\"%s", name, suggest_text(name, names, hint, sizeof(hint)));
 	return NULL;
@@ -184,7 +185,7 @@ static int run(int argc, char **argv)
 	if (optind == argc)
 		return command_usage_error(
 		        argv[0], "say one of list, check, power, reset, console, probe, can, net, cleanup, selftest, lock, unlock, "
-		                 "quarantine, recover");
+		                 "quarantine, recover, watch");
 	const struct rig_verb *verb = verb_find(argv[optind]);
 	call.words = argv + optind + 1;
 	call.count = argc - optind - 1;
@@ -217,6 +218,8 @@ const struct command command_rig = {
                  "                          takes it; with a command for as long as that runs (its rig file: HILBENCH_RIG_FILE)\n"
                  "  unlock NAME [--force]   gives it back; --force: an admin takes it from somebody else\n"
                  "  quarantine NAME REASON… gives it to nobody\n"
-                 "  recover NAME [--wait]   a self-test decides whether it may be used again\n" DAEMON_USAGE,
+                 "  recover NAME [--wait]   a self-test decides whether it may be used again\n"
+                 "  watch NAME              prints what happens on it, whoever has it, until it is given back; --summary: without\n"
+                 "                          traffic; --json; --utc; --wait: until somebody has it\n" DAEMON_USAGE,
         .run = run,
 };

@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "daemon_command.h"
 #include "lease.h"
+#include "rig_watch.h"
 
 #define COMMAND     "rig"
 #define LOOK_US     500000
@@ -21,7 +22,7 @@ struct call {
 	const char *name, *duration, *note;
 	char **words; /* behind the name, NULL-terminated */
 	int count;
-	bool has_command, wait, force;
+	bool has_command, wait, force, summary, json, utc;
 };
 
 /* ---- lock, unlock ---- */
@@ -232,6 +233,15 @@ static int recover(const struct call *call)
 	return 0;
 }
 
+/* ---- looking on ---- */
+
+static int watch(const struct call *call)
+{
+	return rig_watch(
+	        call->client,
+	        &(struct rig_watch){.rig = call->name, .wait = call->wait, .summary = call->summary, .json = call->json, .utc = call->utc});
+}
+
 /* ---- the verbs ---- */
 
 static const struct verb {
@@ -243,7 +253,8 @@ static const struct verb {
 } verbs[] = {{"lock", "NAME [--for TIME] [--note TEXT] [--wait] [-- COMMAND…]", "fnw", 0, true, lock},
              {"unlock", "NAME [--force]", "x", 0, false, unlock},
              {"quarantine", "NAME REASON…", "", 1, true, quarantine},
-             {"recover", "NAME [--wait]", "w", 0, false, recover}};
+             {"recover", "NAME [--wait]", "w", 0, false, recover},
+             {"watch", "NAME [--summary] [--json] [--utc] [--wait]", "sjuw", 0, false, watch}};
 
 static const struct verb *verb_find(const char *name)
 {
@@ -267,12 +278,24 @@ static int count_own(int argc, char **argv)
 	return own;
 }
 
+static bool *flag_of(struct call *call, int option)
+{
+	return option == 'w'   ? &call->wait
+	       : option == 's' ? &call->summary
+	       : option == 'j' ? &call->json
+	       : option == 'u' ? &call->utc
+	                       : &call->force;
+}
+
 static int take_options(struct call *call, struct daemon_where *where, char *given, int argc, char **argv)
 {
 	static const struct option options[] = {{"for", required_argument, NULL, 'f'},
 	                                        {"note", required_argument, NULL, 'n'},
 	                                        {"wait", no_argument, NULL, 'w'},
 	                                        {"force", no_argument, NULL, 'x'},
+	                                        {"summary", no_argument, NULL, 's'},
+	                                        {"json", no_argument, NULL, 'j'},
+	                                        {"utc", no_argument, NULL, 'u'},
 	                                        DAEMON_OPTIONS,
 	                                        {0}};
 	int option, status = 0;
@@ -290,7 +313,7 @@ static int take_options(struct call *call, struct daemon_where *where, char *giv
 		else if (option == 'n')
 			call->note = optarg;
 		else
-			*(option == 'w' ? &call->wait : &call->force) = true;
+			*flag_of(call, option) = true;
 	}
 	return status;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* For those who look on while others have a rig of the daemon. */
+#ifndef HARNESS_CLI_RIG_WATCH_H
+#define HARNESS_CLI_RIG_WATCH_H
+
+#include "daemon_client.h"
+
+struct rig_watch {
+	const char *rig;
+	bool wait;               /* for somebody to have it */
+	bool summary, json, utc; /* without traffic; lines of the journal as they are; time of day */
+};
+/* Prints what happens as `hilbench trace` does, until whoever has the rig gives it back. The exit status. */
+int rig_watch(struct daemon_client *, const struct rig_watch *);
+
+#endif
