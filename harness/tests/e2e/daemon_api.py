@@ -162,9 +162,9 @@ class Asker:
 
 
 def sse(text):
-    """(event, id, data) of a stream."""
+    """(event, id, data) of a stream; one that is not whole yet does not count."""
     found = []
-    for block in text.split("\n\n"):
+    for block in text.split("\n\n")[:-1]:
         fields = [line.split(": ", 1) for line in block.split("\n") if ": " in line]
         event = {"data": [value for key, value in fields if key == "data"]}
         event.update({key: value for key, value in fields if key != "data"})
@@ -199,12 +199,21 @@ class Stream(threading.Thread):
             connection.close()
 
     def wait_for(self, what, within=30):
-        limit = time.monotonic() + within
-        while time.monotonic() < limit:
-            if what in self.text:
-                return True
-            time.sleep(0.02)
-        return False
+        return until(lambda: what in self.text, within)
+
+    def wait_event(self, fits, within=30):
+        """The first whole event that fits, or None."""
+        until(lambda: any(map(fits, sse(self.text))), within)
+        return next(filter(fits, sse(self.text)), None)
+
+
+def until(what, within=30):
+    limit = time.monotonic() + within
+    while time.monotonic() < limit:
+        if what():
+            return True
+        time.sleep(0.02)
+    return False
 
 
 # ---- what is asked ----
@@ -226,10 +235,11 @@ def uploads(ask):
     with socket.socket(socket.AF_UNIX) as raw:
         raw.connect(ask.lab.socket)
         raw.sendall(f"PUT /api/v1/blobs/{half} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n".encode() + b"z" * 400000)
-        time.sleep(0.2)
-    time.sleep(0.2)
-    left = [entry for _, _, names in os.walk(os.path.join(ask.lab.state, "blobs")) for entry in names]
-    check("blob_cut_off", ask("HEAD", f"/blobs/{half}")[0] == 404 and len([n for n in left if len(n) not in (62, 64)]) == 0, left)
+
+    def left():
+        names = [entry for _, _, names in os.walk(os.path.join(ask.lab.state, "blobs")) for entry in names]
+        return [name for name in names if len(name) not in (62, 64)]
+    check("blob_cut_off", until(lambda: not left()) and ask("HEAD", f"/blobs/{half}")[0] == 404, left())
 
 
 def submission(ask, **more):
@@ -277,18 +287,16 @@ def one_job(ask):
     ask.refused("submit_same_key_other", 409, "POST", "/jobs", submission(ask, key="once", title="two"), f"job {number} was submitted with this key")
     ask.refused("job_leading_zero", 404, "GET", f"/jobs/0{number}")
     log = Stream(ask.lab.socket, f"/jobs/{number}/log?follow=1")
-    ask.refused("reports_not_yet", 404, "GET", f"/jobs/{number}/results.json")
-    ask.refused("rerun_too_early", 409, "POST", f"/jobs/{number}/rerun", {})
     done = wait_done(ask, number)
     check("job_passed", done["outcome"] == "passed" and done["counts"]["pass"] == 1, done)
     check("limits_by_default", done["time_limit_ns"] == 7200 * 10**9 and done["retries"] == 1, done)
-    limit = time.monotonic() + 5
-    while not log.ended and time.monotonic() < limit:
-        time.sleep(0.02)
+    log.join(30)
     check("log_followed", log.ended and "api.one" in log.text, f"{log.ended} {log.text!r}")
     check("log_stored", ask("GET", f"/jobs/{number}/log")[1].decode() == log.text, "the log that was followed is not the stored one")
-    live.wait_for('"state":"done"')
-    live.wait_for("event: queue")
+    # What is done is told to some before others: a run before its job.
+    live.wait_event(lambda event: event.get("event") == "job" and json.loads(event["data"][0])["id"] == number
+                    and json.loads(event["data"][0])["state"] == "done")
+    live.wait_event(lambda event: event.get("event") == "queue")
     return done, live
 
 
@@ -321,14 +329,13 @@ def live_events(ask, live, number):
     check("live_job_states", states[0] in ("queued", "running") and states[-1] == "done" and "running" in states, states)
     # Who comes back goes on where he was.
     again = Stream(ask.lab.socket, "/events", {"Last-Event-ID": events[0]["id"]})
-    again.wait_for(events[-1]["id"])
+    again.wait_event(lambda event: event.get("id") == events[-1]["id"])
     # The daemon goes on meanwhile: what came after the last of them is not looked at.
     heard = [event["id"] for event in sse(again.text) if "event" in event][:len(events) - 1]
     check("live_again", heard == [event["id"] for event in events[1:]], f"{heard} of {[event['id'] for event in events]}")
     lost = Stream(ask.lab.socket, "/events", {"Last-Event-ID": "1-1"})
-    lost.wait_for("dropped")
-    last = sse(lost.text)[-1]
-    check("live_other_daemon", last["event"] == "dropped" and "reason" in json.loads(last["data"][0]) and event_number(last) >= event_number(events[-1]), lost.text)
+    last = lost.wait_event(lambda event: event.get("event") == "dropped")
+    check("live_other_daemon", last and "reason" in json.loads(last["data"][0]) and event_number(last) >= event_number(events[-1]), lost.text)
 
 
 def run_details(ask, job):
@@ -394,8 +401,8 @@ def stored_events(ask, run, journal):
 
 
 def growing_run(ask):
-    job = ask.lab.submit({"slow.yaml": case("api.slow", waits(3)), "fails.yaml": case("api.fails", FAILS)}, series="api", rig="v1")[1]
-    limit = time.monotonic() + 20
+    job = ask.lab.submit({"slow.yaml": case("api.slow", waits(12)), "fails.yaml": case("api.fails", FAILS)}, series="api", rig="v1")[1]
+    limit = time.monotonic() + 90
     while not job["runs"] or job["runs"][0]["state"] != "running":
         job = ask("GET", f"/jobs/{job['id']}")[1]
         if time.monotonic() > limit:
@@ -491,6 +498,46 @@ cases:
 """
 
 
+def lines_of(secret, kind="application/x-ndjson"):
+    return {"Content-Type": kind, "Hilbench-Lease-Secret": secret}
+
+
+def shown(ask, number, secret):
+    """The holder of a lease shows what happens; who watches it to its end."""
+    status, lease = ask("GET", f"/leases/{number}")
+    check("lease_get", status == 200 and lease["rig"] == "v1" and lease["watchable"] is False, lease)
+    ask.refused("lease_get_absent", 404, "GET", "/leases/999999")
+    watcher = Stream(ask.lab.socket, f"/leases/{number}/events")
+    rig = Stream(ask.lab.socket, "/events")
+    rig.wait_for("id: ")
+    lines = b'{"kind":"run.begin"}\n{"kind":"can.rx"}\n{"kind":"run.end"}\n'
+    path = f"/leases/{number}/journal?from="
+    check("lease_journal", ask("POST", path + "0", lines, lines_of(secret)) == (200, {"next": len(lines)}), "refused")
+    check("lease_watchable", ask("GET", f"/leases/{number}")[1]["watchable"] is True and ask("GET", "/rigs/v1")[1]["lease"]["watchable"] is True, "it is not")
+    told = rig.wait_event(lambda event: event.get("event") == "rig" and '"watchable":true' in event["data"][0])
+    check("lease_watchable_told", told, rig.text[-300:])
+    status, elsewhere = ask("POST", path + "0", lines, lines_of(secret))
+    check("lease_journal_elsewhere", status == 409 and elsewhere["next"] == len(lines) and elsewhere["error"]["code"] == "conflict", elsewhere)
+    check("lease_journal_asked", ask("POST", f"{path}{len(lines)}", b"", lines_of(secret)) == (200, {"next": len(lines)}), "refused")
+    for name, status, where, body, headers in (
+            ("secret", 403, len(lines), lines, lines_of("x" * 43)), ("no_secret", 400, len(lines), lines, {"Content-Type": "application/x-ndjson"}),
+            ("type", 415, len(lines), lines, lines_of(secret, "application/json")), ("no_from", 400, "", lines, lines_of(secret)),
+            ("half", 400, len(lines), lines[:-1], lines_of(secret)), ("large", 413, len(lines), lines * 30000, lines_of(secret))):
+        ask.refused(f"lease_journal_{name}", status, "POST", f"{path}{where}", body, headers=headers)
+    ask.refused("lease_journal_absent", 404, "POST", "/leases/999999/journal?from=0", lines, headers=lines_of(secret))
+    ask.refused("lease_events_absent", 404, "GET", "/leases/999999/events")
+    ask.refused("lease_events_level", 400, "GET", f"/leases/{number}/events?level=few")
+    ask.refused("lease_events_from", 400, "GET", f"/leases/{number}/events?from=-1")
+    event = watcher.wait_event(lambda event: event.get("event") == "line")
+    check("lease_events", event and "\n".join(event["data"]) + "\n" == lines.decode() and event["id"] == str(len(lines)), watcher.text)
+    few = Stream(ask.lab.socket, f"/leases/{number}/events?level=summary&from=0")
+    event = few.wait_event(lambda event: event.get("event") == "line")
+    check("lease_events_summary", event and event["data"] == ['{"kind":"run.begin"}', '{"kind":"run.end"}'], few.text)
+    check("lease_events_offset", "dropped" in ask("GET", f"/leases/{number}/events?from=3")[1].decode(), "taken")
+    ask.asked.add(("get", "/api/v1/leases/{id}/events"))
+    return watcher
+
+
 def rigs(ask):
     check("rigs", [rig["name"] for rig in ask("GET", "/rigs")[1]["rigs"]] == ["v1", "v2"], "others")
     ask.refused("rig_absent", 404, "GET", "/rigs/v9")
@@ -509,6 +556,7 @@ def rigs(ask):
     ask.refused("heartbeat_wrong", 403, "POST", f"/leases/{number}/heartbeat", {"secret": "x" * 43})
     ask.refused("heartbeat_no_secret", 400, "POST", f"/leases/{number}/heartbeat", {})
     ask.refused("heartbeat_absent", 404, "POST", "/leases/999999/heartbeat", secret)
+    watcher = shown(ask, number, secret["secret"])
     # Somebody waits for it, and a second one goes away while he waits.
     answers = []
     waiter = threading.Thread(target=lambda: answers.append(ask("POST", "/rigs/v1/lease", {"for": "1min", "wait": True, "heartbeat": True})))
@@ -523,6 +571,10 @@ def rigs(ask):
     ask.refused("unlease_wrong", 403, "DELETE", f"/leases/{number}", {"secret": "x" * 43})
     check("unlease", ask("DELETE", f"/leases/{number}", secret)[0] == 202, "refused")
     ask.refused("unlease_again", 410, "DELETE", f"/leases/{number}", secret)
+    over = watcher.wait_event(lambda event: event.get("event") == "end")
+    check("lease_watcher_told", over and json.loads(over["data"][0])["state"] == "over" and json.loads(over["data"][0])["reason"], watcher.text[-300:])
+    ask.refused("lease_events_over", 410, "GET", f"/leases/{number}/events")
+    ask.refused("lease_journal_over", 410, "POST", f"/leases/{number}/journal?from=0", b"", headers=lines_of(secret["secret"]))
     ask.refused("heartbeat_over", 410, "POST", f"/leases/{number}/heartbeat", secret)
     waiter.join(60)
     check("lease_after_wait", answers and answers[0][0] == 201, answers)
@@ -570,6 +622,8 @@ def cancelling(ask):
     check("waiting_for", ask("GET", f"/jobs/{queued['id']}")[1]["waiting_for"], queued)
     check("cancel_queued", ask("POST", f"/jobs/{queued['id']}/cancel")[0] == 202, "refused")
     check("cancelled_queued", wait_done(ask, queued["id"])["outcome"] == "cancelled", "another outcome")
+    ask.refused("reports_not_yet", 404, "GET", f"/jobs/{job['id']}/results.json")
+    ask.refused("rerun_too_early", 409, "POST", f"/jobs/{job['id']}/rerun", {})
     check("cancel", ask("POST", f"/jobs/{job['id']}/cancel")[0] == 202, "refused")
     check("cancelled", wait_done(ask, job["id"])["outcome"] == "cancelled", "another outcome")
 
@@ -735,7 +789,7 @@ def plain(folder, document):
         stream = Stream(lab.socket, "/events")
         stream.wait_for("id: ")
         ended = lab.stop()
-        time.sleep(0.2)
+        stream.join(30)
         check("stops", ended == 0 and stream.ended, f"{ended} {stream.ended} {lab.log()[-300:]}")
         check("as_described", not ask.wrong, " | ".join(ask.wrong[:6]))
         check("log_clean", "internal" not in lab.log() and "answered twice" not in lab.log(), lab.log()[-600:])
