@@ -67,11 +67,13 @@ def with_daemon(modules, browser, out, pictures):
     from _lab import Lab  # pylint: disable=import-outside-toplevel
     port = free_port()
     with tempfile.TemporaryDirectory(dir=OUT) as folder, Lab(folder, 2, f"listen: {{address: 127.0.0.1:{port}}}\n") as lab:
-        status, answer = lab.ask("POST", "/api/v1/tokens", {"name": "ada", "role": "operator", "expires": None})
-        if not check("hilbenchd: a token is made", status in (200, 201), f"{status} {answer[:200]!r}"):
-            return
-        token = json.loads(answer)["token"]
-        try_pages("hilbenchd", modules, browser, out, ["--base", f"http://127.0.0.1:{port}", "--token", token, "--rig", "v2", *pictures])
+        tokens = {}
+        for name, role in (("ada", "operator"), ("grace", "admin")):
+            status, answer = lab.ask("POST", "/api/v1/tokens", {"name": name, "role": role, "expires": None})
+            if not check(f"hilbenchd: a token is made for an {role}", status in (200, 201), f"{status} {answer[:200]!r}"):
+                return
+            tokens[role] = json.loads(answer)["token"]
+        try_pages("hilbenchd", modules, browser, out, ["--base", f"http://127.0.0.1:{port}", "--token", tokens["operator"], "--admin", tokens["admin"], "--rig", "v2", *pictures])
 
 
 def main():

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon, played: the documented requests over an invented lab, so that the pages can be tried without a bench.
 //   node mock.mjs WWW NODE_MODULES        prints the port
-// /mock/drop drops every viewer; /mock/cut ends their connections; /mock/restart does, and knows no earlier position; /mock/down?s=2 answers 503 for so long; /mock/asked tells the requests so far.
+// /mock/drop drops every viewer; /mock/cut ends their connections; /mock/restart does, and knows no earlier position; /mock/down?s=2 answers 503 for so long; /mock/large makes it a large lab; /mock/asked tells the requests so far.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import path from 'node:path';
-import { CASES, artefacts, counts, iso, lab, outcomeOf, timeline, trend } from './mock_data.mjs';
+import { CASES, artefacts, counts, iso, lab, large, outcomeOf, shellLines, timeline, trend } from './mock_data.mjs';
 
 const [www, modules] = process.argv.slice(2);
 const LIBRARIES = { 'lib/uPlot.js': 'uplot/dist/uPlot.iife.min.js', 'lib/uPlot.css': 'uplot/dist/uPlot.min.css', 'lib/uPlot-LICENSE.txt': 'uplot/LICENSE' };
@@ -53,6 +53,72 @@ function openJournal(run, response) {
 function journal(run, kind, data) {
   run.lines.push({ kind, data });
   for (const f of run.followers) f.write(`id: ${run.lines.length}\nevent: line\ndata: ${JSON.stringify({ kind, data })}\n\n`);
+}
+
+// ---- what a person does ----
+const BEAT_MS = 2000, BEATS = 3;
+const shows = new Map(); // by lease: {text, followers}
+
+function showOf(id) {
+  if (!shows.has(id)) shows.set(id, { text: '', followers: new Set() });
+  return shows.get(id);
+}
+
+function told(lines, upto) {
+  return `id: ${upto}\nevent: line\n${lines.trimEnd().split('\n').map((l) => `data: ${l}\n`).join('')}\n`;
+}
+
+function openShow(id, response, request) {
+  const rig = leased(id), show = showOf(rig.lease.id), from = Number(request.headers['last-event-id'] || 0);
+  response.writeHead(200, { ...HEADERS, 'Content-Type': 'text/event-stream' });
+  response.write(': hello\n\n');
+  if (show.text.length > from) response.write(told(show.text.slice(from), show.text.length));
+  show.followers.add(response);
+  return response.on('close', () => show.followers.delete(response));
+}
+
+function addLines(rig, lines) {
+  const show = showOf(rig.lease.id);
+  show.text += lines;
+  for (const f of show.followers) f.write(told(lines, show.text.length));
+  if (rig.lease.watchable) return;
+  rig.lease.watchable = true;
+  event('rig', rig);
+}
+
+function leased(id) {
+  const rig = world.rigs.find((r) => r.lease?.id === Number(id));
+  if (!rig) throw new Refusal(410, 'gone', `lease ${id} is over`);
+  return rig;
+}
+
+function endLease(rig, reason) {
+  for (const f of showOf(rig.lease.id).followers) f.end(`event: end\ndata: ${JSON.stringify({ state: 'over', reason })}\n\n`);
+  rig.lease = null;
+  event('rig', rig);
+}
+
+function secretOf(rig, secret) {
+  if (secret !== `s3cret${rig.lease.id}`) throw new Refusal(403, 'forbidden', 'The secret is another one.');
+}
+
+// Who does not tell that they live has lost the rig.
+setInterval(() => {
+  for (const rig of world.rigs) if (rig.lease?.expires && Date.parse(rig.lease.expires) < Date.now()) endLease(rig, 'its holder is gone: no heartbeat came');
+}, 100).unref();
+addLines(leased(290), shellLines().join(''));
+
+// ---- tokens ----
+function adminOnly(user) {
+  if (user.role !== 'admin') throw new Refusal(403, 'forbidden', 'this needs an admin, and you are operator');
+}
+const tokenListed = ({ token, ...rest }) => rest;
+
+function newToken(body) {
+  if (world.tokens.some((t) => t.name === body.name && !(t.expires && Date.parse(t.expires) < Date.now()))) throw new Refusal(409, 'conflict', `there is a token of the name ${body.name}`);
+  const made = { id: nextId++, name: body.name, role: body.role, made: iso(Date.now()), expires: body.expires ? iso(Date.now() + parseInt(body.expires, 10) * 3600000) : null, used: null, token: `token${nextId}` };
+  world.tokens.unshift(made);
+  return { id: made.id, token: made.token };
 }
 
 // ---- a job that runs ----
@@ -120,6 +186,7 @@ function finish(job, run, rig) {
 }
 
 function newJob(body, user) {
+  if (body.time_limit && !/^\d+(h|min|s)$/.test(body.time_limit)) throw new Refusal(400, 'bad_request', '"time_limit" must be a duration with its unit');
   if (!body.files?.length || !body.paths?.length) throw new Refusal(400, 'bad_request', 'files and paths are needed');
   for (const f of body.files) if (!world.blobs.has(f.sha256)) throw new Refusal(400, 'bad_request', `the bytes of ${f.path} are not here`);
   const same = world.jobs.find((job) => body.key && job.key === body.key);
@@ -188,6 +255,8 @@ const ROUTES = [
   ['GET', /^jobs\/(\d+)$/, ([id]) => ({ ...job(id), runs: job(id).runs.map(runListed) })], ['GET', /^runs\/(\d+)$/, ([id]) => ({ ...runListed(run(id)), cases: run(id).state === 'done' ? run(id).cases : [], measurements: run(id).measurements, artefacts: run(id).artefacts })],
   ['GET', /^runs\/(\d+)\/timeline$/, ([id], q) => timeline(run(id), q.from_ns, q.to_ns, Number(q.limit || 4000) / 10)], ['GET', /^matrix$/, (_, q) => matrix(q.series, Number(q.nights || 14))],
   ['GET', /^cases\/(.+)\/history$/, ([id]) => history(id)],
+  ['GET', /^leases\/(\d+)$/, ([id]) => ({ ...leased(id).lease, rig: leased(id).name, watchable: Boolean(leased(id).lease.watchable) })],
+  ['GET', /^tokens$/, (_, q, user) => adminOnly(user) ?? { tokens: world.tokens.map(tokenListed) }],
   ['GET', /^measurements$/, () => ({ measurements: world.runs.get(213).measurements.map((m) => ({ ...m, runs: 140, n: 4200, last: iso(now - 3600000), last_p50_ns: m.p50_ns })) })],
   ['GET', /^measurements\/([^/]+)\/trend$/, ([series], q) => trend(Number(series), now, q.rig)],
 ];
@@ -210,17 +279,26 @@ const CHANGES = [
   ['POST', /^rigs\/([^/]+)\/lease$/, ([name], body, user) => {
     const rig = rigNamed(name);
     if (rig.lease) throw new Refusal(409, 'conflict', `${rig.lease.holder} holds ${name}.`);
-    rig.lease = { id: nextId++, kind: 'person', holder: user.name, job: null, run: null, granted: iso(Date.now()), expires: null, deadline: iso(Date.now() + 1800000), state: 'active' };
+    rig.lease = { id: nextId++, kind: 'person', holder: user.name, job: null, run: null, granted: iso(Date.now()), expires: body.heartbeat ? iso(Date.now() + BEATS * BEAT_MS) : null, deadline: iso(Date.now() + 1800000), state: 'active', note: body.note };
     event('rig', rig);
-    return [201, { lease: rig.lease, secret: 's3cret', file: rig.file }];
+    return [201, { lease: rig.lease, secret: `s3cret${rig.lease.id}`, file: rig.file, mark: `lease-${rig.lease.id}` }];
   }],
   ['DELETE', /^leases\/(\d+)$/, ([id], body) => {
-    const rig = world.rigs.find((r) => r.lease?.id === Number(id));
-    if (!rig) throw new Refusal(410, 'gone', 'The lease is over.');
-    if (body.secret !== 's3cret') throw new Refusal(403, 'forbidden', 'The secret is another one.');
-    rig.lease = null;
-    event('rig', rig);
+    secretOf(leased(id), body.secret);
+    endLease(leased(id), `given back by ${leased(id).lease.holder}`);
     return [202, {}];
+  }],
+  ['POST', /^leases\/(\d+)\/heartbeat$/, ([id], body) => {
+    const rig = leased(id);
+    secretOf(rig, body.secret);
+    rig.lease.expires = iso(Date.now() + BEATS * BEAT_MS);
+    return [200, { ...rig.lease, mark: `lease-${id}` }];
+  }],
+  ['POST', /^tokens$/, (_, body, user) => adminOnly(user) ?? [201, newToken(body)]],
+  ['DELETE', /^tokens\/(\d+)$/, ([id], _, user) => {
+    adminOnly(user);
+    world.tokens = world.tokens.filter((t) => t.id !== Number(id));
+    return [204, null];
   }],
   ['POST', /^rigs\/([^/]+)\/quarantine$/, ([name], body) => [200, event('rig', Object.assign(rigNamed(name), { health: 'quarantined', reason: body.reason })) ?? {}]],
   ['POST', /^rigs\/([^/]+)\/recover$/, ([name]) => [202, event('rig', Object.assign(rigNamed(name), { health: 'healthy', reason: '', online: true })) ?? {}]],
@@ -233,15 +311,17 @@ async function body(request) {
   return Buffer.concat(parts);
 }
 
+const ROLES = { 'operator-token': 'operator', 'admin-token': 'admin' };
+
 function userOf(request) {
-  const token = /hilbench_session=(\w+)/.exec(request.headers.cookie || '')?.[1];
+  const bearer = ROLES[/^Bearer (\S+)$/.exec(request.headers.authorization || '')?.[1]], token = /hilbench_session=(\w+)/.exec(request.headers.cookie || '')?.[1];
+  if (bearer) return { name: bearer === 'admin' ? 'grace' : 'ada', role: bearer };
   return world.sessions.get(token) || { name: 'loopback', role: 'viewer' };
 }
 
 function session(request, response, data) {
-  const roles = { 'operator-token': 'operator', 'admin-token': 'admin' };
   if (request.method === 'POST') {
-    const role = roles[JSON.parse(data).token];
+    const role = ROLES[JSON.parse(data).token];
     if (!role) throw new Refusal(401, 'unauthorized', 'The token is not known.');
     world.sessions.set(role, { name: role === 'admin' ? 'grace' : 'ada', role });
     response.setHeader('Set-Cookie', `hilbench_session=${role}; HttpOnly; SameSite=Strict; Path=/`);
@@ -276,6 +356,12 @@ async function api(request, response, where, query) {
   if (decoded[0] === 'jobs' && decoded[2] === 'files') return jobFile(response, decoded[1], decoded.slice(3).join('/'));
   if (decoded[0] === 'jobs' && decoded[2] === 'log') return answer(response, 200, `run of job ${job(decoded[1]).id}\nok\n`, 'text/plain');
   if (decoded[0] === 'jobs' && ['junit.xml', 'report.html', 'results.json'].includes(decoded[2])) return answer(response, 200, `${decoded[2]}\n`, 'text/plain');
+  if (decoded[0] === 'leases' && decoded[2] === 'events') return openShow(decoded[1], response, request);
+  if (decoded[0] === 'leases' && decoded[2] === 'journal') {
+    secretOf(leased(decoded[1]), request.headers['hilbench-lease-secret']);
+    addLines(leased(decoded[1]), (await body(request)).toString());
+    return answer(response, 200, { next: showOf(Number(decoded[1])).text.length });
+  }
   if (decoded[0] === 'runs' && decoded[2] === 'events') return openJournal(world.runs.get(Number(decoded[1])), response);
   if (decoded[0] === 'runs' && decoded[2] === 'artefacts') {
     const [type, data] = artefact(run(decoded[1]), decoded[3]);
@@ -306,6 +392,7 @@ async function page(response, name) {
 function control(response, name, query) {
   if (name === 'drop') for (const v of viewers) v.end('event: dropped\ndata: {"reason":"too slow"}\n\n');
   if (name === 'restart') era++;
+  if (name === 'large') large(world, Date.now());
   if (name === 'cut' || name === 'restart') for (const v of viewers) v.destroy();
   if (name === 'down') downUntil = Date.now() + Number(query.s) * 1000;
   answer(response, 200, asked);

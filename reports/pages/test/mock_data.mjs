@@ -134,9 +134,37 @@ function rigs(now) {
   const quarantined = { ...base('rack2', 'tc375', false), health: 'quarantined', bench_errors: 3, reason: 'three bench errors in a row; the last: zgw did not come up within 5 s after power on', since: iso(now - 7200000) };
   quarantined.boards[1] = { role: 'zgw', bench_errors: 3, last_error: 'did not come up within 5 s after power on' };
   const suspect = { ...base('rack1', 'tc375', false), health: 'suspect', reason: 'one bench error: the debug probe did not answer', bench_errors: 1, since: iso(now - 1500000) };
-  suspect.lease = { id: 900, kind: 'person', holder: 'ada', job: null, run: null, granted: iso(now - 600000), expires: null, deadline: iso(now + 1200000), state: 'active' };
+  suspect.lease = { id: 290, kind: 'person', holder: 'linus', job: null, run: null, granted: iso(now - 600000), expires: null, deadline: iso(now + 1200000), state: 'active', note: 'looking at the boot of the zgw', watchable: true };
   const offline = { ...base('rack3', 'tc375', false), online: false, health: 'healthy', reason: 'the power supply at 192.0.2.17 does not answer', since: iso(now - 86000000) };
   return [base('v1', 'virtual', true), base('v2', 'virtual', true), suspect, quarantined, offline];
+}
+
+/** Lines of a journal as a shell of a person writes it; from_s: seconds on the clock of the rig. */
+export function shellLines(from_s = 1000) {
+  let n = 0, at = from_s * 1e9;
+  const line = (ms, ch, kind, data, step) => {
+    at += ms * 1e6;
+    return `${JSON.stringify({ n: ++n, t: Math.round(at), clock: 'kernel', u: 2000, ch, kind, ...(step && { step }), data })}\n`;
+  };
+  const typed = (id, name, text, ms, inside = () => []) => [line(400, 'case', 'step.begin', { id, name, phase: 'shell', text }), ...inside(), line(ms, 'case', 'step.end', { id, verdict: 'pass', duration_ns: ms * 1e6 })];
+  const stages = () => ['ssw', 'bootloader', 'application', 'rtos', 'client'].flatMap((stage, i) => [line(30 + i * 20, 'board:zgw', 'console.line', { text: `@boot stage=${stage} t_us=${i * 40000}` }), line(1, 'board:zgw', 'boot.stage', { stage, t_us: i * 40000 })]);
+  return [line(0, 'run', 'run.begin', { version: '0.1.0', rig: 'rack1', virtual: false }), ...typed('1', 'board.power_on', 'board.power_on: {role: zgw}', 20, () => [line(10, 'board:zgw', 'power.on', {}), ...stages()]),
+    ...Array.from({ length: 40 }, (_, i) => line(5, 'can:can0', 'can.rx', { id: 0x110 + (i % 4), flags: ['fd', 'brs'], length: 8, hex: '0011223344556677', begin_ns: 0 })),
+    ...typed('2', 'doip.udp', 'doip.udp: {role: zgw, type: identification_request}', 40, () => [line(5, 'tester:bench', 'doip.tx', { type: 1, name: 'vehicle identification request', hex: '02fd000100000000' })])];
+}
+
+/** What a large lab looks like: 16 rigs with long names, 1000 cases with long titles. */
+export function large(world, now) {
+  const pattern = world.rigs[0];
+  for (let i = world.rigs.length; i < 16; i++) world.rigs.push({ ...structuredClone(pattern), name: `rack-of-the-second-laboratory-${String(i).padStart(2, '0')}`, pool: 'tc375-with-debug-probes-and-supplies', queue: i, lease: null });
+  const job = structuredClone(world.jobs[13]), run = job.runs[0], first = run.cases[0];
+  run.cases = Array.from({ length: 1000 }, (_, i) => ({ ...first, id: `doip.activation.of-a-source-address-that-is-held-by-another-socket[role=zgw,source=0x0e${String(i).padStart(4, '0')}]`,
+    title: `Number ${i}: a source address that another socket holds is refused and the older connection stays as it was`, verdict: i % 50 === 7 ? 'fail' : 'pass', cause: i % 50 === 7 ? 'dut' : null, message: i % 50 === 7 ? first.message || 'response code 0x00 (denied: unknown source address)' : '', attempts: 1, flaky: false, duration_ns: 3e8 }));
+  run.counts = job.counts = counts(run.cases);
+  Object.assign(job, { id: 115, title: 'everything-that-is-known-of-the-zonal-gateway-and-its-neighbours-in-one-night-with-all-parameters', series: 'large', runs: [run], submitted: iso(now) });
+  Object.assign(run, { id: 215, job: 115 });
+  world.jobs.push(job);
+  world.runs.set(215, run);
 }
 
 export function lab(now) {
@@ -151,5 +179,6 @@ export function lab(now) {
   const runs = new Map([...nights.map((n) => n.run), evilRun].map((run) => [run.id, run]));
   const health = Array.from({ length: 8 }, (_, i) => ({ id: 50 - i, at: iso(now - 7200000 - i * 900000), kind: ['quarantined', 'bench_error', 'bench_error', 'recovered', 'recovery', 'suspect', 'bench_error', 'lease'][i],
     text: i === 0 ? 'three bench errors in a row' : 'zgw did not come up within 5 s after power on', job: 110 - i, run: 210 - i }));
-  return { rigs: rigs(now), jobs: [...jobs, evil], runs, health, blobs: new Map(), sessions: new Map() };
+  return { rigs: rigs(now), jobs: [...jobs, evil], runs, health, blobs: new Map(), sessions: new Map(), tokens: [{ id: 2, name: 'jenkins', role: 'operator', made: iso(now - 40 * DAY_MS), expires: iso(now + 50 * DAY_MS), used: iso(now - 600000), token: '' },
+    { id: 1, name: 'first-token-of-the-night-builds', role: 'viewer', made: iso(now - 400 * DAY_MS), expires: iso(now - 35 * DAY_MS), used: null, token: '' }] };
 }

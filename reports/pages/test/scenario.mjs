@@ -68,11 +68,21 @@ export async function signIn({ page, show }, browser, token) {
 export async function submit(browser, files, rig) {
   const { page } = browser;
   await browser.show('#/submit');
+  await page.getByRole('button', { name: 'Submit' }).click();
+  const missing = await page.locator('#files').evaluate((n) => ({ invalid: n.getAttribute('aria-invalid'), focus: document.activeElement === n, text: document.getElementById(n.getAttribute('aria-describedby'))?.textContent }));
+  check('an empty submission is told of at the files', missing.invalid === 'true' && missing.focus && /Choose/.test(missing.text), missing);
   await page.locator('#folder').setInputFiles(files.folder);
-  check('a hidden file stays at home', (await page.getByText('1 files').count()) === 1, await page.locator('form').innerText());
+  check('a hidden file stays at home', (await page.getByText('1 file,').count()) === 1 && (await page.locator('[aria-invalid]').count()) === 0, await page.locator('form').innerText());
   await page.getByLabel('Title').fill('Identity of the gateway');
   await page.getByLabel(/^Series/).fill('pages');
   if (rig) await page.getByLabel('Where').selectOption(`rig:${rig}`);
+  await page.getByText('Queue and limits').click();
+  await page.getByLabel(/^Time limit/).fill('soon');
+  await page.getByText('Queue and limits').click();
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.locator('[name=time_limit][aria-invalid]').waitFor();
+  check('what the daemon refuses of a field is told there', await page.evaluate(() => document.activeElement.name === 'time_limit'), '');
+  await page.getByLabel(/^Time limit/).fill('10min');
   await page.getByRole('button', { name: 'Submit' }).click();
   await page.waitForURL(/#\/jobs\/\d+$/);
   await browser.settled();

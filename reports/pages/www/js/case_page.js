@@ -3,6 +3,7 @@
 import { get, url } from './api.js';
 import { facts, h, link, swap, table } from './element.js';
 import { day, duration, when } from './format.js';
+import { parsePlace, placeLink } from './place.js';
 import { to } from './route.js';
 import { cell, flaky, legend, tag, virtual } from './verdict.js';
 
@@ -21,10 +22,25 @@ function perRig(entries, virtuals) {
     [duration(median(s.times)), ' ', virtual(virtuals.has(name))]]));
 }
 
-function log(entries, virtuals) {
+const TOLD = 4; // jobs that are asked for at once
+
+function pointed(entry) {
+  return entry.verdict !== 'pass' && entry.place;
+}
+
+/** The files of the jobs of which a place is shown, so that it can be a link; told() after some more are known. */
+async function findJobs(jobs, entries, signal, told) {
+  const missing = [...new Set(entries.filter(pointed).map((e) => e.job))].filter((id) => !jobs.has(id));
+  while (missing.length) {
+    await Promise.all(missing.splice(0, TOLD).map(async (id) => jobs.set(id, await get(url('jobs', id), signal).catch(() => null))));
+    told();
+  }
+}
+
+function log(entries, virtuals, jobs) {
   return table('Verdicts', [{ title: 'When' }, { title: 'Verdict' }, { title: 'Message' }, { title: 'Rig', label: 'Rig' }, { title: 'Took', number: true, label: 'Took' }, { title: 'Attempts', number: true, label: 'Attempts' }],
     entries.map((e) => [[link(to('runs', e.run), when(e.at) || `run ${e.run}`), h('span', { class: 'sub' }, link(to('jobs', e.job), `job ${e.job}`))], [tag(e.verdict), ' ', flaky(e.flaky), e.cause && h('span', { class: 'sub' }, e.cause)],
-      [e.message && h('p', { class: 'message' }, e.message), e.place && e.verdict !== 'pass' && h('span', { class: 'sub mono' }, typeof e.place === 'string' ? e.place : `${e.place.file}:${e.place.line}`)], e.rig,
+      [e.message && h('p', { class: 'message' }, e.message), pointed(e) && h('span', { class: 'sub mono' }, placeLink(jobs.get(e.job), parsePlace(e.place)))], e.rig,
       [duration(e.duration_ns), ' ', virtual(virtuals.has(e.rig))], String(e.attempts ?? 1)]));
 }
 
@@ -32,7 +48,7 @@ export async function casePage(view, { id }, query) {
   view.title(id);
   const history = await get(url('cases', id, 'history', { series: query.series, limit: 100 }), view.signal);
   const { rigs } = await get(url('rigs'), view.signal).catch(() => ({ rigs: [] }));
-  const virtuals = new Set(rigs.filter((r) => r.virtual).map((r) => r.name));
+  const jobs = new Map(), virtuals = new Set(rigs.filter((r) => r.virtual).map((r) => r.name));
   let { entries, next } = history;
   const strip = h('ol', { class: 'strip', 'aria-label': 'Verdicts, oldest first' }), rigTable = h('div'), list = h('div');
   const more = h('button', { type: 'button', onclick: async () => {
@@ -40,16 +56,19 @@ export async function casePage(view, { id }, query) {
     entries = entries.concat(page.entries);
     next = page.next;
     render();
+    findPlaces();
   } }, 'Older');
   const render = () => {
     swap(strip, entries.slice(0, 60).reverse().map((e) => h('li', null, cell(e, to('runs', e.run), `${day(e.at)} on ${e.rig}: ${e.verdict}${e.flaky ? ', flaky' : ''}`))));
     swap(rigTable, perRig(entries, virtuals));
-    swap(list, entries.length ? log(entries, virtuals) : h('p', { class: 'empty' }, 'This case has not run yet.'));
+    swap(list, entries.length ? log(entries, virtuals, jobs) : h('p', { class: 'empty' }, 'This case has not run yet.'));
     more.hidden = !next;
   };
+  const soon = view.soon(render), findPlaces = () => findJobs(jobs, entries, view.signal, soon);
   const decided = history.passed + history.failed;
   const rate = (part) => (decided ? `${part} (${((part / decided) * 100).toFixed(1)} %)` : String(part));
   view.show(h('h1', null, history.title || id), h('p', { class: 'mono soft' }, id), facts([['Series', query.series], ['Passed', rate(history.passed)], ['Failed', rate(history.failed)],
     ['Flips between pass and fail', String(history.flips)], ['Flaky', rate(history.flaky)]]), legend(), strip, h('h2', null, 'By rig'), rigTable, h('h2', null, 'Verdicts'), list, more);
   render();
+  findPlaces();
 }

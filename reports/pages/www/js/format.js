@@ -3,6 +3,7 @@
 import { h } from './element.js';
 
 const DATE = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
+const YEAR = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short', year: 'numeric' });
 const CLOCK = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false });
 const MINUTES = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', hour12: false });
 const SCALES = [['s', 1e9], ['ms', 1e6], ['µs', 1e3], ['ns', 1]];
@@ -46,11 +47,11 @@ export function several(n, noun) {
   return `${n} ${noun}${n === 1 ? '' : 's'}`;
 }
 
-/** A time element: the browser's time, UTC as its title. */
+/** A time element: the browser's time, UTC as its title; with its year where it is another than now. */
 export function when(text) {
   const time = text ? new Date(text) : null;
   if (!time || Number.isNaN(time.getTime())) return null;
-  return h('time', { datetime: text, title: `${time.toISOString().replace('T', ' ').replace('Z', '')} UTC` }, `${DATE.format(time)}, ${CLOCK.format(time)}`);
+  return h('time', { datetime: text, title: `${time.toISOString().replace('T', ' ').replace('Z', '')} UTC` }, `${(time.getFullYear() === new Date().getFullYear() ? DATE : YEAR).format(time)}, ${CLOCK.format(time)}`);
 }
 
 export function day(text) {

@@ -5,18 +5,24 @@ import { match, parse } from './route.js';
 import { View } from './view.js';
 import * as session from './session.js';
 import * as live from './live.js';
+import * as held from './held.js';
 import { ROUTES } from './routes.js';
 
 const NAVIGATION = [['rigs', 'Rigs'], ['jobs', 'Jobs'], ['nights', 'Nights'], ['measurements', 'Measurements'], ['status', 'Status']];
+const OF_ADMINS = [['tokens', 'Tokens']];
 let view = null;
 let loaded = false;
 
 // Pages that stand in no menu belong to one that does.
-const SECTION = { runs: 'jobs', submit: 'jobs', cases: 'nights' };
+const SECTION = { runs: 'jobs', submit: 'jobs', cases: 'nights', leases: 'rigs' };
 
 function navigation(page) {
   const first = SECTION[page] || page;
-  swap(document.getElementById('nav'), NAVIGATION.map(([path, text]) => h('a', { href: `#/${path}`, 'aria-current': path === first && 'page' }, text)));
+  const shown = [...NAVIGATION, ...(session.may('admin') ? OF_ADMINS : [])];
+  swap(document.getElementById('nav'), shown.map(([path, text]) => h('a', { href: `#/${path}`, 'aria-current': path === first && 'page' }, text)));
+  // On a phone they may be wider than it.
+  const nav = document.getElementById('nav'), current = nav.querySelector('[aria-current]');
+  if (current) nav.scrollLeft = current.offsetLeft + current.offsetWidth - nav.offsetLeft - nav.clientWidth;
 }
 
 function who() {
@@ -46,6 +52,7 @@ async function show() {
 
 document.addEventListener('session', () => {
   who();
+  navigation(parse(location.hash).path[0] || 'rigs');
 });
 document.getElementById('skip').addEventListener('click', (event) => {
   event.preventDefault();
@@ -55,5 +62,6 @@ window.addEventListener('hashchange', show);
 document.addEventListener('session-changed', () => live.start());
 document.getElementById('zone').textContent = `Times are of this browser's zone (${new Intl.DateTimeFormat().resolvedOptions().timeZone}); what one is in UTC stands in its tooltip.`;
 who();
+held.resume();
 live.start();
 show();

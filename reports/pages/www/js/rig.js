@@ -4,36 +4,32 @@ import { change, url } from './api.js';
 import { ask } from './dialog.js';
 import { facts, h, link } from './element.js';
 import { when } from './format.js';
+import { giveBack, isHeld, keep, keepSecret, secretOf } from './held.js';
 import { attempt } from './notice.js';
 import { to } from './route.js';
 import { may } from './session.js';
 import { kind, tag, virtual } from './verdict.js';
-
-// The secret of a lock is the only thing that frees it before its deadline, so it outlives the tab.
-const secretName = (id) => `hilbench-lease-${id}`;
 
 export function healthOf(rig) {
   return rig.online === false ? 'offline' : rig.health;
 }
 
 async function lock(rig, button) {
-  const answer = await ask(`Lock ${rig.name}`, 'The rig is yours until you unlock it or the time is over. Then it is cleaned.', [
-    { name: 'for', label: 'For how long (10min, 2h)', value: '30min', required: true }, { name: 'note', label: 'Why (others see it)' }], 'Lock');
+  const answer = await ask(`Lock ${rig.name}`, 'The rig is yours while this page is open: until you give it back, close the page or the time is over. Then it is cleaned.', [
+    { name: 'for', label: 'At most for how long (10min, 2h)', value: '30min', required: true }, { name: 'note', label: 'Why (others see it)' },
+    { name: 'stays', type: 'checkbox', label: 'Keep it until the deadline even if this page closes', hint: 'Others wait for it even when you have forgotten it.' }], 'Lock');
   if (!answer) return;
   await attempt(button, async () => {
-    const { lease, secret, file } = await change('POST', url('rigs', rig.name, 'lease'), { for: answer.for, heartbeat: false, wait: false, note: answer.note });
-    localStorage.setItem(secretName(lease.id), secret);
+    const heartbeat = answer.stays !== 'on';
+    const { lease, secret, file } = await change('POST', url('rigs', rig.name, 'lease'), { for: answer.for, heartbeat, wait: false, note: answer.note });
+    keepSecret(lease.id, secret);
+    if (heartbeat) keep(lease, rig.name, secret);
     return file;
   }, (file) => `${rig.name} is yours. Its rig file: ${file}`);
 }
 
 async function unlock(rig, button) {
-  const { id } = rig.lease;
-  const secret = localStorage.getItem(secretName(id));
-  await attempt(button, async () => {
-    await change('DELETE', url('leases', id), secret ? { secret } : {});
-    localStorage.removeItem(secretName(id));
-  }, `${rig.name} is being cleaned.`);
+  await attempt(button, () => giveBack(rig.lease.id), `${rig.name} is being cleaned.`);
 }
 
 async function quarantine(rig, button) {
@@ -49,7 +45,7 @@ function recover(rig, button) {
 export function rigActions(rig) {
   if (!may('operator')) return null;
   const { lease } = rig;
-  const mine = lease?.kind === 'person' && (may('admin') || localStorage.getItem(secretName(lease.id)));
+  const mine = lease?.kind === 'person' && (may('admin') || secretOf(lease.id));
   const button = (text, action, shown) => shown && h('button', { type: 'button', 'data-key': `${text} ${rig.name}`, 'aria-label': `${text} ${rig.name}`,
     onclick: (event) => action(rig, event.currentTarget) }, text);
   const fit = healthOf(rig) === 'healthy' || healthOf(rig) === 'suspect';
@@ -72,10 +68,16 @@ export function progress(run) {
     h('span', { class: 'small' }, `${p.done} of ${p.of}`, p.case ? ` · ${p.case}` : '', p.step ? ` · ${p.step}` : '')];
 }
 
+/** Shown to everybody: what a person does who shows it. */
+function watch(rig) {
+  const { lease } = rig;
+  return lease.watchable && [' · ', link(to('leases', lease.id), 'watch', { 'data-key': `watch ${rig.name}`, 'aria-label': `Watch ${lease.holder} on ${rig.name}` })];
+}
+
 function doing(rig, run) {
   if (rig.lease?.kind === 'job' && rig.lease.state !== 'cleaning')
     return [link(to('runs', rig.lease.run), `run ${rig.lease.run}`), ' of ', link(to('jobs', rig.lease.job), `job ${rig.lease.job}`), progress(run)];
-  if (rig.lease) return rig.lease.state === 'cleaning' ? 'is being cleaned' : 'is locked by a person';
+  if (rig.lease) return rig.lease.state === 'cleaning' ? 'is being cleaned' : [isHeld(rig.lease.id) ? 'is locked while this page is open' : 'is locked by a person', watch(rig)];
   return healthOf(rig) === 'healthy' || healthOf(rig) === 'suspect' ? 'nothing: it is free' : 'nothing';
 }
 

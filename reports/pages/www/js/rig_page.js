@@ -42,6 +42,7 @@ export async function rigPage(view, { name }) {
     more.hidden = !next;
   };
   const soon = view.soon(render);
+  view.hears('held', soon);
   const load = async () => {
     rig = await get(url('rigs', name), view.signal);
     ({ entries, next } = await get(url('rigs', name, 'health', { limit: 50 }), view.signal));

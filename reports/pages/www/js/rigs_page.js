@@ -2,6 +2,7 @@
 // All rigs and what they do now.
 import { get, url } from './api.js';
 import { h, swap } from './element.js';
+import { forgetOthers } from './held.js';
 import { rigCard } from './rig.js';
 import { may } from './session.js';
 
@@ -14,11 +15,13 @@ export async function rigsPage(view) {
   const line = h('p', { class: 'soft', 'aria-live': 'polite' });
   const render = () => {
     swap(list, rigs.map((rig) => rigCard(rig, runs.get(rig.lease?.run))));
-    line.textContent = queue ? `${queue.queued} jobs wait, ${queue.running} run.` : '';
+    line.textContent = queue ? `${queue.queued} ${queue.queued === 1 ? 'job waits' : 'jobs wait'}, ${queue.running} ${queue.running === 1 ? 'runs' : 'run'}.` : '';
   };
   const soon = view.soon(render);
+  view.hears('held', soon);
   const load = async () => {
     ({ rigs } = await get(url('rigs'), view.signal));
+    forgetOthers(rigs.map((rig) => rig.lease).filter(Boolean));
     ({ jobs: queue } = await get(url('status'), view.signal));
     await Promise.all(rigs.filter((rig) => rig.lease?.run && !runs.has(rig.lease.run)).map(async (rig) => {
       runs.set(rig.lease.run, await get(url('runs', rig.lease.run), view.signal).catch(() => null));

@@ -12,6 +12,8 @@ import { casePage } from './case_page.js';
 import { measurementsPage } from './measurements_page.js';
 import { trendPage } from './trend_page.js';
 import { signInPage } from './sign_in_page.js';
+import { tokensPage } from './tokens_page.js';
+import { watchPage } from './watch_page.js';
 import { statusPage } from './status_page.js';
 
 export const ROUTES = [
@@ -20,5 +22,6 @@ export const ROUTES = [
   ['runs/{id}', runPage],
   ['nights', nightsPage], ['cases/{id}', casePage],
   ['measurements', measurementsPage], ['measurements/{series}', trendPage],
-  ['sign-in', signInPage], ['status', statusPage],
+  ['sign-in', signInPage], ['leases/{id}', watchPage],
+  ['tokens', tokensPage], ['status', statusPage],
 ];

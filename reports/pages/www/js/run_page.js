@@ -58,7 +58,7 @@ export async function runPage(view, { id }) {
   view.title(`Run ${run.number} of ${jobName(job)}`);
   const running = () => run.state !== 'done';
   const top = h('div'), measures = h('div'), files = h('div'), cases = new RunCases(), ended = new LiveCases(), steps = new RunProgress();
-  const timeline = new Timeline(view, url('runs', id, 'timeline'), running);
+  const timeline = new Timeline(view, (query) => get(url('runs', id, 'timeline', query), view.signal));
   const render = () => {
     swap(top, head(job, run));
     steps.node.hidden = !running();

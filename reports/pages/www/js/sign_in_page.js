@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who am I, and how to be somebody else.
 import { facts, h, swap } from './element.js';
+import * as held from './held.js';
 import * as session from './session.js';
 
 const MAY = { nobody: 'nothing', viewer: 'read', operator: 'read, submit, cancel, rerun, lock, recover, pin', admin: 'everything' };
@@ -14,8 +15,15 @@ export async function signInPage(view) {
   const user = await session.load();
   const problem = h('div', { role: 'alert' });
   const token = h('input', { type: 'password', name: 'token', required: true, autocomplete: 'off', spellcheck: 'false' });
+  // Without the session nobody could give the rigs back.
+  const leave = async () => {
+    await held.giveAllBack().catch(() => {});
+    await session.signOut();
+    changed();
+    await signInPage(view);
+  };
   const form = h('form', null, h('div', { class: 'fields' }, h('label', null, h('span', { class: 'label' }, 'Token'), token)), problem, h('div', { class: 'bar' }, h('button', { class: 'primary' }, 'Sign in'),
-    user.role !== 'nobody' && h('button', { type: 'button', onclick: () => session.signOut().then(changed).then(() => signInPage(view)).catch((e) => swap(problem, h('p', { class: 'notice bad' }, e.message))) }, 'Sign out')));
+    session.signedIn() && h('button', { type: 'button', onclick: () => leave().catch((e) => swap(problem, h('p', { class: 'notice bad' }, e.message))) }, 'Sign out')));
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     try {
@@ -29,5 +37,5 @@ export async function signInPage(view) {
     }
   });
   view.show(h('h1', null, 'Who am I'), facts([['Name', user.name || 'nobody'], ['Role', user.role], ['May', MAY[user.role]]]), h('h2', null, 'Sign in with a token'),
-    h('p', { class: 'soft' }, 'An admin makes tokens. The browser keeps you signed in for 12 hours.'), form);
+    h('p', { class: 'soft' }, h('a', { href: '#/tokens' }, 'An admin makes tokens.'), ' The browser keeps you signed in for 12 hours.'), form);
 }

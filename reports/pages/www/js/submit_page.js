@@ -2,13 +2,14 @@
 // The form that submits a job.
 import { change, get, url } from './api.js';
 import { h, swap } from './element.js';
-import { size } from './format.js';
+import { failAt, failsItself, fieldOf, namedBy, wellAgain } from './field.js';
+import { several, size } from './format.js';
 import { to } from './route.js';
 import { newKey, pathsOf, submission } from './submission.js';
 import { pathOf, travels, upload, yaml } from './upload.js';
 
 function field(label, name, properties = {}) {
-  return h('label', null, h('span', { class: 'label' }, label), h('input', { name, autocomplete: 'off', ...properties }));
+  return fieldOf(label, h('input', { name, autocomplete: 'off', ...properties }));
 }
 
 function destinations(rigs) {
@@ -20,8 +21,7 @@ function destinations(rigs) {
 function optionFields() {
   return [
     h('details', { 'data-key': 'options' }, h('summary', null, 'Which cases and how'), h('div', { class: 'fields' },
-      field('Tags (!slow leaves out)', 'tags'), field('Cases (boot.*)', 'cases'), h('label', null, h('span', { class: 'label' }, 'Parameters (zgw:fault=x), one a line'),
-        h('textarea', { name: 'params', rows: 2 })),
+      field('Tags (!slow leaves out)', 'tags'), field('Cases (boot.*)', 'cases'), fieldOf('Parameters (zgw:fault=x), one a line', h('textarea', { name: 'params', rows: 2 })),
       field('Repeat', 'repeat', { type: 'number', min: 1 }), field('Further attempts at a case that the bench broke', 'retry', { type: 'number', min: 0 }), field('Seed', 'seed', { type: 'number', min: 0 }),
       h('label', null, h('input', { type: 'checkbox', name: 'stop_at_failure' }), ' Stop at the first failure'))),
     h('details', { 'data-key': 'limits' }, h('summary', null, 'Queue and limits'), h('div', { class: 'fields' },
@@ -41,7 +41,7 @@ export async function submitPage(view) {
   const { rigs } = await get(url('rigs'), view.signal);
   let files = [], key = newKey();
   const chosen = h('p', { class: 'soft', 'aria-live': 'polite' }, 'No file is chosen.');
-  const paths = h('textarea', { name: 'paths', rows: 3, required: true });
+  const paths = h('textarea', { name: 'paths', rows: 3 });
   const bar = h('progress', { 'aria-label': 'Upload', hidden: true });
   const problem = h('div', { role: 'alert' });
   const submit = h('button', { class: 'primary' }, 'Submit');
@@ -51,14 +51,25 @@ export async function submitPage(view) {
     const names = files.map(pathOf);
     paths.value = pathsOf(names.some((n) => n.includes('/')) ? names : names.filter(yaml)).join('\n');
     key = newKey();
-    chosen.textContent = files.length ? `${files.length} files, ${size(files.reduce((sum, f) => sum + f.size, 0))}: ${names.slice(0, 6).join(', ')}${names.length > 6 ? ', …' : ''}` : 'No file is chosen.';
+    for (const input of [...inputs, paths]) wellAgain(form, input);
+    chosen.textContent = files.length ? `${several(files.length, 'file')}, ${size(files.reduce((sum, f) => sum + f.size, 0))}: ${names.slice(0, 6).join(', ')}${names.length > 6 ? ', …' : ''}` : 'No file is chosen.';
   };
   const inputs = [h('input', { type: 'file', multiple: true, onchange: choose, id: 'files' }), h('input', { type: 'file', webkitdirectory: true, onchange: choose, id: 'folder' })];
-  const form = h('form', { onchange: (event) => { if (event.target.type !== 'file') key = newKey(); } });
+  const form = h('form', { novalidate: true, onchange: (event) => { if (event.target.type !== 'file') key = newKey(); },
+    // While it is typed, not when it is left: else the button moves away from under the pointer.
+    oninput: (event) => wellAgain(form, event.target) });
+  // What is missing or wrong here, before anything is sent.
+  const lacks = () => {
+    if (!files.length) failAt(inputs[0], 'Choose the YAML files here, or a folder beside.');
+    else if (!paths.value.trim()) failAt(paths, 'Name at least one file or folder of those that you chose.');
+    else return failsItself(form);
+    return true;
+  };
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     swap(problem);
-    if (!files.length) return swap(problem, h('p', { class: 'notice bad' }, 'Choose the YAML files or a folder first.'));
+    wellAgain(form);
+    if (lacks()) return;
     submit.disabled = true;
     bar.hidden = false;
     try {
@@ -66,17 +77,18 @@ export async function submitPage(view) {
       const job = await change('POST', url('jobs'), { ...submission(Object.fromEntries(new FormData(form)), key), files: list });
       location.hash = to('jobs', job.id);
     } catch (error) {
-      swap(problem, h('p', { class: 'notice bad' }, placed(error)));
+      const control = error.status === 400 && !error.place && namedBy(form, error.message);
+      if (control) failAt(control, error.message);
+      else swap(problem, h('p', { class: 'notice bad' }, placed(error)));
     } finally {
       submit.disabled = false;
       bar.hidden = true;
     }
-    return null;
   });
   form.append(
     h('fieldset', null, h('legend', null, 'Test files'), h('div', { class: 'fields' },
-      h('label', null, h('span', { class: 'label' }, 'YAML files (with what they name)'), inputs[0]), h('label', null, h('span', { class: 'label' }, 'or a whole folder'), inputs[1])), chosen,
-    h('label', null, h('span', { class: 'label' }, 'Run these, one a line'), h('div', { class: 'fields' }, paths))),
+      fieldOf('YAML files (with what they name)', inputs[0]), fieldOf('or a whole folder', inputs[1])), chosen,
+    h('div', { class: 'fields' }, fieldOf('Run these, one a line', paths))),
     h('fieldset', null, h('legend', null, 'The job'), h('div', { class: 'fields' }, field('Title', 'title', { maxlength: 200 }),
       field('Series (nights of one name are compared)', 'series', { maxlength: 64 }), destinations(rigs)), optionFields()),
     problem, bar, h('div', { class: 'bar' }, submit));

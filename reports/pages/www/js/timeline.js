@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // A run on one time axis: what the daemon tells of a range, drawn, moved and explained.
-import { get } from './api.js';
 import { h, swap } from './element.js';
 import { duration } from './format.js';
 import { listen } from './timeline_input.js';
 import { instant, layout } from './timeline_lanes.js';
 import { renderList } from './timeline_list.js';
-import { heightOf, hit, paint, theme } from './timeline_paint.js';
+import { frame, heightOf, hit, paint, theme } from './timeline_paint.js';
 import { Scale, since } from './timeline_scale.js';
 import { tag, virtual } from './verdict.js';
 
@@ -14,11 +13,12 @@ const LIMIT = 4000;
 const HELP = 'Keys: plus and minus zoom, left and right move, up and down choose a lane, comma and full stop an entry, Enter zooms to it, Home shows all. Shift and drag selects a range.';
 
 export class Timeline {
-  constructor(view, address, running) {
-    Object.assign(this, { view, address, running, data: null, loaded: null, layout: { lanes: [], rows: 0 }, scale: new Scale(), selected: null, marked: null, selecting: false, number: 0 });
+  /** source(query): the lanes of a range as the daemon tells them, or a promise of them. */
+  constructor(view, source, grow_ms = 1500) {
+    Object.assign(this, { view, source, data: null, loaded: null, layout: { lanes: [], rows: 0 }, scale: new Scale(), selected: null, marked: null, selecting: false, number: 0 });
     this.build();
     this.fetchSoon = view.soon(() => this.fetch(), 250);
-    this.growSoon = view.soon(() => this.fetch(true), 1500);
+    this.growSoon = view.soon(() => this.fetch(true), grow_ms);
     listen(this.canvas, this);
     const observer = new ResizeObserver(() => this.draw());
     observer.observe(this.hold);
@@ -65,12 +65,13 @@ export class Timeline {
   }
 
   async fetch(force = false) {
+    if (this.view.left) return;
     if (!force && this.knows()) return;
     const number = ++this.number, { scale } = this;
     const whole = !this.data || scale.whole, span = scale.to - scale.from;
     const query = whole ? { limit: LIMIT } : { from_ns: Math.floor(Math.max(scale.from - span / 2, scale.begin)), to_ns: Math.ceil(Math.min(scale.to + span / 2, scale.end)), limit: LIMIT };
     try {
-      const data = await get(`${this.address}?${new URLSearchParams(query)}`, this.view.signal);
+      const data = await this.source(query);
       if (number === this.number) this.take(data, whole ? null : query);
     } catch (error) {
       if (error.name !== 'AbortError') this.state.textContent = error.status === 404 ? 'There is no journal (any more).' : error.message;
@@ -88,6 +89,7 @@ export class Timeline {
     this.layout = layout(data.lanes || []);
     this.reselect();
     swap(this.state, virtual(data.virtual), data.left_off > 0 && ` ${data.left_off} entries of this range are left out: zoom in.`, !this.layout.lanes.length && ' Nothing yet.');
+    this.hold.hidden = this.details.hidden = !this.layout.lanes.length;
     this.node.dataset.loads = String(Number(this.node.dataset.loads || 0) + 1);
     this.draw();
   }
@@ -104,16 +106,18 @@ export class Timeline {
   draw() {
     const width = this.hold.clientWidth;
     if (!width || !this.data) return;
-    const ratio = window.devicePixelRatio || 1, height = heightOf(this.layout);
-    this.scale.left = width < 560 ? 84 : 132;
-    this.scale.width = width - this.scale.left;
+    const beside = frame(this.layout, width), ratio = window.devicePixelRatio || 1, height = heightOf(this.layout, beside.head);
+    this.scale.left = beside.left;
+    this.scale.width = width - beside.left - beside.right;
     if (this.canvas.width !== Math.round(width * ratio) || this.canvas.height !== Math.round(height * ratio)) {
       this.canvas.width = Math.round(width * ratio);
       this.canvas.height = Math.round(height * ratio);
       this.canvas.style.height = `${height}px`;
     }
-    this.model = { scale: this.scale, layout: this.layout, colours: theme(), selected: this.selected?.item, range: this.marked, height, ratio };
+    this.model = { ...beside, scale: this.scale, layout: this.layout, colours: theme(), selected: this.selected?.item, range: this.marked, height, ratio };
     paint(this.canvas, this.model);
+    this.node.dataset.head = String(beside.head);
+    this.node.dataset.marks = String(this.model.marks);
     this.node.dataset.from = String(this.scale.from);
     this.node.dataset.to = String(this.scale.to);
     if (!this.list.hidden) renderList(this.list, this.layout, this.scale, (entry) => this.select(entry, true));

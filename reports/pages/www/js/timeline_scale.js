@@ -48,9 +48,9 @@ export class Scale {
     this.show(this.from + by, this.to + by);
   }
 
-  /** Times of the marks of the axis, about one in 110 pixels. */
-  marks() {
-    const least = ((this.to - this.from) / this.width) * 110;
+  /** Times of the marks of the axis, at least so many pixels apart. */
+  marks(pixels) {
+    const least = ((this.to - this.from) / this.width) * pixels;
     const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
     const step = (STEPS.find((s) => s * power >= least) || 10) * power;
     const marks = [];
@@ -59,9 +59,9 @@ export class Scale {
   }
 }
 
-/** A time since the begin of the run, as fine as the step of the axis. */
-export function since(ns, step = 1e6) {
-  const [unit, scale] = step >= 1e9 || ns >= 1e9 ? ['s', 1e9] : step >= 1e6 || ns >= 1e6 ? ['ms', 1e6] : ['µs', 1e3];
+/** A time since the begin of the run, as fine as the step of the axis; in the unit of `like`. */
+export function since(ns, step = 1e6, like = ns) {
+  const [unit, scale] = step >= 1e9 || like >= 1e9 ? ['s', 1e9] : step >= 1e6 || like >= 1e6 ? ['ms', 1e6] : ['µs', 1e3];
   const digits = Math.min(Math.max(0, Math.ceil(-Math.log10(step / scale) - 1e-9)), 9);
   return `${(ns / scale).toFixed(digits)} ${unit}`;
 }

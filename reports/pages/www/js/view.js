@@ -5,7 +5,11 @@ import { listen } from './live.js';
 import { Stream } from './stream.js';
 
 const RETRY_MS = 4000;
-const RENDER_MS = 250;
+const RENDER_MS = 250, PRESSED_MS = 50;
+
+// Nothing is made anew under a button that is being pressed: the press would be lost.
+let pressed = false;
+for (const [name, is] of [['pointerdown', true], ['pointerup', false], ['pointercancel', false], ['blur', false]]) window.addEventListener(name, () => { pressed = is; }, true);
 
 export class View {
   constructor(root) {
@@ -34,13 +38,19 @@ export class View {
     else this.endings.push(end);
   }
 
+  /** An event of the document while the page is shown. */
+  hears(name, listener) {
+    document.addEventListener(name, listener);
+    this.ending(() => document.removeEventListener(name, listener));
+  }
+
   live(listener) {
     this.ending(listen(listener));
   }
 
-  /** The journal of a run: its positions are offsets. */
-  stream(address, onEvent, onState) {
-    const stream = new Stream(address, onEvent, onState, true);
+  /** A journal. keeps: its positions are offsets of a file that stays. */
+  stream(address, onEvent, onState, keeps = true) {
+    const stream = new Stream(address, onEvent, onState, keeps);
     this.ending(() => stream.close());
     return stream;
   }
@@ -53,12 +63,13 @@ export class View {
   /** A function that calls `render` soon, however often it is asked. */
   soon(render, ms = RENDER_MS) {
     let timer = null;
+    const due = () => {
+      timer = pressed && !this.left ? setTimeout(due, PRESSED_MS) : null;
+      if (!timer && !this.left) render();
+    };
     this.ending(() => clearTimeout(timer));
     return () => {
-      timer ??= setTimeout(() => {
-        timer = null;
-        if (!this.left) render();
-      }, ms);
+      timer ??= setTimeout(due, ms);
     };
   }
 
