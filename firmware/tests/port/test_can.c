@@ -254,7 +254,7 @@ int main(void)
 	Suite *suite = suite_create("port-can");
 	TCase *tests = tcase_create("can");
 	tcase_add_checked_fixture(tests, setup, NULL);
-	tcase_set_timeout(tests, 20);
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, absent_and_idempotent);
 	tcase_add_test(tests, receives_with_the_board_s_time);
 	tcase_add_test(tests, tickets);

@@ -56,6 +56,25 @@ static void connect_pair(port_socket *ret_client, port_socket *ret_server)
 	port_tcp_close(listener);
 }
 
+/* What comes next, whenever it comes; at most 15 s. */
+static enum port_status receive(port_socket socket, uint8_t *data, size_t size, size_t *ret_length)
+{
+	const uint64_t end_us = port_time_us() + 15000000;
+	enum port_status status;
+	while ((status = port_tcp_receive(socket, data, size, ret_length)) == PORT_WOULD_BLOCK && port_time_us() < end_us)
+		port_wait(end_us);
+	return status;
+}
+
+static enum port_status receive_datagram(port_socket socket, uint8_t *data, size_t size, size_t *ret_length, struct port_endpoint *from)
+{
+	const uint64_t end_us = port_time_us() + 15000000;
+	enum port_status status;
+	while ((status = port_udp_receive(socket, data, size, ret_length, from)) == PORT_WOULD_BLOCK && port_time_us() < end_us)
+		port_wait(end_us);
+	return status;
+}
+
 START_TEST(endpoints)
 {
 	static const char *const bad[] = {
@@ -139,18 +158,21 @@ END_TEST
 
 START_TEST(time_and_delay)
 {
-	for (int i = 1; i <= 20; i++) {
-		port_delay_until_us((uint64_t)i * 2000);
-		ck_assert_uint_ge(port_time_us(), (uint64_t)i * 2000);
+	uint64_t late_us = UINT64_MAX;
+	/* Errors do not add up: on time at least once after twenty delays, whenever the machine has time for it. */
+	for (uint64_t i = 1; i <= 20 || (late_us >= 1900 && i <= 5000); i++) {
+		port_delay_until_us(i * 2000);
+		ck_assert_uint_ge(port_time_us(), i * 2000);
+		late_us = port_time_us() - i * 2000;
 	}
-	ck_assert_uint_lt(port_time_us(), 60000); /* errors do not add up */
+	ck_assert_uint_lt(late_us, 1900);
 	uint64_t from_us = port_time_us();
 	port_wait(from_us + 5000);
 	ck_assert_uint_ge(port_time_us(), from_us + 5000);
-	port_wake_at(port_time_us() + 3000);
 	from_us = port_time_us();
+	port_wake_at(from_us + 3000);
 	port_wait(UINT64_MAX);
-	ck_assert_uint_ge(port_time_us(), from_us + 2900);
+	ck_assert_uint_ge(port_time_us(), from_us + 3000);
 	port_wait(0); /* a deadline that has passed does not sleep */
 }
 END_TEST
@@ -165,12 +187,10 @@ START_TEST(tcp_both_ways)
 	ck_assert_uint_eq(n, 99);
 	ck_assert_int_eq(port_tcp_send(client, (const uint8_t *)"hello", 5, &n), PORT_OK);
 	ck_assert_uint_eq(n, 5);
-	port_wait(UINT64_MAX);
-	ck_assert_int_eq(port_tcp_receive(server, data, sizeof data, &n), PORT_OK);
+	ck_assert_int_eq(receive(server, data, sizeof data, &n), PORT_OK);
 	ck_assert_uint_eq(n, 5);
 	port_tcp_close(client);
-	port_wait(UINT64_MAX);
-	ck_assert_int_eq(port_tcp_receive(server, data, sizeof data, &n), PORT_CLOSED);
+	ck_assert_int_eq(receive(server, data, sizeof data, &n), PORT_CLOSED);
 	port_tcp_close(server);
 	ck_assert_uint_eq(port_posix_socket_count(), 0);
 	ck_assert_int_eq(port_tcp_receive(server, data, sizeof data, &n), PORT_INVALID);
@@ -184,8 +204,7 @@ START_TEST(abort_is_a_reset)
 	size_t n;
 	connect_pair(&client, &server);
 	port_tcp_abort(client);
-	port_wait(UINT64_MAX);
-	ck_assert_int_eq(port_tcp_receive(server, &byte, 1, &n), PORT_FAILED);
+	ck_assert_int_eq(receive(server, &byte, 1, &n), PORT_FAILED);
 	port_tcp_abort(server);
 }
 END_TEST
@@ -202,10 +221,9 @@ START_TEST(close_with_unread_bytes_is_orderly)
 	ck_assert_int_eq(port_tcp_send(server, (const uint8_t *)"nack", 4, &n), PORT_OK);
 	port_tcp_close(server);
 	ck_assert_int_eq(port_tcp_send(client, (const uint8_t *)"more", 4, &n), PORT_OK);
-	port_wait(port_time_us() + 20000);
-	ck_assert_int_eq(port_tcp_receive(client, data, sizeof data, &n), PORT_OK);
+	ck_assert_int_eq(receive(client, data, sizeof data, &n), PORT_OK);
 	ck_assert_uint_eq(n, 4);
-	ck_assert_int_eq(port_tcp_receive(client, data, sizeof data, &n), PORT_CLOSED);
+	ck_assert_int_eq(receive(client, data, sizeof data, &n), PORT_CLOSED);
 	port_tcp_close(client);
 }
 END_TEST
@@ -258,16 +276,27 @@ START_TEST(full_send_buffer_wakes_when_room)
 	port_socket client, server;
 	size_t n;
 	connect_pair(&client, &server);
-	while (port_tcp_send(client, data, sizeof data, &n) == PORT_OK)
-		;
-	port_wait(port_time_us() + 1000); /* the server's side became readable */
-	uint64_t from_us = port_time_us();
-	port_wait(from_us + 20000);
-	ck_assert_uint_ge(port_time_us(), from_us + 20000); /* neither full nor unread is a reason to wake again */
+	/* Neither full nor unread is a reason to wake again; what is still on its way may be, for a while. */
+	bool slept = false;
+	for (int i = 0; i < 100 && !slept; i++) {
+		while (port_tcp_send(client, data, sizeof data, &n) == PORT_OK)
+			;
+		port_wait(port_time_us() + 1000); /* the server's side became readable */
+		uint64_t from_us = port_time_us();
+		port_wait(from_us + 20000);
+		slept = port_time_us() >= from_us + 20000;
+	}
+	ck_assert(slept);
 	while (port_tcp_receive(server, data, sizeof data, &n) == PORT_OK)
 		;
-	port_wait(port_time_us() + 1000000);
-	ck_assert_int_eq(port_tcp_send(client, data, 1, &n), PORT_OK);
+	const uint64_t end_us = port_time_us() + 15000000;
+	enum port_status status;
+	while ((status = port_tcp_send(client, data, 1, &n)) == PORT_WOULD_BLOCK && port_time_us() < end_us) {
+		port_wait(end_us);
+		while (port_tcp_receive(server, data, sizeof data, &n) == PORT_OK) /* also what came meanwhile */
+			;
+	}
+	ck_assert_int_eq(status, PORT_OK);
 }
 END_TEST
 
@@ -282,9 +311,8 @@ START_TEST(udp_shared_broadcast)
 	ck_assert_int_eq(port_udp_open(&address, true, &second), PORT_OK);
 	ck_assert_int_eq(port_udp_open(&own, true, &sender), PORT_OK);
 	ck_assert_int_eq(port_udp_send(sender, &address, (const uint8_t *)"who", 3), PORT_OK);
-	port_wait(port_time_us() + 1000000);
-	ck_assert_int_eq(port_udp_receive(first, data, sizeof data, &n, &from), PORT_OK);
-	ck_assert_int_eq(port_udp_receive(second, data, sizeof data, &n, &from), PORT_OK);
+	ck_assert_int_eq(receive_datagram(first, data, sizeof data, &n, &from), PORT_OK);
+	ck_assert_int_eq(receive_datagram(second, data, sizeof data, &n, &from), PORT_OK);
 	ck_assert_uint_eq(n, 3);
 	ck_assert_uint_eq(from.port, port_of(sender));
 	ck_assert_int_eq(port_udp_receive(second, data, sizeof data, &n, &from), PORT_WOULD_BLOCK);
@@ -418,7 +446,7 @@ static TCase *make_case(void)
 {
 	TCase *tests = tcase_create("port");
 	tcase_add_checked_fixture(tests, setup, NULL);
-	tcase_set_timeout(tests, 20);
+	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, endpoints);
 	tcase_add_test(tests, parameters);
 	tcase_add_test(tests, objects);

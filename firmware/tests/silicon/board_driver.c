@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 10000
+#define PATIENCE_MS 30000
 
 static int64_t now_ms(void)
 {
@@ -248,7 +248,7 @@ bool process_gone(pid_t pid)
 	struct pollfd end = {.fd = pidfd_open(pid, 0), .events = POLLIN};
 	if (end.fd < 0)
 		return errno == ESRCH;
-	bool gone = poll(&end, 1, 2000) == 1;
+	bool gone = poll(&end, 1, PATIENCE_MS) == 1;
 	close(end.fd);
 	return gone;
 }

@@ -101,7 +101,7 @@ static uint32_t word_at(uint32_t address)
 /* Reads it again, as a debugger does, until the bits of the mask are another value; returns the whole word then. */
 static uint32_t word_while(uint32_t address, uint32_t mask, uint32_t value)
 {
-	const time_t end = time(NULL) + 10;
+	const time_t end = time(NULL) + 30;
 	uint32_t word;
 	while (((word = word_at(address)) & mask) == value)
 		ck_assert_msg(time(NULL) < end, "%08Xh stays %08X", address, word);
@@ -235,7 +235,7 @@ END_TEST
 
 START_TEST(halt_stops_the_cpu_and_its_watchdog)
 {
-	start("watchdog.ms=100");
+	start("watchdog.ms=800");
 	boot();
 	pid_t cpu = driver_cpu(&board);
 	put(DBGCTRL, 1);
@@ -243,7 +243,7 @@ START_TEST(halt_stops_the_cpu_and_its_watchdog)
 	ck_assert_uint_eq(word_at(DBGCTRL), 0x11);
 	ck_assert(halted_by_status());
 	type('n');
-	nothing_for_ms(400); /* four watchdog times */
+	nothing_for_ms(3200); /* four watchdog times */
 	ck_assert_int_eq(driver_cpu(&board), cpu);
 	size_t said = board.console_length;
 	driver_read(&board, 100);
@@ -251,7 +251,7 @@ START_TEST(halt_stops_the_cpu_and_its_watchdog)
 	put(DBGCTRL, 0);
 	driver_expect(&board, "nvm 1\r\n"); /* what was typed meanwhile */
 	ck_assert_uint_eq(word_at(DBGCTRL), 0x12);
-	nothing_for_ms(300); /* three more with the CPU running: what the halt lasted does not count */
+	nothing_for_ms(2400); /* three more with the CPU running: what the halt lasted does not count */
 	ck_assert_int_eq(driver_cpu(&board), cpu);
 	/* The watchdog goes on with the CPU. */
 	type('h');
@@ -264,12 +264,12 @@ END_TEST
 /* What was left of the watchdog's time is left after the halt. */
 START_TEST(watchdog_bites_after_a_halt)
 {
-	start("watchdog.ms=400");
+	start("watchdog.ms=3000");
 	boot();
 	type('h');
 	nothing_for_ms(100); /* a part of the watchdog's time goes by */
 	put(DBGCTRL, 1);
-	nothing_for_ms(600); /* more than what is left of it */
+	nothing_for_ms(3500); /* more than what is left of it */
 	ck_assert_int_eq(process_state(driver_cpu(&board)), 'T');
 	put(DBGCTRL, 0);
 	driver_expect(&board, "reason=watchdog");
@@ -528,7 +528,7 @@ int main(void)
 {
 	Suite *suite = suite_create("jtag-board");
 	TCase *tests = tcase_create("jtag-board");
-	tcase_set_timeout(tests, 30);
+	tcase_set_timeout(tests, 100);
 	tcase_add_test(tests, the_cpu_sees_what_is_written);
 	tcase_add_test(tests, every_other_address_faults);
 	tcase_add_test(tests, without_power_only_the_control_register_answers);
