@@ -241,7 +241,7 @@ static void hear(const char *const *answers, const struct daemon_stream_calls *c
 	ck_assert_int_eq(daemon_client_new(&client, &(struct daemon_where){.url = url}, &error), 0);
 	ck_assert_int_eq(daemon_streams_new(&streams, client, &error), 0);
 	ck_assert_ptr_nonnull(daemon_stream_open(streams, "/x", calls, heard, &error));
-	int64_t deadline_ns = loop_now_ns() + 20 * S_NS;
+	int64_t deadline_ns = loop_now_ns() + 50 * S_NS;
 	while (heard->ended < count && !heard->refused)
 		ck_assert_int_eq(daemon_streams_wait(streams, deadline_ns), 0);
 	ssize_t n = read(fds[0], request, 4000);

@@ -57,7 +57,7 @@ struct stream_environment bench_environment(const char *channel)
 
 void wait_until(bool (*done)(void *), void *context)
 {
-	ck_assert_int_eq(loop_until(bench.loop, done, context, loop_now_ns() + 20 * SECOND_NS), 0);
+	ck_assert_int_eq(loop_until(bench.loop, done, context, loop_now_ns() + 40 * SECOND_NS), 0);
 }
 
 static bool is_set(void *flag)

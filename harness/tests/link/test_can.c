@@ -119,7 +119,7 @@ static bool reached(void *context)
 void wait_count(const unsigned *count, unsigned wanted)
 {
 	struct wait wait = {count, wanted};
-	int r = loop_until(loop, reached, &wait, loop_now_ns() + 10000000000LL);
+	int r = loop_until(loop, reached, &wait, loop_now_ns() + 40000000000LL);
 	ck_assert_msg(r == 0, "%u of %u came", *count, wanted);
 }
 

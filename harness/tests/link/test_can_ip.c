@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <linux/can.h>
 #include <net/if.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -225,6 +226,18 @@ static void connect_foreign(unsigned port)
 	ck_assert_int_eq(connect(foreign, (struct sockaddr *)&address, sizeof(address)), 0);
 }
 
+static bool foreign_is(void *context)
+{
+	struct pollfd poll_fd = {.fd = foreign, .events = *(const short *)context};
+	return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* Until the other end has answered (POLLIN) or closed (POLLRDHUP). */
+static void await_foreign(short events)
+{
+	ck_assert_int_eq(loop_until(loop, foreign_is, &events, loop_now_ns() + 20000000000LL), 0);
+}
+
 START_TEST(tcp_rubbish)
 {
 	char bytes[64];
@@ -232,9 +245,10 @@ START_TEST(tcp_rubbish)
 	unsigned port = listen_tcp(&a);
 	connect_foreign(port);
 	SAY("GET / HTTP/1.1\r\n\r\n");
-	pump_ms(20);
+	await_foreign(POLLIN);
 	ck_assert_int_eq(recv(foreign, bytes, 12, MSG_WAITALL), 12);
 	ck_assert_mem_eq(bytes, "CANNELLONIv1", 12);
+	await_foreign(POLLRDHUP);
 	ck_assert_int_le(recv(foreign, bytes, sizeof(bytes), 0), 0); /* thrown out */
 	(void)close(foreign);
 	ck_assert_uint_eq(a.closed, 0); /* and the next may come */
@@ -256,7 +270,7 @@ START_TEST(tcp_rubbish)
 	SAY("\x00");
 	ck_assert_int_eq(recv(foreign, bytes, 12 + 6, MSG_WAITALL), 18);
 	ck_assert_mem_eq(bytes + 12, "\x00\x00\x00\x01\x01\x00", 6);
-	pump_ms(20);
+	await_foreign(POLLRDHUP);
 	ck_assert_int_le(recv(foreign, bytes, sizeof(bytes), 0), 0);
 }
 END_TEST
@@ -324,16 +338,23 @@ START_TEST(load_is_computed)
 	struct can_counters counters;
 	struct can_message message = fd_frame(3, 64);
 	open_udp_pair();
-	/* From the begin of a second to the next: 500 frames of about 0.35 ms. */
-	int64_t next_ns = (loop_now_ns() / 1000000000 + 1) * 1000000000;
-	ck_assert_int_eq(loop_until(loop, NULL, NULL, next_ns + 1000000), -ETIMEDOUT);
-	for (unsigned i = 0; i < 500; i++)
-		send_can(&a, &message);
-	wait_count(&b.received, 500);
-	ck_assert_int_eq(loop_until(loop, NULL, NULL, next_ns + 1010000000), -ETIMEDOUT);
-	can_counters_read(b.can, &counters);
+	/* From the begin of a second to the next: 500 frames of about 0.35 ms. On a loaded machine they may reach into the next second, and
+	 * what is read may be the load of the one after that: then it is done again. */
+	bool in_time = false;
+	for (unsigned tries = 0; tries < 20 && !in_time; tries++) {
+		int64_t next_ns = (loop_now_ns() / 1000000000 + 1) * 1000000000;
+		ck_assert_int_eq(loop_until(loop, NULL, NULL, next_ns + 1000000), -ETIMEDOUT);
+		for (unsigned i = 0; i < 500; i++)
+			send_can(&a, &message);
+		wait_count(&b.received, 500 * (tries + 1));
+		in_time = loop_now_ns() < next_ns + 900000000;
+		ck_assert_int_eq(loop_until(loop, NULL, NULL, next_ns + 1010000000), -ETIMEDOUT);
+		can_counters_read(b.can, &counters);
+		in_time &= loop_now_ns() < next_ns + 1900000000;
+	}
+	ck_assert(in_time);
 	ck_assert_uint_eq(counters.load_per_mille, (unsigned)(500 * can_frame_time_ns(&message, 500000, 2000000) / 1000000));
-	ck_assert_int_eq(loop_until(loop, NULL, NULL, next_ns + 2010000000), -ETIMEDOUT);
+	ck_assert_int_eq(loop_until(loop, NULL, NULL, (loop_now_ns() / 1000000000 + 1) * 1000000000 + 10000000), -ETIMEDOUT);
 	can_counters_read(b.can, &counters);
 	ck_assert_uint_eq(counters.load_per_mille, 0);
 }

@@ -318,7 +318,7 @@ START_TEST(test_delay)
 	exchange(10);
 	took_ns = loop_now_ns() - before_ns;
 	ck_assert_int_ge(took_ns, 100000000);
-	ck_assert_int_lt(took_ns, 1000000000);
+	ck_assert_int_lt(took_ns, 10000000000); /* once in each direction, not for each byte */
 	stream_shutdown(client.stream);
 	before_ns = loop_now_ns();
 	wait_for(&server.closed);

