@@ -316,7 +316,7 @@ def refused_access():
 
 
 def runner_killed():
-    run = Run(READ)
+    run = Run(READ, pause="50s")
     run.reached("note")
     pid = run.child("openocd")
     run.process.kill()
