@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The keeper: the process between the daemon and one run. It outlives the daemon, so that a run does too, and it ends everything that the
- * run started, whatever happens. `hilbenchd --keep DIRECTORY` is its command line; the directory (jobs/JOB/RUN) holds: order.json   what to
- * do (struct keeper_order) files.list   which files of the job the keeper copies into files/ (given.h) lock         flock as long as the keeper lives; its content is "PID\n" output.log   standard output and error of
- * the command files/       the working directory out/         the run directory (events.jsonl …) exit.json    {"exit_status" or null,
- * "signal" or null, "reason": "exited"|"time_limit"|"silence"|"output"|"memory"|"disk"|"cancelled"|"start", "message", "started_utc_ns",
- * "ended_utc_ns", "max_rss_bytes", "strays": n}: written last (temporary name, fsync, rename) The keeper is a child subreaper in a session
- * of its own and has no connection to the daemon: it is told to stop by SIGTERM (cancel: the command gets SIGINT, after grace_ns SIGKILL).
- * Every process below it that is left when the command ended is killed and counted in "strays". Signals to a keeper are sent through a
- * pidfd that was opened and then checked against the lock.
+ * run started, whatever happens. `hilbenchd --keep DIRECTORY` is its command line; the directory (jobs/JOB/RUN) holds:
+ * - order.json: what to do (struct keeper_order)
+ * - files.list: which files of the job the keeper copies into files/ (given.h)
+ * - lock: flock as long as the keeper lives; its content is "PID\n"
+ * - output.log: standard output and error of the command
+ * - files/: the working directory
+ * - out/: the run directory (events.jsonl …)
+ * - exit.json: {"exit_status" or null, "signal" or null,
+ *   "reason": "exited"|"time_limit"|"silence"|"output"|"memory"|"disk"|"cancelled"|"start", "message", "started_utc_ns", "ended_utc_ns",
+ *   "max_rss_bytes", "strays": n}: written last (temporary name, fsync, rename)
+ *
+ * The keeper is a child subreaper in a session of its own and has no connection to the daemon: it is told to stop by SIGTERM (cancel: the
+ * command gets SIGINT, after grace_ns SIGKILL). Every process below it that is left when the command ended is killed and counted in
+ * "strays". Signals to a keeper are sent through a pidfd that was opened and then checked against the lock.
  */
 #ifndef HARNESS_DAEMON_JOB_KEEPER_H
 #define HARNESS_DAEMON_JOB_KEEPER_H
@@ -26,10 +32,11 @@ struct keeper_order {
 	int64_t time_limit_ns;          /* CLOCK_BOOTTIME from its start */
 	int64_t silence_limit_ns;       /* neither out/events.jsonl nor output.log grows; 0: no limit */
 	int64_t grace_ns;
-	uint64_t output_bytes; /* of the whole directory; 0: no limit */
+	uint64_t output_bytes; /* of what comes into the directory; 0: no limit */
 	uint64_t memory_bytes; /* resident, of everything below the keeper together; 0: no limit */
 	uint64_t free_bytes;   /* less free on the directory's disk: reason "disk"; 0: no limit */
-	const char *store;     /* absolute: the files of files.list are copied from there before the command starts, and are no output; NULL: none */
+	const char *store; /* absolute: the files of files.list are copied from there before the command starts, and are no output; NULL:
+	                      none */
 };
 struct keeper_exit {
 	int exit_status, signal; /* -1: none */
