@@ -630,6 +630,8 @@ def cancelling(ask):
 
 def spread_log(ask):
     files = {f"f{n}.yaml": case(f"api.part{n}") for n in range(4)}
+    for name in ("v1", "v2"):  # it takes those that are free when it begins
+        wait_free(ask, name)
     job = ask.lab.submit(files, series="api-spread", pool="virtual", spread=2)[1]
     text = ask("GET", f"/jobs/{job['id']}/log?follow=1")[1].decode()
     done = wait_done(ask, job["id"])

@@ -295,6 +295,11 @@ def restarted(lab, shell, quick):
     check("restart: it is watchable at once", lease_of(lab)["watchable"] is True, lease_of(lab))
     check("restart: what happened meanwhile comes after it", until(lambda: quick.bytes() == shell.journal()),
           f"{len(quick.bytes())} of {len(shell.journal())}")
+    os.kill(lab.process.pid, signal.SIGSTOP)
+    check("stuck daemon: the shell works", shell.do("wait 24ms"), shell.text[-300:])
+    os.kill(lab.process.pid, signal.SIGCONT)
+    check("stuck daemon: what happened meanwhile comes after it", until(lambda: quick.bytes() == shell.journal()),
+          f"{len(quick.bytes())} of {len(shell.journal())}")
     lab.kill()
     shell.do("wait 26ms")
     lab.start()
@@ -384,15 +389,28 @@ def stopped_shell(lab, folder):
         shell.do("wait 21ms")
         os.kill(shell.pid, signal.SIGSTOP)
         check("stopped shell: what it did is seen", until(lambda: observer.bytes() and observer.bytes() == shell.journal()), f"{len(observer.bytes())}")
+        too_long_a_line(lab, shell, lease["id"], observer)
         os.kill(shell.pid, signal.SIGKILL)
         os.kill(shell.pid, signal.SIGCONT)
         shell.wait()
         observer.join(LIMIT_S)
-        check("killed shell: who watches has all of it and is told", observer.end and observer.bytes() == shell.journal(),
-              f"{observer.end} {len(observer.bytes())} of {len(shell.journal())}")
+        check("killed shell: who watches has all of it and is told", observer.end and observer.last == str(len(shell.journal())).encode()
+              and observer.bytes().splitlines()[-1] == shell.journal().splitlines()[-1], f"{observer.end} {observer.last} of {len(shell.journal())}")
         check("killed shell: the rig is free", free(lab), lease_of(lab))
     finally:
         shell.close()
+
+
+def too_long_a_line(lab, shell, lease, observer):
+    """Longer than the daemon takes at once: left out, and what follows it comes."""
+    with open(os.path.join(shell.out, "events.jsonl"), "ab") as file:
+        file.write(b'{"kind":"long","text":"' + b"y" * (5 << 19) + b'"}\n')
+        file.flush()
+        check("long line: it is left out", until(lambda: observer.last == str(len(shell.journal())).encode()), f"{observer.last} of {len(shell.journal())}")
+        file.write(b'{"kind":"after"}\n')
+    check("long line: what comes behind it is seen", until(lambda: observer.lines[-1] == b'{"kind":"after"}'), observer.lines[-1][:100])
+    left_out = [line for line in observer.lines if b"left-out" in line]
+    check("long line: it is said", left_out and b"yyy" not in observer.bytes() and lab.get(f"/leases/{lease}")["watchable"], left_out[:3])
 
 
 def full_disk(folder):
