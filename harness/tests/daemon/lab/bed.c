@@ -63,8 +63,8 @@ void bed_make(struct bed *bed, size_t rigs)
 	                                  .time_limit_ns = 60 * SECOND,
 	                                  .silence_limit_ns = 0,
 	                                  .grace_ns = SECOND,
-	                                  .cleanup_limit_ns = 5 * SECOND,
-	                                  .recovery_limit_ns = 5 * SECOND,
+	                                  .cleanup_limit_ns = 40 * SECOND,
+	                                  .recovery_limit_ns = 40 * SECOND,
 	                                  .check_interval_ns = 3600 * SECOND,
 	                                  .lease_limit_ns = 3600 * SECOND,
 	                                  .heartbeat_ns = SECOND / 5,
@@ -196,7 +196,7 @@ int64_t bed_submit(struct bed *bed, const struct bed_job *job)
 
 void bed_until(struct bed *bed, bool (*done)(struct bed *, int64_t), int64_t argument)
 {
-	int64_t deadline_ns = now_ns() + 30 * SECOND;
+	int64_t deadline_ns = now_ns() + 100 * SECOND;
 	while (!done(bed, argument)) {
 		ck_assert_msg(now_ns() < deadline_ns, "it does not end: %s", argument ? bed_outcome(bed, argument) : "");
 		ck_assert_int_ge(sd_event_run(bed->event, 20000), 0);

@@ -73,7 +73,7 @@ static unsigned live_and_die(unsigned begin, unsigned after_ms)
 static void books_are_right(void)
 {
 	struct error error = {0};
-	for (unsigned i = 0; i < 100; i++) { /* a keeper that was just begun may hold what its parent had open for a moment */
+	for (unsigned i = 0; i < 1500; i++) { /* a keeper that was just begun may hold what its parent had open for a moment */
 		if (book_open(&bed.book, bed.state, &error) == 0)
 			break;
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);

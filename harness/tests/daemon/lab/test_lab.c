@@ -51,6 +51,27 @@ static void text_at(int64_t job, size_t run, const char *key, char *buffer, size
 	json_decref(json);
 }
 
+static bool runs(struct bed *b, int64_t job)
+{
+	char state[32];
+	text_at(job, 1, "state", state, sizeof(state));
+	return strcmp(state, "running") == 0;
+}
+
+static bool has_begun(struct bed *b, int64_t job)
+{
+	char state[32];
+	text_at(job, 1, "state", state, sizeof(state));
+	return runs(b, job) || strcmp(state, "ended") == 0 || bed_job_done(b, job);
+}
+
+static bool has_no_directory(struct bed *b, int64_t job)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s/jobs/%lld", b->state, (long long)job);
+	return access(path, F_OK) < 0;
+}
+
 START_TEST(outcomes)
 {
 	static const struct {
@@ -98,10 +119,7 @@ START_TEST(reports_are_kept)
 		ck_assert_int_eq(book_job_report_find(bed.book, job, names[i], sha256, &size, &error), 0);
 	ck_assert_int_eq(book_artefact_find(bed.book, 1, "output.log", sha256, &size, &error), 0);
 	ck_assert_int_eq(book_artefact_find(bed.book, 1, "events.jsonl", sha256, &size, &error), 0);
-	bed_pump(&bed, SECOND / 20);
-	char path[300];
-	snprintf(path, sizeof(path), "%s/jobs/%lld", bed.state, (long long)job);
-	ck_assert_int_eq(access(path, F_OK), -1);
+	bed_until(&bed, has_no_directory, job);
 	all_still();
 }
 END_TEST
@@ -191,6 +209,18 @@ static bool healthy_again(struct bed *b, int64_t ignored)
 	return strcmp(bed_health(b, 0), "healthy") == 0;
 }
 
+static bool ill(struct bed *b, int64_t ignored)
+{
+	return !healthy_again(b, ignored);
+}
+
+static bool recovery_failed(struct bed *b, int64_t ignored)
+{
+	struct lab_figures figures;
+	lab_figures(b->lab, &figures);
+	return figures.recoveries_failed > 0;
+}
+
 START_TEST(recovery_comes_by_itself)
 {
 	bed_make(&bed, 1);
@@ -198,7 +228,7 @@ START_TEST(recovery_comes_by_itself)
 	bed_open(&bed);
 	bed_behave(&bed, 0, "selftest", "fail");
 	ends(bed_submit(&bed, &(struct bed_job){.plan = "case a error bench\n"}), "error");
-	bed_pump(&bed, SECOND);
+	bed_until(&bed, recovery_failed, 0);
 	ck_assert_uint_ge(bed_did(&bed, 0, "selftest"), 1);
 	ck_assert_msg(strncmp(bed_health(&bed, 0), "quarantined", 11) == 0, "%s", bed_health(&bed, 0));
 	bed_behave(&bed, 0, "selftest", NULL);
@@ -216,7 +246,7 @@ START_TEST(queued_jobs_end_when_the_last_rig_goes)
 	bed_make(&bed, 1);
 	bed_open(&bed);
 	bed_behave(&bed, 0, "cleanup", "fail");
-	int64_t first = bed_submit(&bed, &(struct bed_job){.plan = "case a pass - 0.2\n"});
+	int64_t first = bed_submit(&bed, &(struct bed_job){.plan = "case a pass - 2\n"});
 	int64_t second = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"});
 	ends(first, "passed");
 	ends(second, "error v1: quarantined: clean-up failed: power zgw: stays on");
@@ -347,6 +377,13 @@ START_TEST(people_lock_rigs)
 }
 END_TEST
 
+static bool lease_expired(struct bed *b, int64_t ignored)
+{
+	struct lab_figures figures;
+	lab_figures(b->lab, &figures);
+	return figures.leases_expired > 0;
+}
+
 START_TEST(leases_end_without_heartbeat_and_at_the_deadline)
 {
 	struct error error = {0};
@@ -355,13 +392,14 @@ START_TEST(leases_end_without_heartbeat_and_at_the_deadline)
 	struct lab_figures figures;
 	struct lab_lease_request request = {.rig = "v1", .by = "ada", .for_ns = 60 * SECOND, .heartbeat = true};
 	bed_make(&bed, 1);
+	bed.config.heartbeat_ns = SECOND;
 	bed_open(&bed);
 	ck_assert_int_eq(lab_lease(bed.lab, &request, false, &lease, secret, &error), 0);
-	for (unsigned i = 0; i < 8; i++) {
-		bed_pump(&bed, SECOND / 5);
+	for (unsigned i = 0; i < 8; i++) { /* longer than it would last without */
+		bed_pump(&bed, SECOND / 2);
 		ck_assert_msg(lab_heartbeat(bed.lab, lease, secret, &error) == 0, "%s", error.message);
 	}
-	bed_pump(&bed, SECOND);
+	bed_until(&bed, lease_expired, 0);
 	ck_assert_int_eq(lab_heartbeat(bed.lab, lease, secret, &error), -ESTALE);
 	bed_until(&bed, bed_idle, 0);
 	request.for_ns = SECOND / 2;
@@ -384,10 +422,11 @@ START_TEST(a_lease_outlives_the_daemon)
 	int64_t lease;
 	struct lab_lease_request request = {.rig = "v1", .by = "ada", .for_ns = 60 * SECOND, .heartbeat = true};
 	bed_make(&bed, 1);
+	bed.config.heartbeat_ns = SECOND;
 	bed_open(&bed);
 	ck_assert_int_eq(lab_lease(bed.lab, &request, false, &lease, secret, &error), 0);
 	bed_close(&bed);
-	nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+	nanosleep(&(struct timespec){.tv_sec = 4}, NULL); /* with a daemon it would be over */
 	bed_open(&bed);
 	ck_assert_msg(lab_heartbeat(bed.lab, lease, secret, &error) == 0, "%s", error.message);
 	bed_pump(&bed, SECOND / 3);
@@ -405,7 +444,7 @@ START_TEST(offline_rigs_are_not_handed_out)
 	bed.config.check_interval_ns = SECOND / 5;
 	bed_open(&bed);
 	bed_behave(&bed, 0, "check", "fail");
-	bed_pump(&bed, SECOND);
+	bed_until(&bed, ill, 0);
 	ck_assert_str_eq(bed_health(&bed, 0), "healthy offline: power zgw: stays on");
 	ck_assert_int_eq(bed_try(&bed, &(struct bed_job){.plan = "case a pass\n"}, &ignored, &error), -EHOSTDOWN);
 	ck_assert_str_eq(error.message, "v1: offline: power zgw: stays on");
@@ -427,7 +466,7 @@ START_TEST(a_wrong_rig_file_takes_it_offline)
 	FILE *file = fopen(bed.rigs[0], "we");
 	fputs("name: [\n", file);
 	fclose(file);
-	bed_pump(&bed, SECOND / 2);
+	bed_until(&bed, ill, 0);
 	ck_assert_int_eq(bed_try(&bed, &(struct bed_job){.plan = "case a pass\n"}, &ignored, &error), -EHOSTDOWN);
 	ck_assert_ptr_nonnull(strstr(error.message, "v1.yaml:"));
 	bed_remove(&bed);
@@ -610,8 +649,9 @@ START_TEST(a_stopped_daemon_goes_on_later)
 	struct error error = {0};
 	bed_make(&bed, 1);
 	bed_open(&bed);
-	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\nwait 0.7\ncase b pass\n"});
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\nwait 4\ncase b pass\n"});
 	int64_t next = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"}), id;
+	bed_until(&bed, runs, job);
 	bed_pump(&bed, SECOND / 3);
 	lab_stop(bed.lab, on_stopped, NULL);
 	ck_assert_int_eq(bed_try(&bed, &(struct bed_job){.plan = "case a pass\n"}, &id, &error), -ESHUTDOWN);
@@ -633,9 +673,10 @@ START_TEST(runs_outlive_the_daemon)
 	struct lab_figures figures;
 	bed_make(&bed, 2);
 	bed_open(&bed);
-	int64_t lives = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\nwait 1\ncase b pass\n"});
+	int64_t lives = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\nwait 4\ncase b pass\n"});
 	int64_t ends_meanwhile = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\nwait 0.2\ncase b fail\n"});
-	bed_pump(&bed, SECOND / 10);
+	bed_until(&bed, runs, lives);
+	bed_until(&bed, has_begun, ends_meanwhile);
 	bed_close(&bed); /* as good as killed: nothing is settled */
 	nanosleep(&(struct timespec){.tv_nsec = 500000000}, NULL);
 	bed_open(&bed);
