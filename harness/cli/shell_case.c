@@ -277,15 +277,16 @@ static void print_passed(struct shell *shell)
 {
 	int64_t took_ns;
 	char took[TEXT_NUMBER_SIZE], text[2048];
-	const struct step_call *call = session_passed(shell->session, &took_ns);
+	const struct step_call *call;
 	const struct error *forgiven = session_forgiven(shell->session);
 	if (forgiven)
 		shell_say(shell, "failed, which the block around it answers by another try: %s\n",
 		          error_describe(forgiven, text, sizeof(text)));
-	if (!call)
-		return;
-	shell_say(shell, "ok  %s (%s ms)\n", call->def->name, text_ms(took_ns, took));
-	shell_print_results(shell, false);
+	unsigned count = 0;
+	for (; (call = session_passed(shell->session, count, &took_ns)); count++)
+		shell_say(shell, "ok  %s (%s ms)\n", call->def->name, text_ms(took_ns, took));
+	if (count > 0)
+		shell_print_results(shell, false);
 }
 
 /* to_end: of a command that runs on to the end of the case; else every step is told. */
@@ -357,6 +358,10 @@ void shell_do_until(struct shell *shell, const char *rest)
 	char path[SESSION_PLACE_TEXT];
 	if (!has_case(shell))
 		return;
+	if (!*rest) {
+		shell_wrong(shell, NULL, "until which step? Its number, id or name");
+		return;
+	}
 	if (session_state(shell->session) == SESSION_DONE) {
 		shell_wrong(shell, rest, "every step has run: `restart` begins again");
 		return;
@@ -384,6 +389,17 @@ void shell_do_until(struct shell *shell, const char *rest)
 		shell_say(shell, "step %s did not come any more\n", session_place_text(&place, path));
 }
 
+static void list_breaks(struct shell *shell)
+{
+	const struct session_place *place;
+	char path[SESSION_PLACE_TEXT];
+	unsigned count = 0;
+	for (; (place = session_break_at(shell->session, count)); count++)
+		shell_say(shell, "stops before step %s  %s\n", session_place_text(place, path), place->call->text);
+	if (count == 0)
+		shell_say(shell, "there is no break: `break N` sets one\n");
+}
+
 void shell_do_break(struct shell *shell, const char *rest)
 {
 	struct session_place place;
@@ -391,7 +407,9 @@ void shell_do_break(struct shell *shell, const char *rest)
 	char path[SESSION_PLACE_TEXT];
 	if (!has_case(shell))
 		return;
-	if (session_find(shell->session, rest, &place, &error) < 0)
+	if (!*rest)
+		list_breaks(shell);
+	else if (session_find(shell->session, rest, &place, &error) < 0)
 		shell_wrong(shell, rest, "%s", error.message);
 	else
 		shell_say(shell, session_break(shell->session, &place) ? "stops before step %s\n" : "no longer stops before step %s\n",

@@ -131,6 +131,9 @@ static void write_file(struct shell *shell, const char *path, const char *text)
 		return;
 	}
 	shell_say(shell, "saved in %s\n", path);
+	if (session_case(shell->session))
+		shell_say(shell, "it has what was typed only: what the steps of %s had done before is not in it\n",
+		          session_case(shell->session)->id);
 }
 
 /* "dir/brake-test.yaml": brake-test. */

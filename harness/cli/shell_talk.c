@@ -92,7 +92,7 @@ void shell_report_failure(struct shell *shell, const struct error *error)
 	                                     [ERROR_DUT] = "dut",    [ERROR_TESTCASE] = "testcase", [ERROR_OPERATOR] = "operator"};
 	const char *expected, *actual;
 	if (error->domain == ERROR_OPERATOR) {
-		shell_say(shell, "interrupted\n");
+		shell_say(shell, strstr(error->message, SESSION_LEFT) ? "given up\n" : "interrupted\n");
 		return;
 	}
 	shell_print_error(shell, error);
@@ -330,7 +330,9 @@ static void do_line(struct shell *shell, char *text)
 	/* What is hushed may hold a secret. */
 	if (command && !shell->hushed)
 		timeline_emit_now(shell->timeline, "case", "note", json_pack("{s:s+}", "text", "typed: ", at));
-	if (command) {
+	if (command && !strcmp(command->usage, command->name) && at[length]) {
+		shell_wrong(shell, at + length + strspn(at + length, " \t\n"), "`%s` takes nothing behind it", command->name);
+	} else if (command) {
 		command->run(shell, at + length + strspn(at + length, " \t\n"));
 	} else if ((*at == '-' && length == 1) ||
 	           (name > 0 && (name == length || (at[name] == ':' && name + 1 == length)) && is_step(shell, at, name))) {

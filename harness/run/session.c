@@ -48,9 +48,6 @@ static int name_case(struct session *session, const struct case_def *def)
 static void forget_case(struct session *session)
 {
 	outcome_clear(&session->outcome);
-	free(session->breaks);
-	session->breaks = NULL;
-	session->break_count = 0;
 	session->position = 0;
 	session->failed = session->skipped = false;
 	session->def = NULL;
@@ -74,6 +71,10 @@ static int open_case(struct session *session, const struct case_def *def, struct
 	struct error own = {0};
 	if (name_case(session, def) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	if (def != session->breaks_of && def != &session_typed_case) {
+		session->break_count = 0;
+		session->breaks_of = def;
+	}
 	session->index++;
 	session->def = def;
 	session->left_ns = def->timeout_ns;
@@ -188,6 +189,7 @@ int session_new(struct session **ret, struct loop *loop, struct timeline *timeli
 
 static void release(struct session *session)
 {
+	free(session->breaks);
 	free(session->expected);
 	free(session->actual);
 	scope_free(session->kept);
@@ -417,11 +419,24 @@ static int go_on_inside(struct session *session, struct error *err)
 	return session_walk_on(session, err);
 }
 
+void session_note_pass(struct session *session, const struct step_call *call, unsigned depth, int64_t begin_ns)
+{
+	unsigned count = session->passed_count;
+	bool around = count > 0 && depth < session->passed[count - 1].depth;
+	if (count > SESSION_DEPTH || (call != session->stood && !around))
+		return;
+	session->passed[count].call = call;
+	session->passed[count].took_ns = step_clock_ns(session->context) - begin_ns;
+	session->passed[count].depth = depth;
+	session->passed_count++;
+}
+
 /* From where the case stands to where it stands next. */
 static int go_on(struct session *session, struct error *err)
 {
 	const struct step_call *call = session_step_at(session, session->position);
 	struct error own = {0};
+	int64_t begin_ns = step_clock_ns(session->context);
 	int r = session->walk.inside ? go_on_inside(session, &own) : run_at_position(session, &own);
 	if (call)
 		count_time(session, r);
@@ -430,10 +445,10 @@ static int go_on(struct session *session, struct error *err)
 			session_note_end(session, r, &own);
 		session->failed = r < 0;
 		session->position += r == 0;
-		session->passed = r == 0 ? call : NULL;
-		session->passed_ns = loop_now_ns() - session->began_ns;
 		if (r < 0)
 			session_take_failure(session, &own);
+		else
+			session_note_pass(session, call, 0, call->block ? session->walk.begin_ns : begin_ns);
 	}
 	if (r < 0 && err)
 		*err = own;
@@ -453,7 +468,10 @@ static int go(struct session *session, enum session_pace pace, struct error *err
 	int r;
 	session->pace = pace;
 	session->pace_depth = session->walk.inside ? session->walk.here.depth : 0;
-	session->passed = NULL;
+	session->stood = session_here(session, &here) ? here.call : NULL;
+	if (pace == PACE_OUT && here.depth > 0)
+		session->stood = here.block[here.depth - 1];
+	session->passed_count = 0;
 	session->forgiven = (struct error){0};
 	do {
 		r = go_on(session, err);
@@ -549,10 +567,12 @@ int session_leave(struct session *session, struct error *err)
 	return go(session, PACE_OUT, err);
 }
 
-const struct step_call *session_passed(const struct session *session, int64_t *ret_took_ns)
+const struct step_call *session_passed(const struct session *session, unsigned index, int64_t *ret_took_ns)
 {
-	*ret_took_ns = session->passed_ns;
-	return session->passed;
+	if (index >= session->passed_count)
+		return NULL;
+	*ret_took_ns = session->passed[index].took_ns;
+	return session->passed[index].call;
 }
 
 const struct error *session_forgiven(const struct session *session)

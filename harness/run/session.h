@@ -49,9 +49,9 @@ struct rig *session_rig(const struct session *); /* NULL: none */
 int session_set(struct session *, const char *name, struct value *stolen) WARN_UNUSED;
 
 /* ---- a case, step by step ---- */
-/* Ends the open case and begins this one (borrowed until it ended); the rig is put into its known state, and built again
- * after a bench error. In the journal a case that is begun again is one of its own: ID#2, ID#3. -EOPNOTSUPP (ERROR_USAGE): the rig lacks
- * what it requires, or the session is a guided one. */
+/* Ends the open case and begins this one (borrowed until it ended; its break points stay until another is begun); the rig is put into its
+ * known state, and built again after a bench error. In the journal a case that is begun again is one of its own: ID#2, ID#3. -EOPNOTSUPP
+ * (ERROR_USAGE): the rig lacks what it requires, or the session is a guided one. */
 int session_begin(struct session *, const struct case_def *, struct error *err) WARN_UNUSED;
 enum session_state session_state(const struct session *);
 /* NULL while SESSION_FREE. */
@@ -95,14 +95,18 @@ int session_run(struct session *, const struct session_place *until_or_null, str
 int session_run_to(struct session *, const char *name, struct error *err) WARN_UNUSED;
 /* Runs the failed step again. That it failed before stays the case's verdict. */
 int session_retry(struct session *, struct error *err) WARN_UNUSED;
+#define SESSION_LEFT "left at the prompt" /* in the message of what was given up */
 /* Gives up the block around the step where the case stands: the step that has the block fails, and the case stands there. */
 int session_leave(struct session *, struct error *err) WARN_UNUSED;
-/* The step that passed last, and how long it took; NULL: none since the last of these calls began. */
-const struct step_call *session_passed(const struct session *, int64_t *ret_took_ns);
+/* What passed since the last of these calls began, by an index from 0: the step where the case stood, then the blocks around it that have
+ * ended, too; and how long it took, without the time of who stood in it. NULL: no more. */
+const struct step_call *session_passed(const struct session *, unsigned index, int64_t *ret_took_ns);
 /* The failure that a block answered by another try, since the last of these calls began; NULL: none. */
 const struct error *session_forgiven(const struct session *);
 /* Toggles a break point; returns whether there is one now. */
 bool session_break(struct session *, const struct session_place *);
+/* The break points, by an index from 0; NULL behind the last. */
+const struct session_place *session_break_at(const struct session *, unsigned index);
 /* Whether there is one at the step, in any round. */
 bool session_breaks_at(const struct session *, const struct step_call *);
 /* Runs the steps of `always` now. */

@@ -190,6 +190,11 @@ bool session_break(struct session *session, const struct session_place *place)
 	return true;
 }
 
+const struct session_place *session_break_at(const struct session *session, unsigned index)
+{
+	return index < session->break_count ? &session->breaks[index] : NULL;
+}
+
 bool session_breaks_at(const struct session *session, const struct step_call *call)
 {
 	for (unsigned i = 0; i < session->break_count; i++)

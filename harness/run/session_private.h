@@ -25,7 +25,8 @@ struct session_walk {
 	bool inside, leaving;                              /* stands inside; everything is to end */
 	enum { ORDER_GO, ORDER_RETRY, ORDER_LEAVE } order; /* what becomes of the step where it stands */
 	struct session_place here;
-	int r; /* of the step where it stands, or that ended */
+	int64_t begin_ns; /* by step_clock_ns() */
+	int r;            /* of the step where it stands, or that ended */
 	struct error error;
 };
 
@@ -40,6 +41,7 @@ struct session {
 	unsigned begun_count;
 	struct session_place *breaks;
 	unsigned break_count;
+	const struct case_def *breaks_of; /* that had them: they stay for when it is begun again */
 	unsigned position, index, typed;
 	bool failed, skipped; /* the step where the case stands failed; one was left behind without an end */
 	int64_t left_ns;      /* of the case's time: that of the person does not count */
@@ -48,8 +50,13 @@ struct session {
 	unsigned pace_depth;
 	const struct session_place *until; /* while something runs */
 	const char *until_name;
-	const struct step_call *passed;
-	int64_t passed_ns;
+	const struct step_call *stood; /* where the case stood when that began */
+	struct {
+		const struct step_call *call;
+		int64_t took_ns;
+		unsigned depth;
+	} passed[SESSION_DEPTH + 1];
+	unsigned passed_count;
 	struct error forgiven; /* message "": none */
 	struct session_walk walk;
 	struct outcome outcome;
@@ -62,6 +69,8 @@ struct session {
 void session_note_end(struct session *, int r, const struct error *);
 /* The first failure is the case's. What the check wanted and found stays in the context, too. */
 void session_take_failure(struct session *, const struct error *);
+/* A step has passed that began at begin_ns of step_clock_ns(). */
+void session_note_pass(struct session *, const struct step_call *, unsigned depth, int64_t begin_ns);
 /* Whether to stop before the step at the place. */
 bool session_stops_at(const struct session *, const struct session_place *);
 

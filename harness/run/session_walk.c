@@ -65,7 +65,7 @@ static void hold(struct session *session, const struct session_place *place, int
 
 static int left(struct error *err)
 {
-	return error_set(err, ERROR_OPERATOR, ECANCELED, "left at the prompt");
+	return error_set(err, ERROR_OPERATOR, ECANCELED, SESSION_LEFT);
 }
 
 /* ---- steps ---- */
@@ -97,12 +97,11 @@ static int run_held(struct session *session, const struct step_call *call, const
 	const struct step_frame *frame = session->executor->frame;
 	for (;;) {
 		struct error own = {0};
-		int64_t begin_ns = loop_now_ns();
+		int64_t begin_ns = step_clock_ns(session->context);
 		int r = call_run(session->context, call, &own);
 		session_note_end(session, r, &own);
 		if (r == 0) {
-			session->passed = call;
-			session->passed_ns = loop_now_ns() - begin_ns;
+			session_note_pass(session, call, place->depth, begin_ns);
 			return 0;
 		}
 		*err = own;
@@ -170,6 +169,7 @@ int session_walk_begin(struct session *session, const struct step_call *call, co
 	*walk = (struct session_walk){.guide = {guide_run}, .phase = phase, .outermost = call};
 	if (fiber_new(&walk->fiber, run_outermost, session) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	walk->begin_ns = step_clock_ns(session->context);
 	session->executor->guide = &walk->guide;
 	session->executor->phase = phase;
 	return session_walk_on(session, err);

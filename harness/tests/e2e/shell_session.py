@@ -442,8 +442,8 @@ def steps_in_blocks():
                        ("where", r"^in  2\.repeat\[1\]\.3 .* retry, round 1 of 2"), ("finish", r"^at  2\.repeat\[2\]\.1 "),
                        ("until 2.1", r"^at  3 .*\n(.*\n)*step 2.repeat.1 did not come any more"), ("restart", r"^at  1 "),
                        ("break 2.repeat[2].2", "stops before step 2.repeat\\[2\\].2"), ("continue", r"^at  2\.repeat\[2\]\.2 "),
-                       ("until 2.3.1", r"^at  2\.repeat\[2\]\.3\.retry\[1\]\.1 "), ("leave", r"step 2\.repeat\[2\]\.3 failed"),
-                       ("leave", r"step 2 failed"), ("retry", r"^at  2\.repeat\[2\]\.2 "), ("finish", r"^at  3 "), ("until note", "no step to come"), ("continue", "shell.nested: fail|shell.nested: error")):
+                       ("until 2.3.1", r"^at  2\.repeat\[2\]\.3\.retry\[1\]\.1 "), ("leave", r"step 2\.repeat\[2\]\.3 failed(.*\n)+given up"),
+                       ("leave", r"step 2 failed"), ("retry", r"^at  2\.repeat\[2\]\.2 "), ("finish", r"^at  3 "), ("until note", "no step to come"), ("step 3", "`step` takes nothing behind it"), ("break", r"^stops before step 2\.repeat\[2\]\.2 "), ("continue", "shell.nested: pass")):
         terminal.command(line, said)
     terminal.send("quit\n")
     terminal.end()

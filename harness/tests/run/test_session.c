@@ -463,9 +463,9 @@ START_TEST(next_goes_over_a_block_and_finish_out_of_it)
 	ck_assert_int_eq(session_out(session, &error), -ENOENT);
 	ck_assert_int_eq(session_next(session, &error), 0);
 	ck_assert_int_eq(session_enter(session, &error), 0);
-	ck_assert_ptr_null(session_passed(session, &took_ns));
+	ck_assert_ptr_null(session_passed(session, 0, &took_ns));
 	ck_assert_int_eq(session_next(session, &error), 0);
-	ck_assert_str_eq(session_passed(session, &took_ns)->def->name, "t.ok");
+	ck_assert_str_eq(session_passed(session, 0, &took_ns)->def->name, "t.ok");
 	ck_assert_int_eq(value_get(session_results(session), "value")->integer, 7);
 	ck_assert_int_eq(session_next(session, &error), 0);
 	ck_assert_str_eq(here(session), "2.repeat[1].3");
@@ -477,6 +477,10 @@ START_TEST(next_goes_over_a_block_and_finish_out_of_it)
 	ck_assert_str_eq(here(session), "2.repeat[2].3.repeat[1].1");
 	ck_assert_int_eq(session_out(session, &error), 0);
 	ck_assert_str_eq(here(session), "3");
+	/* Both blocks have ended. */
+	ck_assert_ptr_eq(session_passed(session, 0, &took_ns)->block, session_step_at(session, 1)->block->calls[2]->block);
+	ck_assert_ptr_eq(session_passed(session, 1, &took_ns), session_step_at(session, 1));
+	ck_assert_ptr_null(session_passed(session, 2, &took_ns));
 	ck_assert_uint_eq(runs, 9);
 	ck_assert_int_eq(session_next(session, &error), 0);
 	ck_assert_uint_eq(end(session, program), 0);
@@ -493,6 +497,8 @@ START_TEST(breaks_hold_in_blocks_in_every_round_or_in_one)
 	ck_assert(toggle(session, "2.repeat[2].3.1"));
 	ck_assert(toggle(session, "2.3.1"));
 	ck_assert(!toggle(session, "2.repeat.3.repeat.1"));
+	ck_assert_uint_eq(session_break_at(session, 1)->round[0], 2);
+	ck_assert_ptr_null(session_break_at(session, 2));
 	ck_assert_int_eq(session_find(session, "2.4", &place, &error), -ENOENT);
 	ck_assert_int_eq(session_find(session, "1.1", &place, &error), -ENOENT);
 	ck_assert_int_eq(session_find(session, "2.repeat[0].1", &place, &error), -ENOENT);
@@ -513,6 +519,24 @@ START_TEST(breaks_hold_in_blocks_in_every_round_or_in_one)
 	ck_assert_int_eq(session_run_to(session, "t.flaky", &error), -ENOENT);
 	ck_assert_int_eq(session_run(session, NULL, &error), 0);
 	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
+START_TEST(breaks_stay_when_the_case_is_begun_again)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, BLOCKS "- {id: d, steps: [t.ok]}\n");
+	struct error error = {0};
+	enum verdict verdict;
+	ck_assert(toggle(session, "2.2"));
+	session_finish(session, &verdict, NULL);
+	ck_assert_int_eq(type(session, "- t.ok", &error), 0);
+	ck_assert_int_eq(session_begin(session, program->cases[0], &error), 0);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_str_eq(here(session), "2.repeat[1].2");
+	ck_assert_int_eq(session_begin(session, program->cases[1], &error), 0);
+	ck_assert_ptr_null(session_break_at(session, 0));
+	end(session, program);
 }
 END_TEST
 
@@ -795,6 +819,7 @@ int main(void)
 	tcase_add_test(blocks, every_step_of_a_block_can_be_stood_at);
 	tcase_add_test(blocks, next_goes_over_a_block_and_finish_out_of_it);
 	tcase_add_test(blocks, breaks_hold_in_blocks_in_every_round_or_in_one);
+	tcase_add_test(blocks, breaks_stay_when_the_case_is_begun_again);
 	tcase_add_test(blocks, the_next_of_a_name_may_be_in_a_block);
 	tcase_add_test(blocks, a_failure_in_a_block_is_stood_at);
 	tcase_add_test(blocks, a_failure_in_a_block_is_left_behind_or_its_block_is);
