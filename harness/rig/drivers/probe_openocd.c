@@ -515,9 +515,11 @@ static int parse_elements(const char *answer, unsigned width, uint8_t *to, size_
 }
 
 /* OpenOCD refuses what its target or its access port cannot do in one access, before anything has gone to the board. */
-static int explain_wide(const struct probe *probe, unsigned width, int r, struct error *err)
+static int explain_wide(const struct probe *probe, unsigned width, uint64_t mark, int r, struct error *err)
 {
-	if (width != 8 || r != -EREMOTEIO)
+	static const char *const gone_out[] = {"STICKY ERROR", "Failed to read memory at", "Failed to write memory at", NULL};
+	struct openocd *openocd = probe->state;
+	if (width != 8 || (r != -EREMOTEIO && r != -EFAULT) || log_has(openocd, mark, gone_out))
 		return r;
 	return error_set(
 	        err, ERROR_BENCH, EOPNOTSUPP,
@@ -530,6 +532,7 @@ static int openocd_read(struct probe *probe, uint32_t address, unsigned width, v
                         struct error *err)
 {
 	const struct openocd *openocd = probe->state;
+	const uint64_t mark = openocd_process_mark(openocd->process);
 	int r = 0;
 	for (size_t done = 0; r == 0 && done < length;) {
 		const size_t left = (length - done) / width, count = left < ELEMENTS ? left : ELEMENTS;
@@ -542,7 +545,7 @@ static int openocd_read(struct probe *probe, uint32_t address, unsigned width, v
 		free(answer);
 		done += count * width;
 	}
-	return explain_wide(probe, width, r, err);
+	return explain_wide(probe, width, mark, r, err);
 }
 
 static int append_elements(struct bytes *script, unsigned width, const uint8_t *from, size_t count)
@@ -579,6 +582,7 @@ static int openocd_write(struct probe *probe, uint32_t address, unsigned width, 
                          struct error *err)
 {
 	const struct openocd *openocd = probe->state;
+	const uint64_t mark = openocd_process_mark(openocd->process);
 	int r = 0;
 	for (size_t done = 0; r == 0 && done < length;) {
 		const size_t left = (length - done) / width, count = left < ELEMENTS ? left : ELEMENTS;
@@ -590,7 +594,7 @@ static int openocd_write(struct probe *probe, uint32_t address, unsigned width, 
 		free(head);
 		done += count * width;
 	}
-	return explain_wide(probe, width, r, err);
+	return explain_wide(probe, width, mark, r, err);
 }
 
 /* ---- files ---- */
