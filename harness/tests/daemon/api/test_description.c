@@ -240,6 +240,7 @@ int main(void)
 {
 	Suite *suite = suite_create("api_description");
 	TCase *tests = tcase_create("description");
+	tcase_set_timeout(tests, 60); /* a loaded machine takes its time */
 	tcase_add_test(tests, every_route_is_described);
 	tcase_add_test(tests, everything_described_is_a_route);
 	tcase_add_test(tests, references_and_parameters_are_whole);

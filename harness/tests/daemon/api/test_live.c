@@ -310,6 +310,7 @@ int main(void)
 {
 	Suite *suite = suite_create("api_live");
 	TCase *tests = tcase_create("live");
+	tcase_set_timeout(tests, 60); /* a loaded machine takes its time */
 	tcase_add_test(tests, viewers_get_every_event_once);
 	tcase_add_test(tests, small_pieces_join);
 	tcase_add_test(tests, who_comes_back_goes_on);

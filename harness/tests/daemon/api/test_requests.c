@@ -173,6 +173,7 @@ int main(void)
 {
 	Suite *suite = suite_create("api_requests");
 	TCase *tests = tcase_create("requests");
+	tcase_set_timeout(tests, 60); /* a loaded machine takes its time */
 	tcase_add_test(tests, whole_submission_is_read);
 	tcase_add_test(tests, what_is_not_said_has_its_standard);
 	tcase_add_loop_test(tests, what_is_wrong_is_named, 0, (int)(sizeof(refused) / sizeof(refused[0])));
