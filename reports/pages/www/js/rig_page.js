@@ -20,7 +20,7 @@ function roles(rig) {
 }
 
 function boards(rig) {
-  return table('Boards', [{ title: 'Board' }, { title: 'Bench errors', number: true, label: 'Bench errors' }, { title: 'Last error' }],
+  return table('Boards', [{ title: 'Board' }, { title: 'Bench errors', number: true, label: 'Bench errors' }, { title: 'Last error', label: 'Last error' }],
     roles(rig).map((role) => [role, (rig.boards || []).find((b) => b.role === role)]).map(([role, b]) => [h('b', null, role), String(b?.bench_errors ?? 0), b?.last_error || 'none']));
 }
 

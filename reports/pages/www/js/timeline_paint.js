@@ -42,7 +42,7 @@ export function heightOf(layout, head) {
 
 // As many marks as there is room for their texts.
 function marksOf(ctx, scale) {
-  for (let pixels = 56; ; pixels *= 1.25) {
+  for (let pixels = Math.max(40, scale.width / 14); ; pixels *= 1.25) {
     const { marks, step } = scale.marks(pixels), texts = marks.map((t) => since(t - scale.begin, step, scale.to - scale.begin));
     const widest = Math.max(0, ...texts.map((text) => ctx.measureText(text).width)), apart = (step / (scale.to - scale.from)) * scale.width;
     if (apart >= widest + 14 || pixels > scale.width) return { marks, texts };
