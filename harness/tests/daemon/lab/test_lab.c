@@ -689,7 +689,7 @@ START_TEST(runs_outlive_the_daemon)
 }
 END_TEST
 
-static uint64_t events[LAB_RUN_STORING + 1];
+static uint64_t events[LAB_LEASE_JOURNAL + 1];
 static void hear(enum lab_event event, int64_t id, const json_t *data, void *context)
 {
 	events[event]++;
