@@ -16,6 +16,7 @@
 #define QUIET_NS RIG_SECOND_NS /* after the end of a pipe: the board has said what it had to say */
 #define BOOT_NS  (3 * RIG_SECOND_NS)
 #define LOOK_NS  (RIG_SECOND_NS / 5)
+#define ROOM_NS  (RIG_SECOND_NS / 200) /* until a full queue is tried again: some hundred bytes at usual speeds */
 
 #define INTERRUPTED 130 /* exit status */
 
@@ -28,6 +29,7 @@ struct session {
 	struct termios before;
 	sd_event_source *input;
 	bool input_ended, asked_to_end, output_failed, interrupted;
+	int64_t end_ns;
 	int64_t heard_ns; /* when the board last said something, or was told something */
 	struct error error;
 	int failed; /* -errno of what ended it */
@@ -88,10 +90,22 @@ static void on_console(const void *data, size_t length, struct instant at, void 
 
 /* ---- to the board ---- */
 
+static int write_to_board(struct session *session, const char *data, size_t length)
+{
+	return session->live.rig ? rig_board_input(session->live.board, data, length, &session->error)
+	                         : rig_attached_input(session->live.attached, data, length, &session->error);
+}
+
+/* A pipe or a file is faster than a serial line: what does not fit into its queue waits here, and with it what comes behind. */
 static void send_to_board(struct session *session, const char *data, size_t length)
 {
-	int r = session->live.rig ? rig_board_input(session->live.board, data, length, &session->error)
-	                          : rig_attached_input(session->live.attached, data, length, &session->error);
+	int r;
+	while ((r = write_to_board(session, data, length)) == -ENOBUFS && loop_now_ns() < session->end_ns) {
+		if (loop_until(session->live.loop, NULL, NULL, loop_now_ns() + ROOM_NS) != -ECANCELED)
+			continue;
+		session->interrupted = true;
+		return;
+	}
 	session->heard_ns = loop_now_ns();
 	/* A board that is being reset, or has ended, hears nothing: its console goes on. */
 	if (r == -EREMOTEIO)
@@ -160,7 +174,7 @@ static void take_input(struct session *session)
 static void take_file(struct session *session)
 {
 	struct typed typed;
-	while (!session->failed && read_input(session, &typed))
+	while (!session->failed && !session->interrupted && read_input(session, &typed))
 		if (typed.length)
 			send_to_board(session, typed.data, typed.length);
 	end_input(session);
@@ -226,9 +240,10 @@ static void wait_boot(struct session *session, int64_t end_ns)
 static void talk(struct session *session, int64_t end_ns)
 {
 	wait_boot(session, end_ns);
+	session->end_ns = end_ns;
 	if (!session->input)
 		take_file(session);
-	while (!session->failed && !session->asked_to_end && !session->output_failed) {
+	while (!session->failed && !session->interrupted && !session->asked_to_end && !session->output_failed) {
 		int64_t now_ns = loop_now_ns();
 		if (now_ns >= end_ns || (session->input_ended && end_ns == INT64_MAX && now_ns - session->heard_ns > QUIET_NS))
 			return;

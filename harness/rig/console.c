@@ -245,12 +245,18 @@ static void say_marker(struct console *console, const char *line, size_t length,
 static void end_line(struct console *console, struct instant at)
 {
 	size_t length = console->length;
+	const char *line = console->line;
 	console->length = 0;
-	while (length && console->line[length - 1] == '\r')
+	while (length && line[length - 1] == '\r')
 		length--;
+	/* A break, as of a board whose pins float while it is reset, comes from the kernel as a zero byte: it is no part of the line. */
+	while (length && line[0] == '\0') {
+		line++;
+		length--;
+	}
 	if (!length)
 		return;
-	const char *line = console->line, *mark = memmem(line, length, MARKER, strlen(MARKER));
+	const char *mark = memmem(line, length, MARKER, strlen(MARKER));
 	size_t before = mark ? (size_t)(mark - line) : length;
 	if (before)
 		say_line(console, line, before, at);

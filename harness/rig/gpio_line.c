@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gpio_line.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <gpiod.h>
-#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpio_chip.h"
 #include "rig_private.h"
 
 #define CONSUMER "hilbench"
@@ -54,58 +54,6 @@ void gpio_line_free(struct gpio_line *line)
 
 /* ---- finding ---- */
 
-static bool has_label(struct gpiod_chip *chip, const char *label)
-{
-	struct gpiod_chip_info *info = gpiod_chip_get_info(chip);
-	bool same = info && (!strcmp(gpiod_chip_info_get_label(info), label) || !strcmp(gpiod_chip_info_get_name(info), label));
-	gpiod_chip_info_free(info);
-	return same;
-}
-
-/* Labels are what stays the same when chips are numbered in another order. */
-static struct gpiod_chip *chip_by_label(const char *label, int *ret_code)
-{
-	struct gpiod_chip *found = NULL;
-	DIR *folder = opendir("/dev");
-	*ret_code = ENODEV;
-	for (struct dirent *entry; folder && !found && (entry = readdir(folder));) {
-		char path[PATH_MAX];
-		if (strncmp(entry->d_name, "gpiochip", 8))
-			continue;
-		(void)snprintf(path, sizeof(path), "/dev/%s", entry->d_name);
-		struct gpiod_chip *chip = gpiod_chip_open(path);
-		if (!chip)
-			*ret_code = errno;
-		else if (has_label(chip, label))
-			found = chip;
-		else
-			gpiod_chip_close(chip);
-	}
-	if (folder)
-		(void)closedir(folder);
-	return found;
-}
-
-static int chip_open(const struct gpio_line *line, struct gpiod_chip **ret, struct error *err)
-{
-	const char *name = map_text(line->map, "chip");
-	int code;
-	if (name[0] == '/') {
-		*ret = gpiod_chip_open(name);
-		code = errno;
-	} else {
-		*ret = chip_by_label(name, &code);
-	}
-	if (*ret)
-		return 0;
-	if (code == EACCES || code == EPERM)
-		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: no permission; GPIO chips usually belong to the group gpio", name);
-	if (code == ENOENT || code == ENODEV || code == ENXIO)
-		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: there is no such chip (`gpiodetect` lists them); is it plugged in?",
-		                 name);
-	return error_set(err, ERROR_BENCH, code, "GPIO chip %s: %s", name, code == ENOTTY ? "it is no GPIO chip" : strerror(code));
-}
-
 static int line_find(struct gpio_line *line, struct gpiod_chip *chip, struct error *err)
 {
 	const struct value *wanted = value_get(line->map, "line");
@@ -128,23 +76,42 @@ static int line_find(struct gpio_line *line, struct gpiod_chip *chip, struct err
 
 /* ---- requests ---- */
 
-/* Who has it, for a message. */
-static void consumer_of(struct gpiod_chip *chip, unsigned offset, char *ret, size_t size)
+/* The kernel calls a line used also when it is none at all: a pin that has another function on this chip. Then nobody is named. */
+static int line_busy(const struct gpio_line *line, struct gpiod_chip *chip, struct error *err)
+{
+	struct gpiod_line_info *info = gpiod_chip_get_line_info(chip, line->offset);
+	const char *consumer = info && gpiod_line_info_is_used(info) ? gpiod_line_info_get_consumer(info) : NULL,
+	           *name = map_text(line->map, "chip");
+	int r = consumer && consumer[0]
+	                ? error_set(err, ERROR_BENCH, EBUSY, "GPIO chip %s line %u: in use by \"%s\"", name, line->offset, consumer)
+	                : error_set(err, ERROR_BENCH, EBUSY,
+	                            "GPIO chip %s line %u: the kernel does not give it away: the pin has another function (of a USB "
+	                            "adapter its "
+	                            "EEPROM says which), or a driver has it",
+	                            name, line->offset);
+	gpiod_line_info_free(info);
+	return r;
+}
+
+static bool line_used(struct gpiod_chip *chip, unsigned offset)
 {
 	struct gpiod_line_info *info = gpiod_chip_get_line_info(chip, offset);
-	const char *consumer = info && gpiod_line_info_is_used(info) ? gpiod_line_info_get_consumer(info) : NULL;
-	(void)snprintf(ret, size, "%s", consumer ? consumer : "somebody");
+	bool used = info && gpiod_line_info_is_used(info);
 	gpiod_line_info_free(info);
+	return used;
+}
+
+static int line_failed(const struct gpio_line *line, int code, struct error *err)
+{
+	bool gone = code == ENODEV || code == ENXIO;
+	return error_set(err, ERROR_BENCH, code, "GPIO chip %s line %u: %s", map_text(line->map, "chip"), line->offset,
+	                 gone ? "the chip is gone: was it unplugged?" : strerror(code));
 }
 
 static int request_failed(const struct gpio_line *line, struct gpiod_chip *chip, int code, struct error *err)
 {
-	char consumer[64];
-	const char *name = map_text(line->map, "chip");
-	if (code != EBUSY)
-		return error_set(err, ERROR_BENCH, code, "GPIO chip %s line %u: %s", name, line->offset, strerror(code));
-	consumer_of(chip, line->offset, consumer, sizeof(consumer));
-	return error_set(err, ERROR_BENCH, EBUSY, "GPIO chip %s line %u: in use by \"%s\"", name, line->offset, consumer);
+	return code == EBUSY || (code == EINVAL && line_used(chip, line->offset)) ? line_busy(line, chip, err)
+	                                                                          : line_failed(line, code, err);
 }
 
 static int request(struct gpio_line *line, struct gpiod_chip *chip, enum gpiod_line_direction direction, bool active,
@@ -175,7 +142,7 @@ static int acquire(struct gpio_line *line, enum gpiod_line_direction direction, 
                    struct error *err)
 {
 	struct gpiod_chip *chip;
-	int r = chip_open(line, &chip, err);
+	int r = gpio_chip_open(&chip, map_text(line->map, "chip"), err);
 	if (r < 0)
 		return r;
 	r = line_find(line, chip, err);
@@ -195,7 +162,23 @@ int gpio_line_set(struct gpio_line *line, bool active, struct error *err)
 	/* A chip that was unplugged: the next call begins anew. */
 	gpiod_line_request_release(line->request);
 	line->request = NULL;
-	return error_set(err, ERROR_BENCH, code, "GPIO chip %s line %u: %s", map_text(line->map, "chip"), line->offset, strerror(code));
+	return line_failed(line, code, err);
+}
+
+/* What an input reads is what is at the pin, not what somebody has switched: a relay's line floats until it is driven. */
+static int line_driven(const struct gpio_line *line, struct error *err)
+{
+	struct gpiod_chip *chip;
+	int r = gpio_chip_open(&chip, map_text(line->map, "chip"), err);
+	if (r < 0)
+		return r;
+	struct gpiod_line_info *info = gpiod_chip_get_line_info(chip, line->offset);
+	bool driven = info && gpiod_line_info_get_direction(info) == GPIOD_LINE_DIRECTION_OUTPUT;
+	gpiod_line_info_free(info);
+	gpiod_chip_close(chip);
+	return driven ? 0
+	              : error_set(err, ERROR_BENCH, ENODATA, "GPIO chip %s line %u: it is an input: nothing drives it until it is switched",
+	                          map_text(line->map, "chip"), line->offset);
 }
 
 int gpio_line_get(struct gpio_line *line, bool *ret_active, struct error *err)
@@ -206,25 +189,34 @@ int gpio_line_get(struct gpio_line *line, bool *ret_active, struct error *err)
 		return r;
 	enum gpiod_line_value value = gpiod_line_request_get_value(look, line->offset);
 	int code = errno;
+	if (value == GPIOD_LINE_VALUE_ERROR)
+		r = line_failed(line, code, err);
+	else if (!line->request)
+		r = line_driven(line, err);
 	if (!line->request)
 		gpiod_line_request_release(look);
-	if (value == GPIOD_LINE_VALUE_ERROR)
-		return error_set(err, ERROR_BENCH, code, "GPIO chip %s line %u: %s", map_text(line->map, "chip"), line->offset,
-		                 strerror(code));
-	*ret_active = value == GPIOD_LINE_VALUE_ACTIVE;
-	return 0;
+	if (r == 0)
+		*ret_active = value == GPIOD_LINE_VALUE_ACTIVE;
+	return r;
+}
+
+int gpio_line_alive(const struct gpio_line *line, struct error *err)
+{
+	struct pollfd polled = {.fd = line->request ? gpiod_line_request_get_fd(line->request) : -1};
+	bool gone = line->request && poll(&polled, 1, 0) == 1 && polled.revents & (POLLERR | POLLHUP);
+	return gone ? line_failed(line, ENODEV, err) : 0;
 }
 
 int gpio_line_look(struct gpio_line *line, char *ret, size_t size, struct error *err)
 {
 	struct gpiod_chip *chip;
-	int r = chip_open(line, &chip, err);
+	int r = gpio_chip_open(&chip, map_text(line->map, "chip"), err);
 	if (r < 0)
 		return r;
 	r = line_find(line, chip, err);
 	struct gpiod_line_info *info = r == 0 ? gpiod_chip_get_line_info(chip, line->offset) : NULL;
 	if (info && gpiod_line_info_is_used(info) && !line->request)
-		r = request_failed(line, chip, EBUSY, err);
+		r = line_busy(line, chip, err);
 	if (r == 0) {
 		const char *name = info ? gpiod_line_info_get_name(info) : NULL;
 		(void)snprintf(ret, size, "%s line %u%s%s%s", map_text(line->map, "chip"), line->offset, name ? " (" : "", name ? name : "",

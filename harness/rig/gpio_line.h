@@ -15,8 +15,10 @@ void gpio_line_free(struct gpio_line *);
 /* The first call makes the line an output, at this level without a glitch. ERROR_BENCH: no such chip or line, no permission, used by whom.
  */
 int gpio_line_set(struct gpio_line *, bool active, struct error *err) WARN_UNUSED;
-/* Of an output that is ours, or what the line reads as it is: direction and level are not changed. */
+/* The level that an output has; direction and level are not changed. -ENODATA: it is an input, which nobody has switched. */
 int gpio_line_get(struct gpio_line *, bool *ret_active, struct error *err) WARN_UNUSED;
+/* ERROR_BENCH when the line is ours and its chip went away. Asks nothing of the chip. */
+int gpio_line_alive(const struct gpio_line *, struct error *err) WARN_UNUSED;
 /* "gpiochip0 line 5 (relay-zgw)"; whether it is there, and free or ours. Changes nothing. */
 int gpio_line_look(struct gpio_line *, char *ret, size_t size, struct error *err) WARN_UNUSED;
 

@@ -274,7 +274,9 @@ int supply_restore(struct supply *supply, int64_t deadline_ns, struct error *err
 int supply_alive(const struct supply *supply, struct error *err)
 {
 	const char *address = map_text(supply->map, "address");
-	return supply->tripped[0] ? error_set(err, ERROR_BENCH, EIO, "power supply %s: %s", address ? address : "", supply->tripped) : 0;
+	if (supply->tripped[0])
+		return error_set(err, ERROR_BENCH, EIO, "power supply %s: %s", address ? address : "", supply->tripped);
+	return supply->driver->alive ? supply->driver->alive(supply, err) : 0;
 }
 
 uint32_t supply_voltage(const struct supply *supply)

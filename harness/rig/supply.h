@@ -37,7 +37,7 @@ int supply_check(struct supply *, char *ret_identity, size_t size, int64_t deadl
 int supply_prepare(struct supply *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 /* Voltage and limit back to those of the map where they differ. */
 int supply_restore(struct supply *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
-/* ERROR_BENCH when the output went away by itself (seen where `measure_every` looks). Asks nothing of the device. */
+/* ERROR_BENCH when the output went away by itself (seen where `measure_every` looks), or a relay's chip. Asks nothing of the device. */
 int supply_alive(const struct supply *, struct error *err) WARN_UNUSED;
 /* What is set now, mV and mA; 0: not known. */
 uint32_t supply_voltage(const struct supply *);

@@ -16,6 +16,8 @@ struct supply_driver {
 	/* NULL: nothing can be seen. */
 	int (*settle)(struct supply *, int64_t deadline_ns, struct error *err);
 	int (*is_on)(struct supply *, bool *ret, int64_t deadline_ns, struct error *err);
+	/* NULL: it never goes away by itself. Asks nothing of the device. */
+	int (*alive)(const struct supply *, struct error *err);
 	int (*identify)(struct supply *, char *ret_identity, size_t size, int64_t deadline_ns, struct error *err);
 	/* NULL: the device has no such thing. */
 	int (*voltage)(struct supply *, uint32_t millivolts, int64_t deadline_ns, struct error *err);

@@ -135,6 +135,20 @@ static void on_gone(const char *reason, void *context)
 	                  json_pack("{s:o}", "text", json_sprintf("console of %s, %s: %s", board->role, line->options.address, reason)));
 }
 
+/* A line that resets the board rests where the board runs: at an active-low one that is asserted, which opening the port has done already.
+ */
+static void rest_reset_line(struct board_line *line)
+{
+	const struct value *reset = value_get(line->board->map, "reset"), *low = value_get(reset, "active_low");
+	const char *driver = reset ? map_text(reset, "driver") : NULL, *name = reset ? map_text(reset, "line") : NULL;
+	if (!driver || strcmp(driver, "serial") != 0 || !name || !low || !low->boolean)
+		return;
+	if (!strcmp(name, "rts"))
+		line->options.rts = true;
+	else
+		line->options.dtr = true;
+}
+
 /* Opening a port raises both lines; a line that resets the board must not stay so. */
 static int settle_lines(struct board_line *line, const struct value *map, struct error *err)
 {
@@ -157,6 +171,7 @@ int board_line_open(struct board_line **ret, struct rig_board *board, struct err
 	line->options.received = on_received;
 	line->options.gone = on_gone;
 	line->options.context = line;
+	rest_reset_line(line);
 	line->rts = line->options.rts;
 	line->dtr = line->options.dtr;
 	int r = serial_open(&line->serial, board->rig->loop, &line->options, err);

@@ -211,7 +211,8 @@ void board_reset_close(struct board_reset *reset)
 	free(reset);
 }
 
-static int assert_and_release(struct board_reset *reset, int64_t deadline_ns, struct error *err)
+/* *ret_begin_ns: when the release began. */
+static int assert_and_release(struct board_reset *reset, int64_t deadline_ns, int64_t *ret_begin_ns, struct error *err)
 {
 	struct error lost;
 	int r = reset->driver->set(reset, true, deadline_ns, err);
@@ -219,6 +220,7 @@ static int assert_and_release(struct board_reset *reset, int64_t deadline_ns, st
 		return r;
 	int64_t end_ns = loop_now_ns() + reset->pulse_ns;
 	int waited = loop_until(reset->board->rig->loop, NULL, NULL, end_ns < deadline_ns ? end_ns : deadline_ns);
+	*ret_begin_ns = loop_now_ns();
 	/* Whatever came between: a board that stays in reset is worse. */
 	r = reset->driver->set(reset, false, deadline_ns, waited == -ECANCELED ? &lost : err);
 	return waited == -ECANCELED ? error_set(err, ERROR_OPERATOR, ECANCELED, "cancelled") : r;
@@ -228,16 +230,15 @@ int board_reset_pulse(struct board_reset *reset, int64_t deadline_ns, struct ins
 {
 	bool whole = reset->driver->pulse && (strcmp(reset->driver->name, "command") || value_get(reset->map, "pulse"));
 	int64_t begin_ns = loop_now_ns();
-	int r = whole ? reset->driver->pulse(reset, deadline_ns, err) : assert_and_release(reset, deadline_ns, err);
+	int r = whole ? reset->driver->pulse(reset, deadline_ns, err) : assert_and_release(reset, deadline_ns, &begin_ns, err);
 	if (r < 0) {
 		error_prefix(err, "reset");
 		return r;
 	}
+	/* Somewhere in the call, which takes its time at a USB adapter. */
 	*ret_at = instant_now();
-	if (whole) {
-		ret_at->uncertainty_ns += (ret_at->ns - begin_ns) / 2;
-		ret_at->ns -= (ret_at->ns - begin_ns) / 2;
-	}
+	ret_at->uncertainty_ns += (ret_at->ns - begin_ns) / 2;
+	ret_at->ns -= (ret_at->ns - begin_ns) / 2;
 	return 0;
 }
 
