@@ -25,9 +25,11 @@ import subprocess
 import sys
 import tempfile
 
-DEFAULT_MODULES = ["can", "can-raw", "can-dev", "can-isotp", "vcan", "vxcan", "sja1000", "kvaser_pci", "vhci-hcd", "gs_usb"]
+DEFAULT_MODULES = ["can", "can-raw", "can-dev", "can-isotp", "vcan", "vxcan", "sja1000", "kvaser_pci", "vhci-hcd", "gs_usb",
+                   "ftdi_sio"]
 APPLETS = ["sh", "mount", "mkdir", "insmod", "cat", "dd", "sleep", "mkfifo", "kill", "grep", "sed", "ls", "dmesg", "printf", "echo", "tr",
-           "timeout", "poweroff", "head", "tail", "wc", "test", "rm", "cut", "sync"]
+           "timeout", "poweroff", "head", "tail", "wc", "test", "rm", "cut", "sync", "awk", "cmp", "ifconfig", "ln",
+           "readlink", "seq", "od"]
 DOWNLOAD_S = 150
 
 
@@ -192,7 +194,7 @@ class Archive:
 def make_base(kernel_package, busybox_package, modules, directory):
     """vmlinuz and base.cpio.gz of one kernel version, in a directory of its own."""
     with tempfile.TemporaryDirectory(dir=directory) as work:
-        folders = ["net/can", "drivers/net/can", "drivers/usb/core", "drivers/usb/common", "drivers/usb/usbip"]
+        folders = ["net/can", "drivers/net/can", "drivers/usb/core", "drivers/usb/common", "drivers/usb/serial", "drivers/usb/usbip"]
         unpack(kernel_package, work, ["./boot/vmlinuz-*"] + [f"./*lib/modules/*/kernel/{folder}/*" for folder in folders])
         unpack(busybox_package, work, ["./*bin/busybox"])
         kernels = glob.glob(os.path.join(work, "boot/vmlinuz-*"))

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "usb_chapter9.h"
 #include "usbip.h"
 
 enum { CHANNELS = 2, QUEUE_MAX = 64, UP_MAX = 512, CLOCK_HZ = 80000000, RETRY_NS = 1000000 };
@@ -288,32 +289,6 @@ static void bulk_out(void *context, const uint8_t *data, size_t length)
 		channel->queue[channel->queued++] = frame;
 }
 
-static int reply(uint8_t *data, const struct usbip_setup *setup, const void *source, size_t length)
-{
-	if (length > setup->length)
-		length = setup->length;
-	memcpy(data, source, length);
-	return (int)length;
-}
-
-static int string_descriptor(const struct usbip_setup *setup, uint8_t *data)
-{
-	static const char *const strings[] = {"", "hilbench", "emulated candleLight FD", "0001"};
-	unsigned index = setup->value & 0xff;
-	uint8_t text[64] = {4, 3, 0x09, 0x04}; /* index 0: the languages, US English */
-	if (index >= sizeof(strings) / sizeof(strings[0]))
-		return -EPIPE;
-	if (index > 0) {
-		text[0] = (uint8_t)(2 + 2 * strlen(strings[index]));
-		for (unsigned i = 0; strings[index][i] != '\0'; i++) {
-			text[2 + 2 * i] = (uint8_t)strings[index][i];
-			text[3 + 2 * i] = 0;
-		}
-	}
-	return reply(data, setup, text, text[0]);
-}
-
-/* Chapter 9 requests of USB 2.0. */
 static int standard_request(const struct usbip_setup *setup, uint8_t *data)
 {
 	static const uint8_t device[18] = {18, 1, 0x00, 0x02, 0, 0, 0, 64, 0x09, 0x12, 0x23, 0x23, 0x00, 0x01, 1, 2, 3, 1};
@@ -323,23 +298,9 @@ static int standard_request(const struct usbip_setup *setup, uint8_t *data)
 	        7, 5, 0x81, 2, 64, 0,    0,              /* bulk IN 1 */
 	        7, 5, 0x02, 2, 64, 0,    0,              /* bulk OUT 2 */
 	};
-	static const uint8_t nothing[2];
-	if (setup->request == 0) /* GET_STATUS */
-		return reply(data, setup, nothing, sizeof(nothing));
-	if (setup->request == 9 || setup->request == 11 || setup->request == 1) /* SET_CONFIGURATION, SET_INTERFACE, CLEAR_FEATURE */
-		return 0;
-	if (setup->request != 6) /* GET_DESCRIPTOR */
-		return -EPIPE;
-	switch (setup->value >> 8) {
-	case 1:
-		return reply(data, setup, device, sizeof(device));
-	case 2:
-		return reply(data, setup, configuration, sizeof(configuration));
-	case 3:
-		return string_descriptor(setup, data);
-	default:
-		return -EPIPE;
-	}
+	static const struct usb_description description = {
+	        device, configuration, sizeof(configuration), {"", "hilbench", "emulated candleLight FD", "0001"}};
+	return usb_standard_request(&description, setup, data);
 }
 
 static uint32_t word(const uint8_t *data, unsigned index)
@@ -404,7 +365,7 @@ static int vendor_in(struct adapter *adapter, const struct usbip_setup *setup, u
 	}
 	for (unsigned i = 0; i < 18; i++)
 		words[i] = htole32(words[i]);
-	return reply(data, setup, words, length);
+	return usb_reply(data, setup, words, length);
 }
 
 static int vendor_out(struct adapter *adapter, const struct usbip_setup *setup, const uint8_t *data)

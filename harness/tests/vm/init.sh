@@ -1,28 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The first process of the virtual machine: loads the CAN modules, makes interfaces, runs the test programs on them and
-# prints their lines of the test protocol on the serial console. Every line is preceded by "@" so that nothing the kernel
-# says can look like one. Ends through qemu's isa-debug-exit: 0 written is status 1 of qemu (all passed), 1 is status 3.
-failed=0
-
-say()
-{
-	echo "@$*"
-	case $* in
-	'not ok '*) failed=1 ;;
-	esac
-}
-
-check()
-{
-	name=$1
-	shift
-	if "$@" >/run/check 2>&1; then
-		say "ok $name"
-	else
-		say "not ok $name - $(tr '\n' ' ' </run/check | cut -c 1-200)"
-	fi
-}
+# The first process of the virtual machine of kernel_can.py: makes CAN interfaces and runs the test programs on them.
+# shellcheck source=harness/tests/vm/guest.sh
+. /etc/guest.sh
+ip=/sbin/ip
 
 # shows INTERFACE TEXT: what iproute2 reads back of an interface.
 shows()
@@ -31,45 +12,6 @@ shows()
 	cat /run/shown
 	grep -q -- "$2" /run/shown
 }
-
-# run NAME SECONDS PROGRAM...: its lines; a program that dies or says nothing is a failed test.
-run()
-{
-	name=$1
-	limit=$2
-	shift 2
-	timeout "$limit" "$@" >/run/out 2>&1
-	status=$?
-	sed -n '/^ok \|^not ok \|^skip /s/^/@/p' /run/out
-	sed '/^ok \|^not ok \|^skip /d' /run/out
-	if grep -q '^not ok ' /run/out; then
-		failed=1
-	elif [ $status -ne 0 ]; then
-		say "not ok $name - status $status: $(tail -n 1 /run/out | cut -c 1-200)"
-	elif ! grep -q '^ok \|^skip ' /run/out; then
-		say "not ok $name - it printed no line"
-	fi
-}
-
-conclude()
-{
-	say 'done'
-	if [ $failed -eq 0 ]; then
-		printf '\000'
-	else
-		printf '\001'
-	fi | dd of=/dev/port bs=1 seek=244 2>/dev/null
-	poweroff -f
-}
-
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t devtmpfs dev /dev
-ip=/sbin/ip
-while read -r module; do
-	insmod "$module" || say "not ok module $module - insmod fails"
-done </etc/modules
-echo "kernel $(cat /proc/sys/kernel/osrelease), up $(cut -d ' ' -f 1 /proc/uptime) s"
 
 # Plain interfaces: a virtual one and a pair.
 $ip link add vcan0 type vcan && $ip link set vcan0 mtu 72 up

@@ -22,7 +22,7 @@ int usbip_attach(struct usbip *usbip, const struct usbip_device *device)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		return -errno;
 	char text[64];
-	int length = snprintf(text, sizeof(text), "0 %d %d %d", pair[1], DEVICE_ID, SPEED_FULL);
+	int length = snprintf(text, sizeof(text), "%u %d %u %d", device->port, pair[1], DEVICE_ID + device->port, SPEED_FULL);
 	int result = 0;
 	int attach = open(ATTACH_FILE, O_WRONLY | O_CLOEXEC);
 	if (attach < 0 || write(attach, text, (size_t)length) != length)
@@ -36,6 +36,14 @@ int usbip_attach(struct usbip *usbip, const struct usbip_device *device)
 	}
 	*usbip = (struct usbip){.fd = pair[0], .device = device};
 	return 0;
+}
+
+void usbip_detach(struct usbip *usbip)
+{
+	if (usbip->fd >= 0)
+		close(usbip->fd);
+	usbip->fd = -1;
+	usbip->waiting_count = 0;
 }
 
 static int read_whole(int fd, void *data, size_t length)
@@ -87,13 +95,19 @@ static int serve_control(struct usbip *usbip, uint32_t sequence, const uint8_t *
 	return answer(usbip, RET_SUBMIT, sequence, 0, data, in ? (size_t)done : 0, in ? (size_t)done : request.length);
 }
 
+static void forget(struct usbip *usbip, unsigned index)
+{
+	size_t after = (--usbip->waiting_count - index) * sizeof(usbip->waiting[0]);
+	memmove(usbip->waiting + index, usbip->waiting + index + 1, after);
+	memmove(usbip->room + index, usbip->room + index + 1, after);
+}
+
 static int serve_unlink(struct usbip *usbip, uint32_t sequence, uint32_t unlinked)
 {
 	for (unsigned i = 0; i < usbip->waiting_count; i++) {
 		if (usbip->waiting[i] != unlinked)
 			continue;
-		usbip->waiting_count--;
-		memmove(usbip->waiting + i, usbip->waiting + i + 1, (usbip->waiting_count - i) * sizeof(usbip->waiting[0]));
+		forget(usbip, i);
 		return answer(usbip, RET_UNLINK, sequence, -ECONNRESET, NULL, 0, 0);
 	}
 	return answer(usbip, RET_UNLINK, sequence, 0, NULL, 0, 0);
@@ -128,8 +142,14 @@ int usbip_serve(struct usbip *usbip)
 	}
 	if (usbip->waiting_count == USBIP_WAITING_MAX)
 		return answer(usbip, RET_SUBMIT, sequence, -ENOSR, NULL, 0, 0);
+	usbip->room[usbip->waiting_count] = length;
 	usbip->waiting[usbip->waiting_count++] = sequence;
 	return 0;
+}
+
+size_t usbip_bulk_in_room(const struct usbip *usbip)
+{
+	return usbip->waiting_count > 0 ? usbip->room[0] : 0;
 }
 
 bool usbip_bulk_in(struct usbip *usbip, const void *data, size_t length)
@@ -137,7 +157,6 @@ bool usbip_bulk_in(struct usbip *usbip, const void *data, size_t length)
 	if (usbip->waiting_count == 0)
 		return false;
 	uint32_t sequence = usbip->waiting[0];
-	usbip->waiting_count--;
-	memmove(usbip->waiting, usbip->waiting + 1, usbip->waiting_count * sizeof(usbip->waiting[0]));
+	forget(usbip, 0);
 	return answer(usbip, RET_SUBMIT, sequence, 0, data, length, length) == 0;
 }
