@@ -667,11 +667,11 @@ static bool listens(const char *path)
 	char line[512];
 	unsigned flags = 0;
 	bool found = false;
-	FILE *file = fopen("/proc/net/unix", "re");
-	ck_assert_ptr_nonnull(file);
-	while (!found && fgets(line, sizeof(line), file))
+	FILE *sockets = fopen("/proc/net/unix", "re");
+	ck_assert_ptr_nonnull(sockets);
+	while (!found && fgets(line, sizeof(line), sockets))
 		found = strstr(line, path) && sscanf(line, "%*s %*s %*s %x", &flags) == 1 && flags & 0x10000; /* __SO_ACCEPTCON */
-	(void)fclose(file);
+	(void)fclose(sockets);
 	return found;
 }
 
