@@ -39,7 +39,7 @@ static const struct config_key jobs_keys[] = {
         {"retries", CONFIG_COUNT, AT(lab.retries), 0, 10, 1,
          .doc = "Further runs of the cases that the bench broke, where the job says nothing."},
         {"queue_limit", CONFIG_COUNT, AT(lab.queue_limit), 1, 1000000, 10000, .doc = "Jobs that wait at most."},
-        {"upload_limit", CONFIG_SIZE, AT(upload_limit), 1024, 16 * GIB, 64 * MIB, .doc = "Largest file of a submission."},
+        {"upload_limit", CONFIG_SIZE, AT(upload_limit), 1024, 16 * GIB, 256 * MIB, .doc = "Largest file of a submission."},
         {"output_limit", CONFIG_SIZE, AT(lab.output_bytes), MIB, 1024 * GIB, 2 * GIB, .doc = "What a run may write."},
         {"memory_limit", CONFIG_SIZE, AT(lab.memory_bytes), 16 * MIB, 1024 * GIB, 4 * GIB,
          .doc = "Resident memory of a run with everything it starts."},
