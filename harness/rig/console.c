@@ -249,10 +249,13 @@ static void end_line(struct console *console, struct instant at)
 	console->length = 0;
 	while (length && line[length - 1] == '\r')
 		length--;
-	/* A break, as of a board whose pins float while it is reset, comes from the kernel as a zero byte: it is no part of the line. */
-	while (length && line[0] == '\0') {
-		line++;
-		length--;
+	/* A break, as of a board whose pins float while it is reset, comes from the kernel as a zero byte: before text it is no part of it. */
+	size_t zeros = 0;
+	while (zeros < length && line[zeros] == '\0')
+		zeros++;
+	if (zeros < length && line[zeros] >= ' ' && line[zeros] <= '~') {
+		line += zeros;
+		length -= zeros;
 	}
 	if (!length)
 		return;
