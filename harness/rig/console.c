@@ -249,7 +249,8 @@ static void end_line(struct console *console, struct instant at)
 	console->length = 0;
 	while (length && line[length - 1] == '\r')
 		length--;
-	/* A break, as of a board whose pins float while it is reset, comes from the kernel as a zero byte: before text it is no part of it. */
+	/* A break, as of a board whose pins float while it is reset, comes from the kernel as a zero byte: before text it is no part of it.
+	 */
 	size_t zeros = 0;
 	while (zeros < length && line[zeros] == '\0')
 		zeros++;

@@ -268,15 +268,21 @@ static int64_t run(struct bench *bench)
 	return next;
 }
 
+/* As poll() takes it; -1 for never. At least one, so that bytes that come meanwhile go together. */
+static int milliseconds_until(int64_t at_ns)
+{
+	int64_t left_ns = at_ns == INT64_MAX ? INT64_MAX : at_ns - now_ns();
+	return left_ns == INT64_MAX ? -1 : left_ns < 0 ? 0 : left_ns > 1000 * MS_NS ? 1000 : (int)(left_ns / MS_NS) + 1;
+}
+
 static void serve(struct bench *bench, int fifo)
 {
 	while (!bench->ended) {
-		/* Not more often than every millisecond: bytes that came meanwhile go together. */
-		int64_t next = run(bench), wait = next == INT64_MAX ? -1 : (next - now_ns()) / MS_NS + 1;
+		int wait_ms = milliseconds_until(run(bench));
 		struct pollfd polled[CHIPS + 1] = {{.fd = bench->chips[CONSOLE].usbip.fd, .events = POLLIN},
 		                                   {.fd = bench->chips[RELAY].usbip.fd, .events = POLLIN},
 		                                   {.fd = fifo, .events = POLLIN}};
-		if (poll(polled, CHIPS + 1, wait > 1000 ? 1000 : wait < -1 ? 0 : (int)wait) < 0 && errno != EINTR)
+		if (poll(polled, CHIPS + 1, wait_ms) < 0 && errno != EINTR)
 			return;
 		for (unsigned i = 0; i < CHIPS; i++)
 			if (polled[i].revents && usbip_serve(&bench->chips[i].usbip) < 0)
