@@ -41,7 +41,7 @@ DefaultDependencies=no
 After=basic.target
 [Service]
 Type=exec
-ExecStart=/root/systemd_guest.sh
+ExecStart=/srv/systemd_guest.sh
 StandardOutput=append:/dev/ttyS0
 StandardError=append:/dev/ttyS0
 """
@@ -114,19 +114,19 @@ def add_hilbench(guest):
 def add_test(guest):
     with open(HOW_TO, encoding="utf-8") as file:
         config, commands, (drop_in, drop_in_text) = blocks(file.read())
-    guest.add_data("/root/as-documented.yaml", config)
-    guest.add_data("/root/hilbenchd.yaml", "health: {check_interval: 30s}\n" + re.sub(r"  v2: .*\n", "", config).replace("/virtual.yaml", "/small.yaml") + "  box: {file: rigs/box.yaml}\n")
+    guest.add_data("/srv/as-documented.yaml", config)
+    guest.add_data("/srv/hilbenchd.yaml", "health: {check_interval: 30s}\n" + re.sub(r"  v2: .*\n", "", config).replace("/virtual.yaml", "/small.yaml") + "  box: {file: rigs/box.yaml}\n")
     guest.add_data(f"{PREFIX}/share/hilbench/rigs/small.yaml", small_rack())
-    guest.add_data("/root/install.sh", commands, 0o755)
+    guest.add_data("/srv/install.sh", commands, 0o755)
     guest.add_data(drop_in, drop_in_text)
     guest.add_data("/etc/hilbench/rigs/box.yaml", BOX)
     guest.add_data("/etc/hilbench/nightly.conf", "HILBENCH_NIGHTLY_OPTIONS=--pool small\n")
     guest.add_data("/usr/local/bin/box-on", BOX_ON, 0o755)
     long = case("waits", "      - note: under way\n" + waits(45))
-    for path, text in {"/root/cases/rack.yaml": case("rack"), "/root/cases/probe.yaml": case("probe", PROBE), "/root/cases/box.yaml": BOX_CASE, "/root/cases/waits.yaml": long,
+    for path, text in {"/srv/cases/rack.yaml": case("rack"), "/srv/cases/probe.yaml": case("probe", PROBE), "/srv/cases/box.yaml": BOX_CASE, "/srv/cases/waits.yaml": long,
                        "/etc/hilbench/testcases/night.yaml": long}.items():
         guest.add_data(path, text)
-    guest.add_file(os.path.join(VM, "systemd_guest.sh"), "/root/systemd_guest.sh")
+    guest.add_file(os.path.join(VM, "systemd_guest.sh"), "/srv/systemd_guest.sh")
     guest.add_data("/etc/systemd/system/hilbench-try.target", TARGET)
     guest.add_data("/etc/systemd/system/hilbench-try.service", SERVICE)
 

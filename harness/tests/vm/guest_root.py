@@ -28,13 +28,13 @@ def load_archive(root):
 
 
 class GuestRoot:
-    """add_*() until bytes(), which is an archive with all of it below /root."""
+    """add_*() until bytes(), which is an archive with all of it below /machine."""
 
     def __init__(self, checkout):
         self.archive = load_archive(checkout)
         self.added = set()
         for name in ("dev", "proc", "sys", "run", "tmp", "var/log", "var/lib", "etc", "root", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64"):
-            self.archive.directory("root/" + name)
+            self.archive.directory("machine/" + name)
         for name in MERGED:
             self.add_link("/" + name, "usr/" + name)
 
@@ -49,13 +49,13 @@ class GuestRoot:
         if name in self.added:
             return
         self.added.add(name)
-        self.archive.file("root/" + name, data.encode() if isinstance(data, str) else data, mode)
+        self.archive.file("machine/" + name, data.encode() if isinstance(data, str) else data, mode)
 
     def add_link(self, path, target):
         name = path.lstrip("/") if path.lstrip("/") in MERGED else self.place(path)
         if name not in self.added:
             self.added.add(name)
-            self.archive.link("root/" + name, target)
+            self.archive.link("machine/" + name, target)
 
     def add_file(self, path, place=None, libraries=True):
         """A file with what it is linked with; a link with what it points to."""
@@ -91,7 +91,7 @@ class GuestRoot:
             if not path or LEFT_OUT.search(path) or not os.path.lexists(path):
                 continue
             if os.path.isdir(path) and not os.path.islink(path):
-                self.archive.directory("root/" + self.place(path))
+                self.archive.directory("machine/" + self.place(path))
             else:
                 self.add_file(path)
 

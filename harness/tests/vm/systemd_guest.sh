@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # What is done in the virtual machine with systemd: a service of it runs this. Lines of the test protocol go to the console, each after an "@"; the last is
-# "@done". /root/install.sh holds the commands of docs/how-to/run-a-lab.md, /root/cases the test cases.
+# "@done". /srv/install.sh holds the commands of docs/how-to/run-a-lab.md, /srv/cases the test cases.
 export PATH=/usr/local/bin:/usr/bin:/usr/sbin LC_ALL=C
-cd /root || exit 1
+cd /srv || exit 1
 
 say()
 {
@@ -72,7 +72,9 @@ given()
 	while :; do
 		status=0
 		hilbench submit --wait "$@" >/run/given 2>&1 || status=$?
-		[ $status -ne 0 ] && [ $SECONDS -lt $limit ] && grep -q ': offline:' /run/given || break
+		if [ $status -eq 0 ] || [ $SECONDS -ge $limit ] || ! grep -q ': offline:' /run/given; then
+			break
+		fi
 		sleep 5
 	done
 	cat /run/given
@@ -85,17 +87,15 @@ under_way()
 	grep -qs 'under way' /var/lib/hilbench/jobs/*/*/out/events.jsonl
 }
 
+# Files of /proc of what belongs to the lab.
 of_hilbench()
 {
-	local status
-	for status in /proc/[0-9]*/status; do
-		grep -qs "^Uid:[[:space:]]*$(id -u hilbench)[[:space:]]" "$status" && sed -n '1s/^Name:[[:space:]]*//p' "$status"
-	done
+	grep -ls "^Uid:[[:space:]]*$(id -u hilbench)[[:space:]]" /proc/[0-9]*/status
 }
 
 installs()
 {
-	bash -ex /root/install.sh || return 1
+	bash -ex /srv/install.sh || return 1
 }
 
 # ---- what is tried ----
@@ -143,7 +143,7 @@ activates()
 
 runs_jobs()
 {
-	check 'a job on a virtual rack passes, with a board that is reached through OpenOCD' given --rig v1 --out /root/out cases/rack.yaml cases/probe.yaml
+	check 'a job on a virtual rack passes, with a board that is reached through OpenOCD' given --rig v1 --out /srv/out cases/rack.yaml cases/probe.yaml
 	mark 'virtual rack and OpenOCD'
 	check 'a serial port, a program as supply and SocketCAN serve' given --rig box cases/box.yaml
 	check 'what a run starts sees the system read-only' cat /run/hilbench/box-saw-read-only
@@ -221,7 +221,9 @@ nightly_and_stop()
 	check 'cleanly' test "$(systemctl show -P Result hilbenchd.service) $(systemctl show -P ActiveState hilbenchd.service)" = 'success inactive'
 	check 'no process of the lab is left' nobody_left
 	check 'no control group either' test ! -e /sys/fs/cgroup/system.slice/hilbenchd.service
+	mark 'nothing is left'
 	check 'the books are whole' hilbenchd --check-books /var/lib/hilbench --deep
+	mark 'books'
 	check 'it starts again, and its socket with it' eval 'systemctl start hilbenchd.service && is active hilbenchd.socket'
 	check 'the job that was interrupted waits or runs again' eval "state=\$(field $job state); echo \$state; [ \$state = queued ] || [ \$state = running ]"
 	check 'it is cancelled' hilbench cancel "$job"
