@@ -289,6 +289,13 @@ void measurements_hold(struct measurements *all)
 		all->items[i].held = all->items[i].held || all->items[i].open;
 }
 
+void measurement_abandon(struct measurements *all, const char *id)
+{
+	struct measurement *item = find(all, id);
+	if (item && item->open)
+		window_close(item);
+}
+
 void measurements_abandon(struct measurements *all)
 {
 	for (unsigned i = 0; i < all->count; i++)

@@ -23,7 +23,8 @@ bool measurement_complete(const struct measurements *, const char *id);
 int measurement_end(struct measurements *, const char *id, int64_t *ret_value_ns, struct error *err) WARN_UNUSED;
 /* Somebody stands at a prompt: the samples of the open windows do not count, with his time in them. */
 void measurements_hold(struct measurements *);
-/* Forgets open windows without a sample. */
+/* Forgets the open window without a sample; nothing where none is open. */
+void measurement_abandon(struct measurements *, const char *id);
 void measurements_abandon(struct measurements *);
 
 struct measure_verdict {

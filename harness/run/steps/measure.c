@@ -90,10 +90,17 @@ static const struct arg_def block_args[] = {
 static int one_sample(struct step_context *context, const struct step_call *call, const char *id, int64_t within_ns,
                       const struct step_round *round, struct error *err)
 {
-	int r = measurement_begin(context->executor->measurements, id, context->scope, err);
+	struct measurements *measurements = context->executor->measurements;
+	int r = measurement_begin(measurements, id, context->scope, err);
+	if (r < 0)
+		return r;
+	r = step_run_round(context, call, round, err);
 	if (r == 0)
-		r = step_run_round(context, call, round, err);
-	return r < 0 ? r : end_sample(context, id, within_ns, err);
+		r = end_sample(context, id, within_ns, err);
+	/* Whatever runs the block again begins a window of its own. */
+	if (r < 0)
+		measurement_abandon(measurements, id);
+	return r;
 }
 
 static int block_run(struct step_context *context, const struct step_call *call, struct error *err)
