@@ -227,6 +227,13 @@ void session_free(struct session *session, struct verdict_tally *ret)
 	free(session);
 }
 
+/* Whoever stands somewhere has made the samples that are under way his own. */
+static void stand(struct session *session)
+{
+	if (session->by_hand && session->executor->measurements)
+		measurements_hold(session->executor->measurements);
+}
+
 void session_guide(struct step_context *context, const struct case_def *def, struct outcome *outcome)
 {
 	struct session session = {
@@ -240,6 +247,7 @@ void session_guide(struct step_context *context, const struct case_def *def, str
 		outcome_from_error(&session.outcome, &error);
 	} else if (session_run(&session, NULL, &error) < 0 && (error.domain == ERROR_DUT || error.domain == ERROR_BENCH)) {
 		session.by_hand = true;
+		stand(&session);
 		options->on_failure(&session, options->on_failure_context);
 	}
 	session_walk_end(&session);
@@ -453,13 +461,6 @@ static int go_on(struct session *session, struct error *err)
 	if (r < 0 && err)
 		*err = own;
 	return r;
-}
-
-/* Whoever stands somewhere has made the samples that are under way his own. */
-static void stand(struct session *session)
-{
-	if (session->by_hand && session->executor->measurements)
-		measurements_hold(session->executor->measurements);
 }
 
 static int go(struct session *session, enum session_pace pace, struct error *err)

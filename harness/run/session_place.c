@@ -183,7 +183,7 @@ bool session_break(struct session *session, const struct session_place *place)
 			return false;
 		}
 	struct session_place *grown = realloc(session->breaks, (session->break_count + 1) * sizeof(*grown));
-	if (!grown || !place->call)
+	if (!grown)
 		return false;
 	session->breaks = grown;
 	grown[session->break_count++] = *place;

@@ -115,8 +115,9 @@ static int run_held(struct session *session, const struct step_call *call, const
 		hold(session, place, r, &own);
 		if (session->walk.order == ORDER_GO)
 			return 0;
+		/* Who stood there was given fresh time, with which a block might try once more. */
 		if (session->walk.order == ORDER_LEAVE)
-			return r;
+			return forgiven(frame, &own) ? left(err) : r;
 	}
 }
 

@@ -29,6 +29,13 @@ static int flaky_run(struct step_context *context, const struct step_call *call,
 	return step_check_failed(context, err, "white", "black", "the wrong colour");
 }
 
+static int late_run(struct step_context *context, const struct step_call *call, struct error *err)
+{
+	runs++;
+	ck_assert_int_eq(loop_until(loop, NULL, NULL, context->deadline_ns), -ETIMEDOUT);
+	return step_check_failed(context, err, "white", "black", "the wrong colour");
+}
+
 static int cancel_run(struct step_context *context, const struct step_call *call, struct error *err)
 {
 	loop_cancel(context->loop);
@@ -49,9 +56,10 @@ static const struct arg_def no_args[] = {{NULL}};
 static const struct result_def value_results[] = {{"value", VALUE_INTEGER, "Seven."}, {NULL}};
 static const struct step_def test_ok = {.name = "t.ok", .doc = "Passes.", .args = no_args, .results = value_results, .run = ok_run};
 static const struct step_def test_flaky = {.name = "t.flaky", .doc = "Fails for a while.", .args = no_args, .run = flaky_run};
+static const struct step_def test_late = {.name = "t.late", .doc = "Fails when the time is over.", .args = no_args, .run = late_run};
 static const struct step_def test_cancel = {.name = "t.cancel", .doc = "Is interrupted.", .args = no_args, .run = cancel_run};
 static const struct step_def test_object = {.name = "t.object", .doc = "Makes.", .args = no_args, .run = object_run};
-static const struct step_def *const steps[] = {&test_ok,   &test_flaky,    &test_cancel, &test_object, &step_note,
+static const struct step_def *const steps[] = {&test_ok,   &test_flaky,    &test_late,   &test_cancel, &test_object,       &step_note,
                                                &step_poll, &step_wait_for, &step_repeat, &step_retry,  &step_measure_block};
 static const struct step_registry registry = {steps, sizeof(steps) / sizeof(*steps)};
 
@@ -668,6 +676,22 @@ START_TEST(a_failed_try_is_told_to_who_steps)
 }
 END_TEST
 
+START_TEST(a_block_that_is_left_makes_no_other_try_with_its_fresh_time)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, "- {id: c, timeout: 20ms, steps: [{retry: {times: 3, steps: [t.late]}}, t.ok]}\n");
+	struct error error = {0};
+	ck_assert_int_lt(session_run(session, NULL, &error), 0);
+	ck_assert_str_eq(here(session), "1.retry[1].1");
+	ck_assert_int_lt(session_leave(session, &error), 0);
+	ck_assert_str_eq(here(session), "1");
+	ck_assert_uint_eq(runs, 1);
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert_uint_eq(end(session, program), 1);
+	ck_assert_str_eq(verdicts, "c:fail/dut ");
+}
+END_TEST
+
 START_TEST(the_time_of_who_stands_in_a_block_does_not_count)
 {
 	struct session *session = open_session();
@@ -709,6 +733,39 @@ START_TEST(a_measured_block_passes_where_nobody_stands)
 	struct error error = {0};
 	ck_assert_int_eq(session_next(session, &error), 0);
 	ck_assert_uint_eq(end(session, program), 0);
+}
+END_TEST
+
+START_TEST(a_measured_block_that_was_left_can_be_run_again)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, MEASURED);
+	struct error error = {0};
+	ck_assert(toggle(session, "1.measure.block[1].2"));
+	ck_assert_int_eq(session_run(session, NULL, &error), 0);
+	ck_assert(!toggle(session, "1.measure.block[1].2"));
+	ck_assert_int_lt(session_leave(session, &error), 0);
+	int r = session_retry(session, &error);
+	ck_assert_msg(r == 0, "%s", error.message);
+	ck_assert_uint_eq(end(session, program), 0);
+	ck_assert_str_eq(verdicts, "c:pass/ ");
+}
+END_TEST
+
+#define MEASURED_FLAKY(outer, end)                                                                                                         \
+	"- id: c\n  measure: [{id: m, from: {event: note, where: {text: a}}, to: {event: note, where: {text: b}}, samples: 1}]\n"          \
+	"  steps: [" outer "{measure.block: {id: m, steps: [{note: a}, t.flaky, {note: b}]}}" end "]\n"
+
+START_TEST(a_measured_block_may_be_tried_again)
+{
+	struct session *session = open_session();
+	struct program *program = begin(session, MEASURED_FLAKY("{retry: {times: 2, steps: [", "]}}"));
+	struct error error = {0};
+	flaky_left = 1;
+	int r = session_run(session, NULL, &error);
+	ck_assert_msg(r == 0, "%s", error.message);
+	ck_assert_uint_eq(end(session, program), 0);
+	ck_assert_str_eq(verdicts, "c:pass/ ");
 }
 END_TEST
 
@@ -784,6 +841,18 @@ START_TEST(a_run_stops_inside_a_block)
 }
 END_TEST
 
+START_TEST(a_sample_of_a_run_in_which_somebody_looked_does_not_count)
+{
+	flaky_left = 1;
+	failure = "sample 1 of 1: the wrong colour";
+	give_up = false;
+	ck_assert_int_eq(run_looked_into(MEASURED_FLAKY("", "")), 1);
+	ck_assert_uint_eq(looks, 1);
+	ck_assert_ptr_nonnull(strstr(notes, "does not count"));
+	failure = NULL;
+}
+END_TEST
+
 START_TEST(a_run_that_passes_or_is_interrupted_asks_nobody)
 {
 	ck_assert_int_eq(run_looked_into(FOUR), 0);
@@ -827,10 +896,14 @@ int main(void)
 	tcase_add_test(blocks, a_step_of_a_block_is_interrupted_and_run_again);
 	tcase_add_test(blocks, only_the_last_try_is_stood_at);
 	tcase_add_test(blocks, a_failed_try_is_told_to_who_steps);
+	tcase_add_test(blocks, a_block_that_is_left_makes_no_other_try_with_its_fresh_time);
 	tcase_add_test(blocks, the_time_of_who_stands_in_a_block_does_not_count);
 	tcase_add_test(blocks, a_sample_in_which_somebody_stood_does_not_count);
 	tcase_add_test(blocks, a_measured_block_passes_where_nobody_stands);
+	tcase_add_test(blocks, a_measured_block_that_was_left_can_be_run_again);
+	tcase_add_test(blocks, a_measured_block_may_be_tried_again);
 	tcase_add_test(looked, a_run_stops_inside_a_block);
+	tcase_add_test(looked, a_sample_of_a_run_in_which_somebody_looked_does_not_count);
 	tcase_add_test(looked, a_run_stops_at_a_failure_and_goes_on);
 	tcase_add_test(looked, who_gives_up_ends_the_run);
 	tcase_add_test(looked, a_run_that_passes_or_is_interrupted_asks_nobody);
