@@ -136,6 +136,7 @@ static int start_command(struct keeper *keeper)
 	                                .output = log,
 	                                .errors = log,
 	                                .file_bytes = keeper->file.order.output_bytes};
+	keeper_watch_begin(&keeper->watch, &keeper->file.order); /* before there is anything that is output */
 	keeper->reaper.command = command_start(&command, &err);
 	(void)close(log);
 	if (keeper->reaper.command < 0)
@@ -144,7 +145,6 @@ static int start_command(struct keeper *keeper)
 	keeper->limit_timer = timer_new(CLOCK_BOOTTIME, keeper->file.order.time_limit_ns, 0);
 	keeper->tick_timer = timer_new(CLOCK_MONOTONIC, WATCH_TICK_NS, WATCH_TICK_NS);
 	keeper->grace_timer = timer_new(CLOCK_MONOTONIC, 0, 0);
-	keeper_watch_begin(&keeper->watch, &keeper->file.order);
 	return 0;
 }
 

@@ -61,7 +61,7 @@ static uint64_t size_of(const char *path)
 void keeper_watch_begin(struct keeper_watch *watch, const struct keeper_order *order)
 {
 	*watch = (struct keeper_watch){
-	        .order = order, .grown_at_ns = clock_ns(CLOCK_MONOTONIC), .given_bytes = order->store ? walk(AT_FDCWD, "files", 0) : 0};
+	        .order = order, .grown_at_ns = clock_ns(CLOCK_MONOTONIC), .given_bytes = order->store ? walk(AT_FDCWD, ".", 0) : 0};
 }
 
 static const char *watch_memory(struct keeper_watch *watch, char *message, size_t size)

@@ -268,6 +268,27 @@ START_TEST(given_files_are_no_output)
 }
 END_TEST
 
+/* Neither is what says which they are: a limit may be lower than the names of many files are long. */
+START_TEST(list_of_given_files_is_no_output)
+{
+	static char names[200][400];
+	static struct given_file files[200];
+	struct seen seen = {0};
+	struct error err = {0};
+	const struct keeper_order order = {.store = root, .output_bytes = 64 << 10};
+	const char *directory = directory_new();
+	file_write(root, "abc", "abc", 3);
+	for (unsigned i = 0; i < 200; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "%0190d/%0190u", 0, i);
+		files[i] = (struct given_file){names[i], ABC_SHA, "abc"};
+	}
+	ck_assert_msg(given_write(directory, files, 200, &err) == 0, "%s", err.message);
+	finish(&seen, start(&seen, directory, &order, "exit", "3"));
+	ck_assert_msg(strcmp(seen.exit.reason, "exited") == 0, "%s: %s", seen.exit.reason, seen.exit.message);
+	ck_assert_int_eq(seen.exit.exit_status, 3);
+}
+END_TEST
+
 /* Before there is a command to be ended: the file has no end for a while. */
 START_TEST(cancelled_while_it_copies)
 {
@@ -863,6 +884,7 @@ int main(void)
 	const TTest *const tests[] = {
 	        files_are_given,
 	        given_files_are_no_output,
+	        list_of_given_files_is_no_output,
 	        cancelled_while_it_copies,
 	        exit_status_is_told,
 	        crash_is_told,
