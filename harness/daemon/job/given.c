@@ -178,7 +178,8 @@ static int copy_list(struct copy *copy, FILE *list, struct error *err)
 		else
 			r = error_set(err, ERROR_BENCH, EBADMSG, LIST " is damaged");
 	}
-	if (r == 0 && ferror(list))
+	/* Without memory for a line it ends early too, and that is no error of the stream. */
+	if (r == 0 && !feof(list))
 		r = error_set(err, ERROR_BENCH, EIO, "cannot read " LIST);
 	free(line);
 	return r;
