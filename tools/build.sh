@@ -61,6 +61,8 @@ fi
 # Of the fuzzers' build only they are wanted: everything else is in the other builds.
 targets=()
 if [ "$kind" = fuzz ]; then
+	# Their names as they are now: a fuzzer that has just come or gone is known only after this.
+	ninja -C "$directory" build.ninja </dev/null >"$log" 2>&1 9>&- || say_failure
 	mapfile -t targets < <(ninja -C "$directory" -t targets all | sed -n 's|^\(.*/fuzz[-_][a-z_]*\): .*|\1|p')
 	[ "${#targets[@]}" -gt 0 ] || say_failure
 fi
