@@ -149,6 +149,7 @@ void uploads_end(struct api *api)
 	while (!LIST_EMPTY(&api->uploads)) {
 		struct upload *upload = LIST_FIRST(&api->uploads);
 		LIST_REMOVE(upload, link);
+		http_answer_error(upload->request, HTTP_SHUTTING_DOWN, "the daemon ends"); /* to nobody, but the request goes with it */
 		upload_free(upload);
 	}
 }

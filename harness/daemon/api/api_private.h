@@ -99,7 +99,7 @@ void live_stop(struct api *);
 void run_viewers_storing(struct api *, int64_t run);
 void lease_waits_end(struct api *);
 void timelines_end(struct api *);
-void uploads_end(struct api *); /* without answers: the server is gone */
+void uploads_end(struct api *); /* the server is gone: nobody gets the answers */
 
 /* ---- handlers ---- */
 #define HANDLER(name) void name(struct http_request *, void *)
