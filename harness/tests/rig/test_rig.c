@@ -539,6 +539,34 @@ START_TEST(driver_dies)
 }
 END_TEST
 
+static pid_t only_child(void)
+{
+	FILE *file = fopen("/proc/thread-self/children", "re");
+	int pid = 0;
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%d", &pid), 1);
+	fclose(file);
+	return pid;
+}
+
+/* What the kernel knows before the loop has told it. */
+START_TEST(driver_is_going)
+{
+	struct rig *rig = start("good");
+	siginfo_t info;
+	ck_assert_msg(rig != NULL, "%s", error.message);
+	ck_assert(!rig_going(rig));
+	const pid_t pid = only_child();
+	ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT), 0);
+	ck_assert(rig_going(rig));
+	ck_assert_int_eq(rig_check(rig, &error), 0);
+	ck_assert_int_eq(loop_until(loop, is_dead, rig, soon()), 0);
+	ck_assert(rig_going(rig));
+	rig_stop(rig);
+}
+END_TEST
+
 START_TEST(driver_hangs)
 {
 	struct rig *rig = start("hangs");
@@ -723,6 +751,7 @@ static Suite *suite(void)
 	tcase_add_test(all, driver_good);
 	tcase_add_test(all, firmware_halts);
 	tcase_add_test(all, driver_dies);
+	tcase_add_test(all, driver_is_going);
 	tcase_add_test(all, driver_hangs);
 	tcase_add_test(all, driver_nonsense);
 	tcase_add_test(all, driver_refuses);
