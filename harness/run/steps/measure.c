@@ -123,7 +123,7 @@ static int block_run(struct step_context *context, const struct step_call *call,
 
 const struct step_def step_measure_block = {
         .name = "measure.block",
-        .doc = "Runs a block as one sample window, as often as samples are wanted.",
+        .doc = "Runs a block as one sample window, as often as samples are wanted. A sample whose block fails is forgotten.",
         .example = "- measure.block: {id: boot, times: 30, steps: [{board.power_off: zgw}, {board.boot: zgw}]}",
         .flags = STEP_BLOCK,
         .args = block_args,
