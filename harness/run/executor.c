@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "../proto/doip.h"
+#include "bus_record.h"
 #include "executor_private.h"
 
 /* ---- selection ---- */
@@ -239,7 +240,10 @@ static int prepare(struct executor *executor, const struct case_def *def, struct
 	context->scope = scope_new();
 	if (!context->scope || fill_scope(executor, context->scope, def) < 0)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	return 0;
+	r = bus_watch_all(context, err);
+	if (r < 0)
+		context_objects_free(context);
+	return r;
 }
 
 int case_prepare(struct executor *executor, const struct case_def *def, unsigned round, struct step_context *ret, struct error *err)

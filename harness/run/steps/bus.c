@@ -6,68 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WATCH_KIND "bus-watch"
-
 /* ---- the record of a bus ----------------------------------------------------------------------------------- */
-
-static void on_frame(const struct can_message *message, bool transmitted, void *context)
-{
-	struct bus_watch *watch = context;
-
-	watch->frames[watch->next++ % watch->capacity] = (struct bus_frame){.message = *message, .transmitted = transmitted};
-}
-
-static void record_free(void *object)
-{
-	struct bus_watch *watch = object;
-
-	if (watch->bus)
-		rig_bus_unobserve(watch->bus, on_frame, watch);
-	free(watch->frames);
-	free(watch);
-}
-
-static int record_new(struct step_context *context, const char *name, struct rig_bus *bus, struct bus_watch **ret, struct error *err)
-{
-	struct bus_watch *watch = calloc(1, sizeof(*watch));
-	int r;
-
-	if (!watch || !(watch->frames = malloc(BUS_RECORD * sizeof(*watch->frames)))) {
-		free(watch);
-		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	}
-	watch->capacity = BUS_RECORD;
-	watch->timeline = context->timeline;
-	snprintf(watch->channel, sizeof(watch->channel), "can:%s", name);
-	r = rig_bus_observe(bus, on_frame, watch, err);
-	if (r == 0) {
-		watch->bus = bus;
-		if (step_object_add(context, WATCH_KIND, name, watch, record_free) < 0)
-			r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	}
-	if (r < 0) {
-		record_free(watch);
-		return r;
-	}
-	*ret = watch;
-	return 0;
-}
 
 int bus_watch_of_call(struct step_context *context, const struct step_call *call, struct bus_watch **ret, struct error *err)
 {
-	struct rig_bus *bus;
 	const char *name;
 	int r = step_arg_text(context, call, "bus", &name, err);
 
 	if (r < 0)
 		return r;
-	*ret = step_object_find(context, WATCH_KIND, name);
-	if (*ret)
-		return 0;
-	bus = context->rig ? rig_bus_find(context->rig, name) : NULL;
-	if (!bus)
-		return error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "the rig has no bus \"%s\"", name);
-	return record_new(context, name, bus, ret, err);
+	*ret = bus_watch_find(context, name);
+	return *ret ? 0 : error_set_place(err, ERROR_TESTCASE, ENOENT, call->place, "the rig has no bus \"%s\"", name);
 }
 
 int bus_channel(struct bus_watch *watch, struct can **ret, struct error *err)
@@ -115,20 +64,6 @@ int bus_heard_nothing(const struct bus_listening *listening, int r, struct error
 	if (r == -ETIME && err && err->domain == ERROR_DUT)
 		err->domain = ERROR_TESTCASE;
 	return bus_listened(listening, r, err);
-}
-
-struct bus_frame *bus_watch_frame(struct bus_watch *watch, uint64_t number)
-{
-	return &watch->frames[number % watch->capacity];
-}
-
-uint64_t bus_watch_since(const struct bus_watch *watch, int64_t since_ns)
-{
-	uint64_t oldest = watch->next > watch->capacity ? watch->next - watch->capacity : 0, number = watch->next;
-
-	while (number > oldest && watch->frames[(number - 1) % watch->capacity].message.at.ns >= since_ns)
-		number--;
-	return number;
 }
 
 /* ---- frames of a call -------------------------------------------------------------------------------------- */

@@ -1,29 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What the CAN steps of one case share: a record of the frames of a bus since the case's first CAN step, and sending that
- * waits until the bus has taken the frame.
- */
+/* What the CAN steps of one case share: the record of a call's bus, and sending that waits until the bus has taken the frame. */
 #ifndef HARNESS_RUN_STEPS_BUS_H
 #define HARNESS_RUN_STEPS_BUS_H
 
 #include "../../link/can.h"
+#include "../bus_record.h"
 #include "../executor_private.h"
 
 #define BUS_TRANSMIT_WITHIN_NS INT64_C(1000000000)
-#define BUS_RECORD             65536u /* newest frames that are kept */
-
-struct bus_frame {
-	struct can_message message;
-	bool transmitted; /* by the harness */
-	bool taken;       /* given out by can.expect */
-};
-struct bus_watch {
-	struct rig_bus *bus;
-	char channel[64]; /* "can:NAME" */
-	struct timeline *timeline;
-	struct bus_frame *frames; /* a ring: frame n stands at n % capacity */
-	uint64_t capacity, next;  /* next: number of the frame that comes next, from 0 */
-};
 
 #define ARG_BUS {"bus", VALUE_TEXT, ARG_CAN, "can0", NULL, 0, 0, "The rig's bus."}
 #define ARG_FRAME_FORMAT                                                                                                                   \
@@ -33,7 +17,7 @@ struct bus_watch {
 	        {"esi", VALUE_BOOL, 0, "false", NULL, 0, 0, "Error state indicator set."},                                                 \
 	        {"remote", VALUE_BOOL, 0, "false", NULL, 0, 0, "Remote frame: no data, `length` is what it asks for."}
 
-/* The watch of the call's `bus`; begins with the first call of the case. ERROR_TESTCASE: the rig has no such bus. */
+/* The watch of the call's `bus`. ERROR_TESTCASE: the rig has no such bus. */
 int bus_watch_of_call(struct step_context *, const struct step_call *, struct bus_watch **ret, struct error *) WARN_UNUSED;
 /* The bus's channel; ERROR_BENCH when the bus is gone. */
 int bus_channel(struct bus_watch *, struct can **ret, struct error *) WARN_UNUSED;
@@ -49,9 +33,6 @@ int bus_heard_nothing(const struct bus_listening *, int r, struct error *) WARN_
 /* ERROR_BENCH: the node is deaf now. */
 int bus_hears(struct bus_watch *, struct error *) WARN_UNUSED;
 
-/* Number of the oldest frame that is still kept and did not end before this. */
-uint64_t bus_watch_since(const struct bus_watch *, int64_t since_ns);
-struct bus_frame *bus_watch_frame(struct bus_watch *, uint64_t number); /* number: kept and < next */
 /* Id and format flags of a call with ARG_FRAME_FORMAT. */
 int bus_message_of_call(struct step_context *, const struct step_call *, struct can_message *ret, struct error *) WARN_UNUSED;
 
