@@ -6,12 +6,14 @@
 #include <inttypes.h>
 #include <libsocketcan.h>
 #include <linux/can/netlink.h>
+#include <linux/capability.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -316,13 +318,21 @@ static uint32_t rate_of(const struct value *map, const char *key)
 	return value ? (uint32_t)value->integer : 0;
 }
 
+/* Whether a run may set the rates of interfaces, and start them. */
+static bool may_administer(void)
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	return syscall(SYS_capget, &header, data) == 0 && data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective & CAP_TO_MASK(CAP_NET_ADMIN);
+}
+
 static void compare_rates(const struct value *map, const char *name, const struct can_interface *is, struct check_finding *finding)
 {
 	uint32_t nominal = rate_of(map, "nominal"), data = rate_of(map, "data");
 	if (!is->is_can)
 		return;
 	if (nominal && (is->nominal_bit_rate != nominal || (data && is->data_bit_rate != data))) {
-		check_problem(finding, geteuid() == 0 ? RIG_CHECK_WARNING : RIG_CHECK_BAD,
+		check_problem(finding, may_administer() ? RIG_CHECK_WARNING : RIG_CHECK_BAD,
 		              "%s has %" PRIu32 "/%" PRIu32 " bit/s, the rig file says %" PRIu32 "/%" PRIu32, name, is->nominal_bit_rate,
 		              is->data_bit_rate, nominal, data);
 		check_remedy(finding,
@@ -356,7 +366,9 @@ static void look_at_interface(const struct value *map, const char *name, struct 
 		             name);
 	}
 	if (!is.up) {
-		check_problem(finding, RIG_CHECK_BAD, "%s is down", name);
+		/* With the rates of the rig file a run starts it. */
+		check_problem(finding, is.is_can && rate_of(map, "nominal") && may_administer() ? RIG_CHECK_WARNING : RIG_CHECK_BAD,
+		              "%s is down", name);
 		check_remedy(finding, "`ip link set %s up%s`", name, is.is_can ? " type can bitrate …" : "");
 	}
 	compare_rates(map, name, &is, finding);
