@@ -92,7 +92,7 @@ static int helper_command(char **argv, struct order_file *file, int signals, str
 	if (!argv) {
 		int r = order_read(".", file, err);
 		if (r == 0 && file->order.store)
-			r = given_fill(file->order.store, helper_unwanted, &signals, err);
+			r = given_fill(file->order.store, file->order.free_bytes, helper_unwanted, &signals, err);
 		if (r < 0)
 			return r;
 		command.argv = file->order.argv;

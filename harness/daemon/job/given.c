@@ -10,12 +10,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define LIST        "files.list"
 #define PATH_SIZE   4096
 #define CHUNK       (256u << 10)
 #define DIGEST_TEXT 64
+#define GIB         (1024.0 * 1024.0 * 1024.0)
 
 /* ---- the list ---- */
 
@@ -43,6 +45,7 @@ struct copy {
 	EVP_MD_CTX *digest;
 	char *chunk;
 	bool cloned;
+	uint64_t free_bytes; /* that must be left on the disk */
 	bool (*stopped)(void *context);
 	void *context;
 };
@@ -112,10 +115,27 @@ static int check_digest(struct copy *copy, const char *sha256, struct error *err
 	                                 : error_set(err, ERROR_BENCH, EUCLEAN, "%s: the stored file %s is damaged", copy->name, sha256);
 }
 
+/* A full disk would be everybody's, the book's too: it is looked at before, as it is while a run goes on. A clone takes nothing of it. */
+static int check_room(const struct copy *copy, struct error *err)
+{
+	struct statvfs disk;
+	struct stat file;
+	if (copy->cloned || copy->free_bytes == 0 || fstatvfs(copy->to, &disk) < 0 || fstat(copy->from, &file) < 0)
+		return 0;
+	const uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize, size = (uint64_t)file.st_size;
+	if (free_bytes >= size && free_bytes - size >= copy->free_bytes)
+		return 0;
+	return error_set(err, ERROR_BENCH, ENOSPC,
+	                 "cannot write %s: %.1f GiB are free on the disk, and running jobs need %.1f GiB beside it", copy->name,
+	                 (double)free_bytes / GIB, (double)copy->free_bytes / GIB);
+}
+
 static int copy_bytes(struct copy *copy, const char *sha256, struct error *err)
 {
-	int r;
 	copy->cloned = ioctl(copy->to, FICLONE, copy->from) == 0;
+	int r = check_room(copy, err);
+	if (r < 0)
+		return r;
 	if (EVP_DigestInit_ex(copy->digest, EVP_sha256(), NULL) != 1)
 		return error_set(err, ERROR_BENCH, EIO, "cannot make a SHA-256");
 	do
@@ -185,12 +205,13 @@ static int copy_list(struct copy *copy, FILE *list, struct error *err)
 	return r;
 }
 
-int given_fill(const char *store, bool (*stopped)(void *context), void *context, struct error *err)
+int given_fill(const char *store, uint64_t free_bytes, bool (*stopped)(void *context), void *context, struct error *err)
 {
 	struct copy copy = {.store = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 	                    .files = open("files", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
 	                    .digest = EVP_MD_CTX_new(),
 	                    .chunk = malloc(CHUNK),
+	                    .free_bytes = free_bytes,
 	                    .stopped = stopped,
 	                    .context = context};
 	FILE *list = fopen(LIST, "re");

@@ -113,8 +113,8 @@ static bool is_stopped(void *context)
 static int take_files(struct keeper *keeper)
 {
 	struct error err = {0};
-	const char *store = keeper->file.order.store;
-	return !store || given_fill(store, is_stopped, keeper, &err) == 0 ? 0 : refuse(keeper, &err);
+	const struct keeper_order *order = &keeper->file.order;
+	return !order->store || given_fill(order->store, order->free_bytes, is_stopped, keeper, &err) == 0 ? 0 : refuse(keeper, &err);
 }
 
 /* 0, or -1 with the exit filled. */

@@ -281,7 +281,10 @@ static int start_list(struct lab_job *job, const struct job_record *whole, struc
 	if (!words || words->failed) {
 		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	} else {
-		const struct keeper_order order = {.argv = words->word, .environment = environment, .store = book_directory(lab->book)};
+		const struct keeper_order order = {.argv = words->word,
+		                                   .environment = environment,
+		                                   .free_bytes = lab->config->free_bytes / 4,
+		                                   .store = book_directory(lab->book)};
 		r = errand_start_order(&job->errand, lab->event, lab->config->daemon_program, directory, &order, LIST_LIMIT_NS, on_list,
 		                       job, err);
 	}

@@ -289,6 +289,23 @@ START_TEST(list_of_given_files_is_no_output)
 }
 END_TEST
 
+/* Not after the disk is full: nothing is started, and the reason is that of a run that meets it later. */
+START_TEST(files_leave_room_on_the_disk)
+{
+	struct seen seen = {0};
+	struct error err = {0};
+	const struct keeper_order order = {.store = root, .free_bytes = UINT64_C(1) << 62};
+	const struct given_file file = {"a.yaml", ABC_SHA, "abc"};
+	const char *directory = directory_new();
+	file_write(root, "abc", "abc", 3);
+	ck_assert_msg(given_write(directory, &file, 1, &err) == 0, "%s", err.message);
+	finish(&seen, start(&seen, directory, &order, "exit", "3"));
+	ck_assert_str_eq(seen.exit.reason, "disk");
+	ck_assert_msg(strncmp(seen.exit.message, "cannot write a.yaml: ", 21) == 0, "%s", seen.exit.message);
+	ck_assert_int_eq(seen.exit.exit_status, -1);
+}
+END_TEST
+
 /* Before there is a command to be ended: the file has no end for a while. */
 START_TEST(cancelled_while_it_copies)
 {
@@ -885,6 +902,7 @@ int main(void)
 	        files_are_given,
 	        given_files_are_no_output,
 	        list_of_given_files_is_no_output,
+	        files_leave_room_on_the_disk,
 	        cancelled_while_it_copies,
 	        exit_status_is_told,
 	        crash_is_told,
