@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "submit_files.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,10 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 32
-#define CASES_MAX ((uint64_t)4 << 20) /* of a test case file: the language takes no more */
-#define FILES_MAX 10000
-#define CHUNK     ((size_t)256 << 10)
+#define DEPTH_MAX  32
+#define CASES_MAX  ((uint64_t)4 << 20) /* of a test case file: the language takes no more */
+#define FILES_MAX  10000
+#define CHUNK      ((size_t)256 << 10)
+#define KEY_HEADER "PRIVATE KEY-----"
+#define KEY_SIGN   (sizeof(KEY_HEADER "\r\nM") - 1) /* bytes that show a key, at most */
 
 struct collection {
 	struct submit_files *files;
@@ -144,7 +147,7 @@ static int name_files(struct submit_files *files, struct error *err)
 
 /* ---- content ---- */
 
-/* The bytes as they come; a private key shows itself by its PEM header, wherever it lies. */
+/* The bytes as they come; a private key shows itself by its PEM header with something below it, wherever it lies. */
 struct reading {
 	EVP_MD_CTX *digest;
 	char *buffer;
@@ -153,15 +156,27 @@ struct reading {
 	bool key;
 };
 
+/* The header alone is in every program that can read keys. */
+static bool holds_key(const char *data, size_t length)
+{
+	const char *end = data + length;
+	for (const char *at = data; (at = memmem(at, (size_t)(end - at), KEY_HEADER, sizeof(KEY_HEADER) - 1));) {
+		at += sizeof(KEY_HEADER) - 1;
+		const char *line = at + (at < end && *at == '\r');
+		if (end - line > 1 && line[0] == '\n' && isalnum((unsigned char)line[1]))
+			return true;
+	}
+	return false;
+}
+
 static bool take_chunk(struct reading *reading, size_t length)
 {
-	static const char header[] = "PRIVATE KEY-----";
 	size_t whole = reading->kept + length;
 	if (EVP_DigestUpdate(reading->digest, reading->buffer + reading->kept, length) != 1)
 		return false;
 	reading->size += length;
-	reading->key = reading->key || memmem(reading->buffer, whole, header, sizeof(header) - 1);
-	reading->kept = whole < sizeof(header) - 2 ? whole : sizeof(header) - 2;
+	reading->key = reading->key || holds_key(reading->buffer, whole);
+	reading->kept = whole < KEY_SIGN - 1 ? whole : KEY_SIGN - 1;
 	memmove(reading->buffer, reading->buffer + whole - reading->kept, reading->kept);
 	return true;
 }

@@ -184,15 +184,30 @@ END_TEST
 START_TEST(private_keys_are_seen)
 {
 	static char text[600000];
-	static const char header[] = "-----BEGIN EC PRIVATE KEY-----";
-	static const size_t places[] = {0, 1, 262144 - 30, 262144 - 15, 262144 - 1, 262144, 524288 - 17, 599960};
+	static const char *const headers[] = {"-----BEGIN EC PRIVATE KEY-----\nM", "-----BEGIN EC PRIVATE KEY-----\r\nM"};
+	static const size_t places[] = {0,           1,          262144 - 33, 262144 - 32, 262144 - 31, 262144 - 30,
+	                                262144 - 15, 262144 - 1, 262144,      524288 - 17, 599960};
+	const char *header = headers[_i % 2];
 	struct submit_files files;
 	struct error error = {0};
 	memset(text, 'x', sizeof(text) - 1);
-	memcpy(text + places[_i], header, sizeof(header) - 1);
+	memcpy(text + places[_i / 2], header, strlen(header));
 	write_file("p/own.swpg", text);
 	ck_assert_int_eq(collect(CASE("      - install: {package: p/own.swpg}\n"), NULL, &files, &error), -EPERM);
 	ck_assert_ptr_nonnull(strstr(error.message, "it holds a private key"));
+	submit_files_clear(&files);
+}
+END_TEST
+
+/* Software that can read keys has their headers among its texts. */
+START_TEST(software_that_reads_keys_travels)
+{
+	static const char *const texts[] = {"-----BEGIN EC PRIVATE KEY-----", "-----BEGIN PRIVATE KEY-----\n",
+	                                    "-----BEGIN PRIVATE KEY-----\r\n\1M"};
+	struct submit_files files;
+	struct error error = {0};
+	write_file("p/own.swpg", texts[_i]);
+	ck_assert_msg(collect(CASE("      - install: {package: p/own.swpg}\n"), NULL, &files, &error) == 0, "%s", error.message);
 	submit_files_clear(&files);
 }
 END_TEST
@@ -246,7 +261,8 @@ int main(void)
 	tcase_add_test(tcase, what_is_named_travels);
 	tcase_add_test(tcase, what_is_not_asked_for_stays);
 	tcase_add_loop_test(tcase, what_cannot_travel_is_refused, 0, sizeof(refusals) / sizeof(*refusals));
-	tcase_add_loop_test(tcase, private_keys_are_seen, 0, 8);
+	tcase_add_loop_test(tcase, private_keys_are_seen, 0, 22);
+	tcase_add_loop_test(tcase, software_that_reads_keys_travels, 0, 3);
 	tcase_add_test(tcase, what_changes_is_noticed);
 	tcase_add_test(tcase, two_files_of_one_name);
 	suite_add_tcase(suite, tcase);

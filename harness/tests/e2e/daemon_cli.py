@@ -237,7 +237,7 @@ def refused(desk, lab, what, step, words):
 def cannot_travel(desk, lab):
     def package(name):
         return f"ota.install: {{role: zgw, package: {name}}}"
-    desk.write("packages/private.swpg", "x" * 262140 + "-----BEGIN PRIVATE KEY-----\n")
+    desk.write("packages/private.swpg", "x" * 262140 + "-----BEGIN PRIVATE KEY-----\nMC4C")
     desk.write("packages/unreadable.swpg", "x")
     os.chmod(os.path.join(desk.folder, "packages/unreadable.swpg"), 0)
     desk.write("my/ota-7.key", "-----BEGIN PRIVATE KEY-----\n")
