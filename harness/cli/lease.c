@@ -273,9 +273,11 @@ int lease_keep(struct daemon_client *client, struct lease *lease, struct error *
 int lease_show(struct lease *lease, const char *directory, struct error *err)
 {
 	char path[PATH_MAX + sizeof("/" JOURNAL_NAME)];
-	if (!realpath(directory, path) || strlen(path) + sizeof("/" JOURNAL_NAME) > PATH_MAX)
-		return error_set(err, ERROR_BENCH, errno ? errno : ENAMETOOLONG, "the journal in %s cannot be shown: %s", directory,
-		                 strerror(errno ? errno : ENAMETOOLONG));
+	int code = realpath(directory, path) ? 0 : errno;
+	if (code == 0 && strlen(path) + sizeof("/" JOURNAL_NAME) > PATH_MAX)
+		code = ENAMETOOLONG;
+	if (code != 0)
+		return error_set(err, ERROR_BENCH, code, "the journal in %s cannot be shown: %s", directory, strerror(code));
 	(void)stpcpy(path + strlen(path), "/" JOURNAL_NAME);
 	if (write(lease->control, path, strlen(path)) < 0 && errno != EPIPE) /* a helper that is gone is noticed elsewhere */
 		return error_set(err, ERROR_BENCH, errno, "the journal in %s cannot be shown: %s", directory, strerror(errno));
