@@ -17,6 +17,7 @@
 #include "drivers/board_parts.h"
 #include "gpio_line.h"
 #include "run_command.h"
+#include "sysfs.h"
 
 /* ---- who has a device open ---- */
 
@@ -85,19 +86,6 @@ static void list_ports(char *ret, size_t size)
 		(void)closedir(folder);
 }
 
-bool check_read_attribute(const char *folder, const char *name, char *ret, size_t size)
-{
-	char path[PATH_MAX];
-	ret[0] = '\0';
-	(void)snprintf(path, sizeof(path), "%.3000s/%s", folder, name);
-	FILE *file = fopen(path, "re");
-	if (file && fgets(ret, (int)size, file))
-		ret[strcspn(ret, "\n")] = '\0';
-	if (file)
-		(void)fclose(file);
-	return ret[0] != '\0';
-}
-
 /* "/dev/ttyUSB0, FT232R USB UART, serial A50285BI": the USB device is some folders above the port. */
 static void describe_port(const struct stat *status, const char *path, char *ret, size_t size)
 {
@@ -108,12 +96,12 @@ static void describe_port(const struct stat *status, const char *path, char *ret
 	if (!realpath(link, folder))
 		return;
 	for (char *slash; (slash = strrchr(folder, '/')) && slash > folder; *slash = '\0') {
-		if (!check_read_attribute(folder, "product", product, sizeof(product)))
+		if (!sysfs_attribute(folder, "product", product, sizeof(product)))
 			continue;
 		size_t used = strlen(ret);
 		(void)snprintf(ret + used, size - used, ", %.60s", product);
 		used = strlen(ret);
-		if (check_read_attribute(folder, "serial", serial, sizeof(serial)))
+		if (sysfs_attribute(folder, "serial", serial, sizeof(serial)))
 			(void)snprintf(ret + used, size - used, ", serial %.60s", serial);
 		return;
 	}

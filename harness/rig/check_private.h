@@ -78,8 +78,6 @@ void check_program_says(struct check_context *, const char *path, const char *ar
 void check_certificate(const char *certificate, const char *key, const char *ca, const char *intended, struct check_finding *);
 /* The defect that a name ends with: "tester-expired" has "expired" on purpose. NULL: none. */
 const char *check_intended(const char *name);
-/* The first line of a file of a folder below /sys; false and "" when there is none. */
-bool check_read_attribute(const char *folder, const char *name, char *ret, size_t size);
 /* Which processes have the device open: "python3 (process 123)"; false: none that may be seen. */
 bool check_device_users(const char *path, char *ret, size_t size);
 /* The network interface that has the IPv4 address; false: none. */

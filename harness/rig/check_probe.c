@@ -16,6 +16,7 @@
 
 #include "check_private.h"
 #include "probe_private.h"
+#include "sysfs.h"
 
 extern char **environ;
 
@@ -196,7 +197,7 @@ static bool usb_attribute(const char *device, const char *name, char *ret, size_
 {
 	char folder[400];
 	(void)snprintf(folder, sizeof(folder), "/sys/bus/usb/devices/%.255s", device);
-	return check_read_attribute(folder, name, ret, size);
+	return sysfs_attribute(folder, name, ret, size);
 }
 
 static void add_adapter(struct check_list *list, const struct check_kind *kind, const struct value_entry *role)

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sysfs.h"
+
 #define SERIAL_BYTES 80
 
 /* What looking through all chips found. */
@@ -16,25 +18,24 @@ struct search {
 	const char *wanted;
 	struct gpiod_chip *found;
 	unsigned matches;
-	int code; /* of a chip that cannot be opened */
+	char closed[40]; /* a chip that cannot be opened */
+	int code;        /* why */
 	char names[200];
 };
 
-/* The USB device is some folders above the chip; "" for a chip of another kind. */
+/* The USB device is some folders above the chip, and has an idVendor; "" for a chip of another kind. What lies above it is a hub. */
 static void serial_number(const char *chip, char *ret, size_t size)
 {
-	char path[PATH_MAX], folder[PATH_MAX];
+	char path[PATH_MAX], folder[PATH_MAX], vendor[8];
 	ret[0] = '\0';
 	(void)snprintf(path, sizeof(path), "/sys/bus/gpio/devices/%s", chip);
 	if (!realpath(path, folder))
 		return;
-	for (char *slash; !ret[0] && (slash = strrchr(folder, '/')) && slash > folder; *slash = '\0') {
-		(void)snprintf(path, sizeof(path), "%.4000s/serial", folder);
-		FILE *file = fopen(path, "re");
-		if (file && fgets(ret, (int)size, file))
-			ret[strcspn(ret, "\n")] = '\0';
-		if (file)
-			(void)fclose(file);
+	for (char *slash; (slash = strrchr(folder, '/')) && slash > folder; *slash = '\0') {
+		if (!sysfs_attribute(folder, "idVendor", vendor, sizeof(vendor)))
+			continue;
+		(void)sysfs_attribute(folder, "serial", ret, size);
+		return;
 	}
 }
 
@@ -56,6 +57,7 @@ static void look_at(struct search *search, const char *path)
 	struct gpiod_chip *chip = gpiod_chip_open(path);
 	if (!chip) {
 		search->code = errno;
+		(void)snprintf(search->closed, sizeof(search->closed), "%.39s", path);
 		return;
 	}
 	struct gpiod_chip_info *info = gpiod_chip_get_info(chip);
@@ -67,10 +69,35 @@ static void look_at(struct search *search, const char *path)
 		gpiod_chip_close(chip);
 }
 
+static int refuse(const char *name, int code, struct error *err)
+{
+	switch (code) {
+	case EACCES:
+	case EPERM:
+		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: no permission; GPIO chips usually belong to the group gpio", name);
+	case ENOENT:
+	case ENODEV:
+	case ENXIO:
+		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: there is no such chip (`gpiodetect` lists them); is it plugged in?",
+		                 name);
+	default:
+		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: %s", name, code == ENOTTY ? "it is no GPIO chip" : strerror(code));
+	}
+}
+
+static int chip_by_path(struct gpiod_chip **ret, const char *path, struct error *err)
+{
+	*ret = gpiod_chip_open(path);
+	if (*ret)
+		return 0;
+	int code = errno;
+	return refuse(path, access(path, F_OK) == 0 && !gpiod_is_gpiochip_device(path) ? ENOTTY : code, err);
+}
+
 /* Labels are what stays the same when chips are numbered in another order, but adapters of one kind share theirs. */
 static int chip_by_label(struct gpiod_chip **ret, const char *wanted, struct error *err)
 {
-	struct search search = {.wanted = wanted, .code = ENODEV};
+	struct search search = {.wanted = wanted};
 	DIR *folder = opendir("/dev");
 	for (struct dirent *entry; folder && (entry = readdir(folder));) {
 		char path[PATH_MAX];
@@ -87,33 +114,16 @@ static int chip_by_label(struct gpiod_chip **ret, const char *wanted, struct err
 		                 search.matches, search.names);
 	}
 	*ret = search.found;
-	return search.found ? 0 : -search.code;
+	if (search.found)
+		return 0;
+	if (!search.closed[0])
+		return refuse(wanted, ENODEV, err);
+	return error_set(err, ERROR_BENCH, search.code,
+	                 "GPIO chip %s: none of those that may be opened; %s cannot be: %s (GPIO chips usually belong to the group gpio)",
+	                 wanted, search.closed, strerror(search.code));
 }
 
 int gpio_chip_open(struct gpiod_chip **ret, const char *name, struct error *err)
 {
-	int code;
-	if (name[0] == '/') {
-		*ret = gpiod_chip_open(name);
-		code = *ret ? 0 : errno;
-		if (code && access(name, F_OK) == 0 && !gpiod_is_gpiochip_device(name))
-			code = ENOTTY;
-	} else {
-		code = -chip_by_label(ret, name, err);
-	}
-	switch (code) {
-	case 0:
-	case ENOTUNIQ:
-		return -code;
-	case EACCES:
-	case EPERM:
-		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: no permission; GPIO chips usually belong to the group gpio", name);
-	case ENOENT:
-	case ENODEV:
-	case ENXIO:
-		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: there is no such chip (`gpiodetect` lists them); is it plugged in?",
-		                 name);
-	default:
-		return error_set(err, ERROR_BENCH, code, "GPIO chip %s: %s", name, code == ENOTTY ? "it is no GPIO chip" : strerror(code));
-	}
+	return name[0] == '/' ? chip_by_path(ret, name, err) : chip_by_label(ret, name, err);
 }

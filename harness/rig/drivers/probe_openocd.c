@@ -521,11 +521,14 @@ static int explain_wide(const struct probe *probe, unsigned width, uint64_t mark
 	struct openocd *openocd = probe->state;
 	if (width != 8 || (r != -EREMOTEIO && r != -EFAULT) || log_has(openocd, mark, gone_out))
 		return r;
+	char said[160];
+	(void)snprintf(said, sizeof(said), "%.159s", err ? err->message : "");
 	return error_set(
 	        err, ERROR_BENCH, EOPNOTSUPP,
-	        "OpenOCD's target %s does no accesses of 64 bits (an ARM MEM-AP only with the large data extension, which OpenOCD 0.12 "
-	        "does not know); two of 32 bits would not be the same to a device's register: for memory, say `width: 4`",
-	        map_text(probe->map, "target"));
+	        "%s; it seems that OpenOCD's target %s does no accesses of 64 bits (an ARM MEM-AP only with the large data extension, "
+	        "which OpenOCD 0.12 does not know); two of 32 bits would not be the same to a device's register: for memory, say "
+	        "`width: 4`",
+	        said, map_text(probe->map, "target"));
 }
 
 static int openocd_read(struct probe *probe, uint32_t address, unsigned width, void *buffer, size_t length, int64_t deadline_ns,
