@@ -119,12 +119,28 @@ static const struct row {
          {1, 1, 0, 0, 0, 1},
          "[\"a\"]",
          "[\"a\"]"},
-        {"a case that was not begun is the bench's error",
+        {"a case that was not begun is skipped, and makes the job an error",
          false,
          {{"a=pass b=missed", .outcome = OUTCOME_ERROR}},
          1,
          OUTCOME_ERROR,
-         {2, 2, 1, 0, 0, 1},
+         {2, 2, 1, 0, 0, 0, 1},
+         "[\"b\"]",
+         "[\"b\"]"},
+        {"stopped at a limit in the first of two",
+         false,
+         {{"a=bench b=missed", .outcome = OUTCOME_ERROR}},
+         1,
+         OUTCOME_ERROR,
+         {2, 2, 0, 0, 0, 1, 1},
+         "[\"a\",\"b\"]",
+         "[\"a\",\"b\"]"},
+        {"begun by no run, also not by the retry",
+         false,
+         {{"a=bench b=missed", .outcome = OUTCOME_ERROR}, {"a=pass b=missed", .retry = true, .outcome = OUTCOME_ERROR}},
+         2,
+         OUTCOME_ERROR,
+         {2, 2, 1, 0, 0, 0, 1, 1},
          "[\"b\"]",
          "[\"b\"]"},
         {"unless it is begun later",
@@ -140,9 +156,18 @@ static const struct row {
          {{"a=pass b=missed", .outcome = OUTCOME_CANCELLED}},
          1,
          OUTCOME_CANCELLED,
-         {2, 1, 1},
+         {2, 2, 1, 0, 0, 0, 1},
          "[\"b\"]",
          "[\"b\"]"},
+        {"cancelled, with a part of which nothing is known",
+         true,
+         {{"a=operator b=missed", "[\"a\",\"b\"]", .outcome = OUTCOME_CANCELLED},
+          {NULL, "[\"c\"]", .shard = 1, .outcome = OUTCOME_CANCELLED}},
+         2,
+         OUTCOME_CANCELLED,
+         {3, 3, 0, 0, 0, 1, 2},
+         "[\"a\",\"b\",\"c\"]",
+         "[\"b\",\"c\"]"},
         {"cancelled too late to matter", true, {{"a=pass b=pass"}}, 1, OUTCOME_PASSED, {2, 2, 2}, "[]", "[]"},
         {"cancelled before anything", true, {{NULL}}, 0, OUTCOME_CANCELLED, {0}, "[]", "[]"},
         {"told to stop at the first failure",
@@ -166,7 +191,7 @@ static const struct row {
          {{"a=pass", "[\"a\"]", .shard = 0}, {NULL, "[\"b\",\"c\"]", .shard = 1, .outcome = OUTCOME_ERROR}},
          2,
          OUTCOME_ERROR,
-         {3, 3, 1, 0, 0, 2},
+         {3, 3, 1, 0, 0, 0, 2},
          "[\"b\",\"c\"]",
          "[\"b\",\"c\"]"},
         {"a shard that crashed and was retried elsewhere",
@@ -464,6 +489,64 @@ START_TEST(a_run_in_detail)
 }
 END_TEST
 
+/* ---- one rule for job, run and list ---- */
+static void counts_are(json_t *of, int total, int pass, int error, int skipped, const char *what)
+{
+	check_counts(json_object_get(of, "counts"), 2, total, pass, 0, 0, error, skipped, 0, what);
+}
+
+static void shown_counts_are(int64_t job, int64_t run, int pass, int error, int skipped)
+{
+	json_t *json = NULL;
+	ck_done(book_job_json(fixture_book, job, &json, &fixture_error));
+	counts_are(json, 2, pass, error, skipped, "job");
+	counts_are(json_array_get(json_object_get(json, "runs"), 0), 2, pass, error, skipped, "run of the job");
+	json_decref(json);
+	ck_done(book_run_json(fixture_book, run, &json, &fixture_error));
+	counts_are(json, 2, pass, error, skipped, "run");
+	json_decref(json);
+	ck_done(book_jobs_json(fixture_book, NULL, NULL, NULL, 10, 0, &json, &fixture_error));
+	counts_are(json_array_get(json_object_get(json, "jobs"), 0), 2, pass, error, skipped, "list");
+	json_decref(json);
+	ck_assert_uint_eq(fixture_breaches(fixture_book, true), 0);
+}
+
+static const struct never_begun {
+	bool cancelled;
+	const char *cases;
+	enum job_outcome outcome;
+	int pass, error;
+	const char *old_run, *old_job; /* as they were counted before the rule */
+} never_begun[] = {
+        {false, "a=bench b=missed", OUTCOME_ERROR, 0, 1,
+         "{\"planned\":2,\"total\":1,\"pass\":0,\"fail\":0,\"inconclusive\":0,\"error\":1,\"skipped\":0,\"flaky\":0}",
+         "{\"planned\":2,\"total\":2,\"pass\":0,\"fail\":0,\"inconclusive\":0,\"error\":2,\"skipped\":0,\"flaky\":0}"},
+        {true, "a=pass b=missed", OUTCOME_CANCELLED, 1, 0,
+         "{\"planned\":2,\"total\":1,\"pass\":1,\"fail\":0,\"inconclusive\":0,\"error\":0,\"skipped\":0,\"flaky\":0}",
+         "{\"planned\":2,\"total\":1,\"pass\":1,\"fail\":0,\"inconclusive\":0,\"error\":0,\"skipped\":0,\"flaky\":0}"},
+};
+
+START_TEST(never_begun_is_counted_once)
+{
+	const struct never_begun *n = &never_begun[_i];
+	int64_t job = night_begin("nightly", NIGHT_NS);
+	int64_t run = night_run(job, (struct night_run){.results = results_of(n->cases), .outcome = n->outcome});
+	if (n->cancelled)
+		ck_done(book_job_cancelled(fixture_book, job, "ada", &fixture_error));
+	ck_assert_int_eq(night_end(job, NULL, NIGHT_NS + 9), n->outcome);
+	shown_counts_are(job, run, n->pass, n->error, 1);
+	/* What an older daemon stored is shown by the same rule, and is no breach. */
+	ck_done(book_execute(fixture_book, &fixture_error, "UPDATE runs SET counts = ?2 WHERE id = ?1",
+	                     VALUES(INTEGER(run), TEXT(n->old_run))));
+	ck_done(book_execute(fixture_book, &fixture_error, "UPDATE jobs SET counts = ?2 WHERE id = ?1",
+	                     VALUES(INTEGER(job), TEXT(n->old_job))));
+	shown_counts_are(job, run, n->pass, n->error, 1);
+	ck_done(book_execute(fixture_book, &fixture_error, "UPDATE jobs SET counts = json_set(counts, '$.pass', 2) WHERE id = ?1",
+	                     VALUES(INTEGER(job))));
+	ck_assert_uint_gt(fixture_breaches(fixture_book, true), 0);
+}
+END_TEST
+
 static const json_t *cell(const json_t *matrix, size_t row, size_t column)
 {
 	return json_array_get(json_object_get(json_array_get(json_object_get(matrix, "cases"), row), "results"), column);
@@ -497,7 +580,7 @@ START_TEST(the_matrix)
 	ck_assert_str_eq(json_string_value(json_object_get(cell(matrix, 0, 1), "verdict")), "fail");
 	ck_assert(json_is_true(json_object_get(cell(matrix, 0, 2), "flaky")));
 	ck_assert(json_is_null(cell(matrix, 2, 0)));
-	ck_assert_str_eq(json_string_value(json_object_get(cell(matrix, 2, 2), "verdict")), "error"); /* never begun */
+	ck_assert_str_eq(json_string_value(json_object_get(cell(matrix, 2, 2), "verdict")), "skipped"); /* never begun */
 	json_decref(matrix);
 	ck_done(book_matrix_json(fixture_book, "nightly", 2, &matrix, &fixture_error));
 	ck_assert_uint_eq(json_array_size(json_object_get(matrix, "jobs")), 2);
@@ -637,6 +720,7 @@ int main(void)
 	tcase_add_loop_test(tcase, hostile_results_are_refused, 0, sizeof(hostile) / sizeof(hostile[0]));
 	tcase_add_test(tcase, doubled_and_huge_results_are_refused);
 	tcase_add_test(tcase, a_run_in_detail);
+	tcase_add_loop_test(tcase, never_begun_is_counted_once, 0, sizeof(never_begun) / sizeof(never_begun[0]));
 	tcase_add_test(tcase, the_matrix);
 	tcase_add_test(tcase, the_history_of_a_case);
 	tcase_add_test(tcase, old_jobs_go);
