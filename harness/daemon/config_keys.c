@@ -44,7 +44,7 @@ static const struct config_key jobs_keys[] = {
         {"memory_limit", CONFIG_SIZE, AT(lab.memory_bytes), 16 * MIB, 1024 * GIB, 4 * GIB,
          .doc = "Resident memory of a run with everything it starts."},
         {"free_space", CONFIG_SIZE, AT(lab.free_bytes), 0, 1024 * GIB, GIB,
-         .doc = "With less free on the disk no new job is taken; with less than a quarter of it running ones are ended."},
+         .doc = "With less free on the disk no new job is taken and no run starts; with less than a quarter of it running ones are ended."},
         {NULL}};
 static const struct config_key health_keys[] = {
         {"quarantine_after", CONFIG_COUNT, AT(lab.health.quarantine_after), 1, 100, 3,

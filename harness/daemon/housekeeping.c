@@ -164,6 +164,13 @@ int housekeeping_new(struct housekeeping **ret, sd_event *event, struct book *bo
 	return 0;
 }
 
+void housekeeping_hurry(void *housekeeping)
+{
+	struct housekeeping *keeping = housekeeping;
+	(void)sd_event_source_set_time_relative(keeping->timer, 0);
+	(void)sd_event_source_set_enabled(keeping->timer, SD_EVENT_ONESHOT);
+}
+
 void housekeeping_free(struct housekeeping *keeping)
 {
 	if (!keeping)

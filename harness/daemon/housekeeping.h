@@ -13,6 +13,8 @@ struct housekeeping;
 /* Book, loop and rules are borrowed. The rules count in CLOCK_REALTIME: after a jump of the clock by more than an hour nothing is removed
  * for an hour, since an age may be wrong then. */
 int housekeeping_new(struct housekeeping **ret, sd_event *, struct book *, const struct retention *, struct error *err) WARN_UNUSED;
+/* Old results are looked for now, not when it is time: the disk is short of space. housekeeping: struct housekeeping *. */
+void housekeeping_hurry(void *housekeeping);
 void housekeeping_free(struct housekeeping *); /* NULL allowed; an examination ends at once. Before book_close() */
 
 #endif

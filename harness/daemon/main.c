@@ -95,11 +95,15 @@ static int start(struct daemon *daemon, struct error *err)
 		r = lab_start(daemon->lab, err);
 	if (r == 0)
 		r = housekeeping_new(&daemon->housekeeping, daemon->event, daemon->book, &config->lab.retention, err);
+	if (r == 0)
+		lab_on_no_space(daemon->lab, housekeeping_hurry, daemon->housekeeping);
 	return r;
 }
 
 static void stop(struct daemon *daemon)
 {
+	if (daemon->lab)
+		lab_on_no_space(daemon->lab, NULL, NULL);
 	housekeeping_free(daemon->housekeeping);
 	if (daemon->server)
 		http_server_free(daemon->server);

@@ -13,11 +13,12 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "../../base/size.h"
+
 #define LIST        "files.list"
 #define PATH_SIZE   4096
 #define CHUNK       (256u << 10)
 #define DIGEST_TEXT 64
-#define GIB         (1024.0 * 1024.0 * 1024.0)
 
 /* ---- the list ---- */
 
@@ -125,9 +126,9 @@ static int check_room(const struct copy *copy, struct error *err)
 	const uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize, size = (uint64_t)file.st_size;
 	if (free_bytes >= size && free_bytes - size >= copy->free_bytes)
 		return 0;
-	return error_set(err, ERROR_BENCH, ENOSPC,
-	                 "cannot write %s: %.1f GiB are free on the disk, and running jobs need %.1f GiB beside it", copy->name,
-	                 (double)free_bytes / GIB, (double)copy->free_bytes / GIB);
+	char is[SIZE_TEXT_MAX], needed[SIZE_TEXT_MAX];
+	return error_set(err, ERROR_BENCH, ENOSPC, "cannot write %s: %s are free on the disk, and running jobs need %s beside it",
+	                 copy->name, size_text(free_bytes, is, sizeof(is)), size_text(copy->free_bytes, needed, sizeof(needed)));
 }
 
 static int copy_bytes(struct copy *copy, const char *sha256, struct error *err)

@@ -11,9 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../base/size.h"
 #include "descendants.h"
 
-#define GIB         (1024.0 * 1024.0 * 1024.0)
 #define DEPTH_MAX   32
 #define WALK_SHARE  20 /* a walk may take this part of the time at most */
 #define BLOCK_BYTES 512
@@ -115,8 +115,9 @@ static const char *watch_disk(struct keeper_watch *watch, char *message, size_t 
 	const uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
 	if (free_bytes >= watch->order->free_bytes)
 		return NULL;
-	(void)snprintf(message, size, "%.1f GiB are free on the disk, less than the %.1f GiB that running jobs need",
-	               (double)free_bytes / GIB, (double)watch->order->free_bytes / GIB);
+	char is[SIZE_TEXT_MAX], needed[SIZE_TEXT_MAX];
+	(void)snprintf(message, size, "%s are free on the disk, less than the %s that running jobs need",
+	               size_text(free_bytes, is, sizeof(is)), size_text(watch->order->free_bytes, needed, sizeof(needed)));
 	return "disk";
 }
 

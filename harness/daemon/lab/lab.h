@@ -50,6 +50,8 @@ int lab_cancel(struct lab *, int64_t job, const char *by, struct error *err) WAR
 int lab_rerun(struct lab *, int64_t job, bool failed_only, const char *by, int64_t *ret_id, struct error *err) WARN_UNUSED;
 /* Whether new jobs are taken; if not, why. */
 bool lab_accepts(struct lab *, char *reason, size_t size);
+/* told() comes as often as the disk gets too full for new jobs, and at once when it is. NULL: nobody. It must not call the lab back. */
+void lab_on_no_space(struct lab *, void (*told)(void *context), void *context);
 
 #define LEASE_SECRET_SIZE 48
 struct lab_lease_request {

@@ -115,7 +115,9 @@ static int add_retry(struct lab_job *job, const struct lab_run *run, struct erro
 	if (r <= 0)
 		return r;
 	struct lab_retry *retries = realloc(job->retries, (job->retry_count + 1) * sizeof(*retries));
-	char *avoid = begins(run->record->reason, REASON_NOT_BEGUN) ? NULL : strdup(run->record->rig);
+	/* These two were not the rig's fault. */
+	bool blameless = begins(run->record->reason, REASON_NOT_BEGUN) || begins(run->record->reason, REASON_NO_SPACE);
+	char *avoid = blameless ? NULL : strdup(run->record->rig);
 	if (!retries) {
 		json_decref(cases);
 		free(avoid);

@@ -38,7 +38,7 @@ int lab_journal_write(struct lab_rig *rig, uint64_t from, const char *lines, siz
 		return error_set(err, ERROR_USAGE, EBUSY, "the journal goes on at byte %llu", (unsigned long long)*ret_next);
 	if (length == 0)
 		return 0;
-	if (!lab->space)
+	if (!lab_has_space(lab))
 		return error_set(err, ERROR_USAGE, ENOSPC, "%s", lab->space_reason);
 	path_of(lab, rig->lease.id, path);
 	if (!rig->lease.journal)

@@ -171,6 +171,10 @@ static void waiting_text(struct lab *lab, const struct lab_job *job, char *text,
 		(void)snprintf(text, size, "the next start of the daemon");
 		return;
 	}
+	if (!lab->space) {
+		(void)snprintf(text, size, "disk space: %s", lab->space_reason);
+		return;
+	}
 	lab_job_want(job, &want);
 	queue_waits_for(&want, lab->queue_rigs, lab->config->rig_count, text, size);
 	name_holder(lab, &want, text, size);

@@ -21,9 +21,10 @@
 #define LAB_SECOND_NS   INT64_C(1000000000)
 #define LAB_RUN_TOLD_NS (LAB_SECOND_NS / 4) /* at most 4 events a second a run */
 /* How reasons begin that are asked for again after a restart. */
-#define REASON_LIMIT     "over its limit: "     /* not tried again: it would only happen once more */
-#define REASON_NOT_BEGUN "not begun: "          /* does not count as a try */
-#define REASON_STOPPED   "the daemon was ended" /* its job is begun anew */
+#define REASON_LIMIT     "over its limit: "       /* not tried again: it would only happen once more */
+#define REASON_NO_SPACE  "no space on the host: " /* of the host, not of the rig */
+#define REASON_NOT_BEGUN "not begun: "            /* does not count as a try */
+#define REASON_STOPPED   "the daemon was ended"   /* its job is begun anew */
 
 enum rig_work { WORK_NONE, WORK_CHECK, WORK_CLEANUP, WORK_SELFTEST };
 struct lab_lease {
@@ -132,6 +133,8 @@ struct lab {
 	bool space;
 	char space_reason[200];
 	int64_t space_due_ns;
+	void (*no_space)(void *context);
+	void *no_space_context;
 	uint64_t uses;
 	uint32_t state_number; /* of the state directory */
 	char *environment[8];  /* NULL-terminated */
@@ -173,6 +176,10 @@ void lab_count_jobs(const struct lab *, unsigned *queued, unsigned *running);
 
 /* ---- lab_disk.c ---- */
 void lab_look_at_disk(struct lab *);
+bool lab_has_space(struct lab *); /* looks now; else lab->space_reason says why not */
+struct run_verdict;
+/* What broke because the host had no space is neither the rig's nor a board's fault, and no limit of the run. results may be NULL. */
+void lab_disk_excuse(const struct lab_run *, const json_t *results, struct run_verdict *);
 
 /* ---- lab_listeners.c ---- */
 int lab_tell_add(struct lab *) WARN_UNUSED; /* its event source */
@@ -218,6 +225,7 @@ struct run_verdict {
 	char reason[800];
 	bool crashed, good, bench_error; /* good: the bench did its part; bench_error: the rig is to blame */
 	char bench_text[400];
+	bool no_space; /* of the host: lab_disk_excuse() */
 };
 /* results NULL: there are none. last_words: of its output, "" none. */
 void run_verdict(const struct keeper_exit *, const json_t *results, const char *last_words, struct run_verdict *ret);

@@ -237,7 +237,7 @@ static void on_list(const struct errand_result *result, void *context)
 	job->asked = true;
 	job->ids = ids_of(result);
 	remove_list_directory(job);
-	if (job->record->cancelled || job->lab->stopping) {
+	if (job->record->cancelled || job->lab->stopping || !lab_has_space(job->lab)) {
 		give_back(job);
 		lab_job_advance(job);
 		lab_turn_soon(job->lab);

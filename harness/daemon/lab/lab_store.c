@@ -189,6 +189,7 @@ static void judge(struct lab_run *run, const json_t *results, struct run_verdict
 	char words[WORDS_KEPT];
 	read_last_words(run, words);
 	run_verdict(&run->exit, results, words, verdict);
+	lab_disk_excuse(run, results, verdict);
 	bool was_asked = strcmp(run->exit.reason, "cancelled") == 0 || verdict->outcome == OUTCOME_CANCELLED;
 	if (run->not_begun) {
 		verdict->outcome = OUTCOME_ERROR;
@@ -215,7 +216,7 @@ static int book_it(struct lab_run *run, const json_t *results, const struct run_
 		r = book_results_add(book, run->record->id, results, err);
 		run->results_bad |= r == -EINVAL;
 	}
-	if (r == 0 && results)
+	if (r == 0 && results && !verdict->no_space)
 		r = book_boards(run, results, err);
 	if (r == 0)
 		r = book_health(run, verdict, err);

@@ -16,7 +16,7 @@ static int check_taking(struct lab *lab, struct error *err)
 		return error_set(err, ERROR_USAGE, ESHUTDOWN, "the daemon is ending");
 	if (book_damage(lab->book))
 		return error_set(err, ERROR_BENCH, EUCLEAN, "%s", book_damage(lab->book));
-	if (!lab->space)
+	if (!lab_has_space(lab))
 		return error_set(err, ERROR_USAGE, ENOSPC, "%s", lab->space_reason);
 	lab_count_jobs(lab, &queued, &running);
 	if (lab->config->queue_limit && queued >= lab->config->queue_limit)

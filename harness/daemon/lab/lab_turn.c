@@ -126,15 +126,16 @@ static void begin_retry(struct lab_job *job, struct lab_rig *rig)
 	lab_run_begin(run);
 }
 
+/* Without space on the disk jobs wait, people do not. */
 static size_t gather_wants(struct lab *lab)
 {
 	size_t count = 0, i = 0;
-	for (; i < lab->job_count && lab->jobs[i]->record->priority > LAB_WAITER_PRIORITY; i++)
+	for (; lab->space && i < lab->job_count && lab->jobs[i]->record->priority > LAB_WAITER_PRIORITY; i++)
 		if (wants_rig(lab->jobs[i]))
 			lab_job_want(lab->jobs[i], &lab->wants[count++]);
 	if (lab->waiters)
 		count += lab_waiters_want(lab, &lab->wants[count]);
-	for (; i < lab->job_count; i++)
+	for (; lab->space && i < lab->job_count; i++)
 		if (wants_rig(lab->jobs[i]))
 			lab_job_want(lab->jobs[i], &lab->wants[count++]);
 	return count;
@@ -180,6 +181,7 @@ static bool hand_out(struct lab *lab, bool from_loop)
 	lab_queue_rigs(lab);
 	if (!any_free(lab))
 		return false;
+	lab_look_at_disk(lab);
 	grant_count = queue_assign(lab->wants, gather_wants(lab), lab->queue_rigs, lab->config->rig_count, lab->grants);
 	for (size_t i = 0; i < grant_count; i++) /* the order of use changes below */
 		lab->grants[i].rig = lab->order[lab->grants[i].rig];
@@ -193,7 +195,8 @@ static bool hand_out(struct lab *lab, bool from_loop)
 		for (; i + count < grant_count && count < 16 && lab->grants[i + count].job == lab->grants[i].job; count++)
 			rigs[count] = lab->grants[i + count].rig;
 		i += count;
-		if (!job || !wants_rig(job))
+		/* Asked again for each: those that started just now have taken some. */
+		if (!job || !wants_rig(job) || !lab_has_space(lab))
 			continue;
 		any = true;
 		if (job->fresh)

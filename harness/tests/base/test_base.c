@@ -14,6 +14,7 @@
 
 #include "../../base/loop.h"
 #include "../../base/paths.h"
+#include "../../base/size.h"
 #include "../../base/stats.h"
 #include "../../base/suggest.h"
 #include "../../base/timeline.h"
@@ -481,6 +482,26 @@ START_TEST(programs_and_fixtures_are_found)
 }
 END_TEST
 
+START_TEST(sizes_read_well)
+{
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} table[] = {{0, "0 B"},
+	             {1023, "1023 B"},
+	             {1024, "1 KiB"},
+	             {9900000, "9.4 MiB"},
+	             {40 << 20, "40 MiB"},
+	             {(40 << 20) - 1, "39.9 MiB"}, /* less than 40 */
+	             {UINT64_C(3) << 29, "1.5 GiB"},
+	             {UINT64_C(5000) << 30, "5000 GiB"},
+	             {UINT64_MAX, "17179869183.9 GiB"}};
+	char text[SIZE_TEXT_MAX];
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		ck_assert_str_eq(size_text(table[i].bytes, text, sizeof(text)), table[i].text);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {errors_carry_place_and_context,
@@ -498,7 +519,8 @@ int main(void)
 	                              a_full_disk_leaves_whole_lines,
 	                              enospc_is_told_once,
 	                              kernel_stamps_become_monotonic,
-	                              programs_and_fixtures_are_found};
+	                              programs_and_fixtures_are_found,
+	                              sizes_read_well};
 	Suite *suite = suite_create("base");
 	TCase *cases = tcase_create("base");
 	SRunner *runner;

@@ -3,7 +3,7 @@
 """Stands in for hilbench: does what a plan says, and leaves what a run leaves.
 
 A plan is a text file among the job's files; each line is for every rig, or begins with "@NAME " for one rig only:
-    case ID VERDICT [CAUSE [SECONDS]]   mend ID   board ROLE   exit N   crash   hang   flood   wait SECONDS   big MEGABYTES
+    case ID VERDICT [CAUSE [SECONDS [MESSAGE]]]   mend ID   board ROLE   exit N   crash   hang   flood   wait SECONDS   big MEGABYTES
 The rig verbs do what RIGFILE.VERB says: "fail", "hang", a number of seconds; absent: all is well. What was done is appended to RIGFILE.log.
 """
 import json
@@ -35,8 +35,8 @@ def plan_lines(paths, rig):
                             yield words
 
 
-def attempt(number, verdict, cause, complete=True):
-    one = {"attempt": number, "complete": complete, "verdict": verdict, "duration_ns": 1000000, "message": "as planned"}
+def attempt(number, verdict, cause, complete=True, message="as planned"):
+    one = {"attempt": number, "complete": complete, "verdict": verdict, "duration_ns": 1000000, "message": message}
     if cause:
         one["cause"] = cause
     return one
@@ -112,7 +112,8 @@ class Run:
         cause = words[3] if len(words) > 3 and words[3] != "-" else {"fail": "dut"}.get(verdict)
         if len(words) > 4:
             time.sleep(float(words[4]))
-        self.end(case(name, verdict, cause, [attempt(1, verdict, cause)]))
+        message = " ".join(words[5:]) or "as planned"
+        self.end(case(name, verdict, cause, [attempt(1, verdict, cause, message=message)]))
         status = EXIT.get(verdict, 2 if cause == "testcase" else 3)
         self.worsen(status)
 

@@ -634,6 +634,94 @@ START_TEST(a_full_disk_takes_no_jobs)
 }
 END_TEST
 
+static const char *waiting_for(int64_t job)
+{
+	static char text[600];
+	json_t *json = bed_job_json(&bed, job);
+	const char *waits = json_string_value(json_object_get(json, "waiting_for"));
+	snprintf(text, sizeof(text), "%s", waits ? waits : "");
+	json_decref(json);
+	return text;
+}
+
+static bool waits_for_space(struct bed *b, int64_t job)
+{
+	return strncmp(waiting_for(job), "disk space: only ", 17) == 0;
+}
+
+static unsigned sweeps;
+static void sweep(void *context)
+{
+	sweeps++;
+}
+
+/* How much has to be free is what changes here: the disk is everybody's. */
+START_TEST(a_job_waits_for_space)
+{
+	struct error error = {0};
+	int64_t id;
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	lab_on_no_space(bed.lab, sweep, NULL);
+	int64_t first = bed_submit(&bed, &(struct bed_job){.plan = "wait 1\ncase a pass\n"});
+	int64_t next = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"});
+	bed_until(&bed, runs, first);
+	bed.config.free_bytes = UINT64_MAX / 2;
+	ck_assert_int_eq(bed_try(&bed, &(struct bed_job){.plan = "case a pass\n"}, &id, &error), -ENOSPC);
+	ck_assert_uint_eq(sweeps, 1);
+	ends(first, "passed"); /* what runs has its own limit */
+	bed_until(&bed, waits_for_space, next);
+	bed_pump(&bed, 2 * SECOND);
+	ck_assert_uint_eq(bed_runs(&bed, next), 0);
+	bed.config.free_bytes = 0;
+	ends(next, "passed");
+	ck_assert_uint_eq(bed_runs(&bed, next), 1);
+	ck_assert_str_eq(bed_health(&bed, 0), "healthy");
+	all_still();
+}
+END_TEST
+
+/* Nobody asks meanwhile: it is looked at before the start itself. */
+START_TEST(no_run_starts_without_space)
+{
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	int64_t first = bed_submit(&bed, &(struct bed_job){.plan = "case a pass - 0.3\n"});
+	int64_t next = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"});
+	bed.config.free_bytes = UINT64_MAX / 2;
+	ends(first, "passed");
+	bed_until(&bed, waits_for_space, next);
+	ck_assert_uint_eq(bed_runs(&bed, next), 0);
+	bed.config.free_bytes = 0;
+	ends(next, "passed");
+	all_still();
+}
+END_TEST
+
+START_TEST(a_rig_is_not_blamed_for_a_full_disk)
+{
+	static const char plan[] = "board zgw\ncase a error bench 0.5 vboard zgw: cannot write x: No space left on device\n";
+	char text[600];
+	bed_make(&bed, 1);
+	bed.config.health.quarantine_after = 1;
+	bed_open(&bed);
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = plan, .retries = 1});
+	bed_until(&bed, runs, job);
+	bed.config.free_bytes = UINT64_MAX / 2;
+	bed_until(&bed, waits_for_space, job); /* for its further try */
+	text_at(job, 1, "outcome", text, sizeof(text));
+	ck_assert_str_eq(text, "error");
+	text_at(job, 1, "cause", text, sizeof(text));
+	ck_assert_str_eq(text, "bench");
+	ck_assert_uint_eq(bed_runs(&bed, job), 1);
+	bed.config.free_bytes = 0;
+	ends(job, "error no space on the host: ");
+	ck_assert_uint_eq(bed_runs(&bed, job), 2);
+	ck_assert_str_eq(bed_health(&bed, 0), "healthy");
+	all_still();
+}
+END_TEST
+
 static bool stopped;
 static void on_stopped(void *context)
 {
@@ -776,6 +864,9 @@ int main(int argc, char **argv)
 	                                            &lists_say_what_is_waited_for,
 	                                            &a_quarantine_by_hand_is_told,
 	                                            &a_full_disk_takes_no_jobs,
+	                                            &a_job_waits_for_space,
+	                                            &no_run_starts_without_space,
+	                                            &a_rig_is_not_blamed_for_a_full_disk,
 	                                            &a_stopped_daemon_goes_on_later,
 	                                            &runs_outlive_the_daemon,
 	                                            &listeners_are_told,
