@@ -83,11 +83,12 @@ void job_result_print(struct daemon_client *client, const json_t *job)
 	int r = daemon_get(client, &results, &error, "/api/v1/jobs/%" PRId64 "/results.json", daemon_integer(job, "id"));
 	if (r == 0) {
 		json_array_foreach(json_object_get(results, "cases"), i, item) print_problem(item);
-		print_counts(json_object_get(results, "counts"));
 	} else if (r != -ENOENT) {
 		(void)daemon_fail("submit", &error);
 	}
 	json_decref(results);
+	/* The job's own, which it has also when no report could be made. */
+	print_counts(json_object_get(job, "counts"));
 	(void)printf("job %" PRId64 " %s%s%s\n", daemon_integer(job, "id"), daemon_text(job, "outcome"),
 	             *daemon_text(job, "reason") ? ": " : "", daemon_plain(daemon_text(job, "reason"), text, sizeof(text)));
 }

@@ -60,10 +60,10 @@ static int column_put(json_t *rows, const struct standings *all, int64_t job, si
 {
 	for (size_t i = 0; i < all->count; i++) {
 		const struct standing *s = &all->cases[i];
-		/* As it counts: not begun in a job that was cancelled or still runs is nothing yet, else the bench's fault. */
-		if (s->turn == TURN_MISSED && !standings_final(all))
+		/* As it counts: not begun is nothing yet while a run may still begin it, then it is skipped. */
+		if (s->turn == TURN_MISSED && !standings_over(all))
 			continue;
-		const char *verdict = verdict_name(s->turn == TURN_MISSED ? VERDICT_ERROR : s->verdict);
+		const char *verdict = verdict_name(s->verdict);
 		json_t *row = row_of_case(rows, s->name, columns);
 		if (!row || json_array_set_new(row, column,
 		                               json_pack("{s:I,s:s,s:b,s:I}", "job", (json_int_t)job, "verdict", verdict, "flaky", s->flaky,

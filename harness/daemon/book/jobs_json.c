@@ -25,7 +25,25 @@ static json_t *counts_or_none(json_t *counts)
 	return no_counts();
 }
 
+static json_int_t count_of(const json_t *counts, const char *name)
+{
+	return json_integer_value(json_object_get(counts, name));
+}
+
 /* ---- a run ---- */
+/* Older daemons left the cases that the run did not come to out: they are skipped ones, as in its report. */
+static json_t *run_counts(json_t *stored)
+{
+	json_t *counts = counts_or_none(stored);
+	json_int_t missed = count_of(counts, "planned") - count_of(counts, "total");
+
+	if (missed > 0) {
+		(void)json_integer_set(json_object_get(counts, "total"), count_of(counts, "planned"));
+		(void)json_integer_set(json_object_get(counts, "skipped"), count_of(counts, "skipped") + missed);
+	}
+	return counts;
+}
+
 #define RUN_COLUMNS                                                                                                                        \
 	"runs.id, runs.job, runs.number, runs.shard, runs.rig, runs.state, runs.outcome, runs.reason, runs.cause, runs.started, "          \
 	"runs.ended, "                                                                                                                     \
@@ -43,7 +61,7 @@ static json_t *run_json(sqlite3_stmt *row)
 	                 column_text_json(row, 4), "state", column_text_json(row, 5), "outcome", column_text_json(row, 6), "reason",
 	                 column_text_json(row, 7), "cause", column_text_json(row, 8), "started", column_time_json(row, 9), "ended",
 	                 column_time_json(row, 10), "exit_status", column_integer_json(row, 11), "signal", column_integer_json(row, 12),
-	                 "virtual", virtual_json(row, 13), "progress", "counts", counts_or_none(column_json(row, 14)));
+	                 "virtual", virtual_json(row, 13), "progress", "counts", run_counts(column_json(row, 14)));
 }
 
 static int read_run(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
@@ -77,17 +95,41 @@ int book_run_json(struct book *book, int64_t id, json_t **ret, struct error *err
 	"jobs.priority, jobs.spread, jobs.pinned, jobs.rerun_of, jobs.submitted, jobs.started, jobs.ended, jobs.options, "                 \
 	"jobs.time_limit_ns, jobs.silence_limit_ns, jobs.retries, jobs.counts"
 
+/* Whether an older daemon may have counted cases that were not begun as errors, or not at all: then its runs have fewer cases in all than
+ * planned, or nothing is known of one. */
+static int counted_before(struct book *book, int64_t job, const json_t *counts, struct error *err)
+{
+	int64_t runs;
+
+	if (count_of(counts, "total") < count_of(counts, "planned"))
+		return 1;
+	if (count_of(counts, "error") == 0)
+		return 0;
+	int r = book_integer(book, &runs, err,
+	                     "SELECT count(*) FROM runs WHERE job = ?1 AND (counts IS NULL OR json_extract(counts, '$.total') < "
+	                     "json_extract(counts, '$.planned'))",
+	                     VALUES(INTEGER(job)));
+	return r < 0 ? r : runs > 0;
+}
+
 /* Of a job that is done as they were found; of one that runs what is stored by now. */
 static int job_counts(struct book *book, sqlite3_stmt *row, json_t **ret, struct error *err)
 {
 	const char *state = (const char *)sqlite3_column_text(row, 4);
+	int64_t id = sqlite3_column_int64(row, 0);
 	enum job_outcome outcome;
 
 	if (!strcmp(state, "done") || !strcmp(state, "queued")) {
-		*ret = counts_or_none(column_json(row, 21));
-		return *ret ? 0 : book_no_memory(err);
+		json_t *stored = counts_or_none(column_json(row, 21));
+		int r = stored ? counted_before(book, id, stored, err) : book_no_memory(err);
+		*ret = stored;
+		if (r == 0)
+			return 0;
+		json_decref(stored);
+		if (r < 0)
+			return r;
 	}
-	return book_job_counts(book, sqlite3_column_int64(row, 0), ret, &outcome, err);
+	return book_job_counts(book, id, ret, &outcome, err);
 }
 
 static int read_job(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)

@@ -73,7 +73,7 @@ struct standings {
 };
 int standings_of(struct book *, int64_t job, struct standings *ret, struct error *err) WARN_UNUSED;
 void standings_clear(struct standings *);
-/* The runs are over and nobody cancelled the job: a case whose turn never came is an error of the bench. */
-bool standings_final(const struct standings *);
+/* No run is open: a case whose turn never came is a skipped one from now on, not one that is still to come. */
+bool standings_over(const struct standings *);
 
 #endif

@@ -202,7 +202,7 @@ void standings_clear(struct standings *all)
 	*all = (struct standings){0};
 }
 
-bool standings_final(const struct standings *all)
+bool standings_over(const struct standings *all)
 {
-	return all->runs > 0 && all->open_runs == 0 && !all->cancelled;
+	return all->open_runs == 0;
 }
