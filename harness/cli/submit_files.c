@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "submit_files.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -14,12 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX  32
-#define CASES_MAX  ((uint64_t)4 << 20) /* of a test case file: the language takes no more */
-#define FILES_MAX  10000
-#define CHUNK      ((size_t)256 << 10)
-#define KEY_HEADER "PRIVATE KEY-----"
-#define KEY_SIGN   (sizeof(KEY_HEADER "\r\nM") - 1) /* bytes that show a key, at most */
+#include "../base/private_key.h"
+
+#define DEPTH_MAX 32
+#define CASES_MAX ((uint64_t)4 << 20) /* of a test case file: the language takes no more */
+#define FILES_MAX 10000
+#define CHUNK     ((size_t)256 << 10)
 
 struct collection {
 	struct submit_files *files;
@@ -147,37 +146,20 @@ static int name_files(struct submit_files *files, struct error *err)
 
 /* ---- content ---- */
 
-/* The bytes as they come; a private key shows itself by its PEM header with something below it, wherever it lies. */
+/* The bytes as they come. */
 struct reading {
 	EVP_MD_CTX *digest;
 	char *buffer;
-	size_t kept; /* of the chunk before, in front: a header may begin there */
 	uint64_t size;
-	bool key;
+	struct private_key_search key;
 };
-
-/* The header alone is in every program that can read keys. */
-static bool holds_key(const char *data, size_t length)
-{
-	const char *end = data + length;
-	for (const char *at = data; (at = memmem(at, (size_t)(end - at), KEY_HEADER, sizeof(KEY_HEADER) - 1));) {
-		at += sizeof(KEY_HEADER) - 1;
-		const char *line = at + (at < end && *at == '\r');
-		if (end - line > 1 && line[0] == '\n' && isalnum((unsigned char)line[1]))
-			return true;
-	}
-	return false;
-}
 
 static bool take_chunk(struct reading *reading, size_t length)
 {
-	size_t whole = reading->kept + length;
-	if (EVP_DigestUpdate(reading->digest, reading->buffer + reading->kept, length) != 1)
+	if (EVP_DigestUpdate(reading->digest, reading->buffer, length) != 1)
 		return false;
 	reading->size += length;
-	reading->key = reading->key || holds_key(reading->buffer, whole);
-	reading->kept = whole < KEY_SIGN - 1 ? whole : KEY_SIGN - 1;
-	memmove(reading->buffer, reading->buffer + whole - reading->kept, reading->kept);
+	private_key_look(&reading->key, reading->buffer, length);
 	return true;
 }
 
@@ -185,7 +167,7 @@ static int read_bytes(const struct submit_file *file, int fd, struct reading *re
 {
 	ssize_t n = 1;
 	while (n > 0) {
-		n = read(fd, reading->buffer + reading->kept, CHUNK);
+		n = read(fd, reading->buffer, CHUNK);
 		if (n < 0 && errno == EINTR)
 			n = 1;
 		else if (n < 0)
@@ -236,7 +218,7 @@ static int changed(const struct submit_file *file, struct error *err)
 
 static int digest_file(struct submit_file *file, struct error *err)
 {
-	struct reading reading = {.digest = EVP_MD_CTX_new(), .buffer = malloc(CHUNK + 64)};
+	struct reading reading = {.digest = EVP_MD_CTX_new(), .buffer = malloc(CHUNK)};
 	struct stat after;
 	int fd = open_regular(file, &file->seen, err), r = fd < 0 ? fd : 0;
 	if (r == 0 && (!reading.digest || !reading.buffer || EVP_DigestInit_ex(reading.digest, EVP_sha256(), NULL) != 1))
@@ -247,7 +229,7 @@ static int digest_file(struct submit_file *file, struct error *err)
 		r = take_digest(file, &reading, err);
 	if (r == 0 && (fstat(fd, &after) < 0 || !same_file(&file->seen, &after) || (uint64_t)after.st_size != file->size))
 		r = changed(file, err);
-	if (r == 0 && reading.key && !file->absolute)
+	if (r == 0 && private_key_seen(&reading.key))
 		r = refuse_at(file, EPERM, "it holds a private key, and files of a job can be fetched by everybody who may look at the lab",
 		              err);
 	if (fd >= 0)

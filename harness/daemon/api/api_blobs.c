@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files that a submission will name, written as they come. A turn of the loop takes what the network brought and no more; that everything
- * is on the disk is waited for in a thread, and the answer comes after it.
+ * is on the disk is waited for in a thread, and the answer comes after it. Viewers can fetch what lies here: what holds a private key is
+ * refused before it has a name, and its temporary file goes.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../../base/private_key.h"
 #include "../lab/worker.h"
 #include "api_private.h"
 
@@ -16,6 +18,7 @@ struct upload {
 	struct http_request *request;
 	struct blob_writer *writer;
 	struct worker *worker;
+	struct private_key_search key;
 	uint64_t received;
 	char expected[BLOB_NAME_SIZE], name[BLOB_NAME_SIZE];
 	bool is_new;
@@ -44,6 +47,23 @@ static int too_large(const struct api *api, struct error *err)
 {
 	return error_set(err, ERROR_USAGE, EFBIG, "a file has at most %llu bytes here (jobs.upload_limit)",
 	                 (unsigned long long)api->options.upload_limit);
+}
+
+static int is_key(struct error *err)
+{
+	return error_set(err, ERROR_USAGE, EINVAL,
+	                 "the file holds a private key, and files of a job can be fetched by everybody who may look at the lab: sign the "
+	                 "package beforehand, or have the key put among the fixtures of the lab");
+}
+
+/* What a text shows is seen before it is written. */
+static int take(struct upload *upload, const void *data, size_t length, struct error *err)
+{
+	upload->received += length;
+	if (upload->received > upload->api->options.upload_limit)
+		return too_large(upload->api, err);
+	private_key_look(&upload->key, data, length);
+	return upload->key.in_text ? is_key(err) : blob_write(upload->writer, data, length, err);
 }
 
 /* Before a byte of it is read. */
@@ -84,8 +104,7 @@ int api_blob_body(struct http_request *request, const void *data, size_t length,
 	struct upload *upload = http_state(request);
 	if (!upload)
 		return error_set(err, ERROR_BENCH, EPROTO, "the upload has failed before");
-	upload->received += length;
-	int r = upload->received > api->options.upload_limit ? too_large(api, err) : blob_write(upload->writer, data, length, err);
+	int r = take(upload, data, length, err);
 	if (r < 0)
 		upload_drop(request);
 	return r;
@@ -135,8 +154,14 @@ void api_blob_put(struct http_request *request, void *context)
 		http_answer_error(request, HTTP_INTERNAL, "there is no upload");
 		return;
 	}
+	int r = private_key_seen(&upload->key) ? is_key(&error) : 0;
+	if (r < 0) {
+		upload_free(upload);
+		api_fail(request, r, &error);
+		return;
+	}
 	LIST_INSERT_HEAD(&api->uploads, upload, link);
-	int r = worker_start(&upload->worker, api->event, end_upload, on_ended, upload, &error);
+	r = worker_start(&upload->worker, api->event, end_upload, on_ended, upload, &error);
 	if (r == 0)
 		return;
 	LIST_REMOVE(upload, link);
