@@ -9,12 +9,35 @@
 /* How a reason begins that a person gave: such a quarantine ends only when a person asks for it. The text that follows says who. */
 #define BY_HAND      "by hand: "
 #define MOST_DOUBLED 6 /* 2^6: at most 64 times */
+#define REASON_SIZE  440
+#define FIRST_SIZE   200 /* of two reasons in one */
+#define FAILED_TOO   "; the recovery failed: "
+#define MARK         "…"
+
+void health_brief(const char *text, char *buffer, size_t size)
+{
+	size_t length = strlen(text);
+	bool cut = length >= size;
+	if (size == 0)
+		return;
+	if (cut) {
+		length = size > strlen(MARK) ? size - 1 - strlen(MARK) : 0;
+		while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+			length--;
+	}
+	memmove(buffer, text, length);
+	buffer[length] = '\0';
+	if (cut && size > strlen(MARK))
+		memcpy(buffer + length, MARK, sizeof(MARK));
+}
 
 static void set_reason(struct rig_record *record, const char *prefix, const char *text, int64_t now_utc_ns)
 {
 	char *reason = NULL;
 	/* Without memory the old reason is better than none. */
 	if (asprintf(&reason, "%s%s", prefix, text ? text : "") >= 0) {
+		if (strlen(reason) >= REASON_SIZE)
+			health_brief(reason, reason, REASON_SIZE);
 		free(record->reason);
 		record->reason = reason;
 	}
@@ -72,6 +95,14 @@ static bool cleanup_failed(struct rig_record *record, const char *text, int64_t 
 	*kind = record->health == HEALTH_QUARANTINED ? "cleanup" : "quarantined";
 	if (record->health == HEALTH_QUARANTINED)
 		return false;
+	char said[REASON_SIZE], away[FIRST_SIZE], both[sizeof(said) + sizeof(away) + 40];
+	/* What could not be reached before could not be cleaned either: whoever reads the one is to know of the other. */
+	if (!record->online && record->health == HEALTH_HEALTHY && record->reason && *record->reason) {
+		health_brief(text, said, FIRST_SIZE);
+		health_brief(record->reason, away, sizeof(away));
+		(void)snprintf(both, sizeof(both), "%s; it was offline before: %s", said, away);
+		text = both;
+	}
 	quarantine(record, text, now_utc_ns);
 	return true;
 }
@@ -117,6 +148,24 @@ static bool recovery_good(struct rig_record *record, int64_t now_utc_ns, const c
 	return true;
 }
 
+/* Why it was quarantined, and why it still is: the newest is what is to be repaired now. */
+static void add_failure(struct rig_record *record, const char *text, int64_t now_utc_ns)
+{
+	char first[FIRST_SIZE], both[FIRST_SIZE + REASON_SIZE];
+	const char *old = record->reason ? record->reason : "", *failed = strstr(old, FAILED_TOO);
+	size_t length = failed ? (size_t)(failed - old) : strlen(old);
+	char *only = strndup(old, length);
+	if (!only)
+		return;
+	health_brief(only, first, sizeof(first));
+	bool same = strcmp(only, text) == 0;
+	(void)snprintf(both, sizeof(both), "%s%s", first, FAILED_TOO);
+	size_t begun = strlen(both);
+	health_brief(text, both + begun, sizeof(both) - begun);
+	set_reason(record, "", same ? only : both, now_utc_ns);
+	free(only);
+}
+
 /* `since` is renewed: the next try counts from this one. */
 static bool recovery_failed(struct rig_record *record, const char *text, int64_t now_utc_ns, const char **kind)
 {
@@ -127,6 +176,7 @@ static bool recovery_failed(struct rig_record *record, const char *text, int64_t
 		return true;
 	}
 	record->since_utc_ns = now_utc_ns;
+	add_failure(record, text ? text : "", now_utc_ns);
 	record->recoveries++;
 	*kind = "recovery";
 	return true;
@@ -175,15 +225,12 @@ int64_t health_recovery_due_ns(const struct rig_record *record, const struct hea
 bool health_fit(const struct rig_record *record, char *buffer, unsigned size)
 {
 	const char *reason = record->reason && *record->reason ? record->reason : "no reason is known";
+	char text[REASON_SIZE + 600];
 	if (size)
 		buffer[0] = '\0';
-	if (record->health == HEALTH_QUARANTINED) {
-		(void)snprintf(buffer, size, "quarantined: %s", reason);
-		return false;
-	}
-	if (!record->online) {
-		(void)snprintf(buffer, size, "offline: %s", reason);
-		return false;
-	}
-	return true;
+	if (record->health != HEALTH_QUARANTINED && record->online)
+		return true;
+	(void)snprintf(text, sizeof(text), "%s: %.1000s", record->health == HEALTH_QUARANTINED ? "quarantined" : "offline", reason);
+	health_brief(text, buffer, size);
+	return false;
 }

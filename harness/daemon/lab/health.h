@@ -4,6 +4,7 @@
 #define HARNESS_DAEMON_LAB_HEALTH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "../book/rigs.h"
@@ -22,8 +23,11 @@ struct health_rules {
 	unsigned quarantine_after; /* bench errors in a row, from 1 */
 	int64_t recovery_after_ns; /* the first try of a recovery; doubled after each that failed, at most 64 times; 0: never by itself */
 };
+/* Text that fits into size bytes with its end, cut between characters of UTF-8; what was cut ends with "…". It may be the buffer itself. */
+void health_brief(const char *text, char *buffer, size_t size);
 /* What follows: changes the record (since, reason); returns whether anything changed. kind: of the entry of the health log, NULL: none. A
- * failed clean-up quarantines at once: nobody knows what the rig would do next. A bench error makes a healthy rig suspect. */
+ * failed clean-up quarantines at once: nobody knows what the rig would do next. A bench error makes a healthy rig suspect. The reason is of
+ * a bounded length; a recovery that failed is added to it, in place of an earlier one. */
 bool health_next(struct rig_record *, enum health_input, const char *text, const struct health_rules *, int64_t now_utc_ns,
                  const char **ret_kind);
 /* When the next recovery is due by itself; 0: none (not quarantined, by hand, or the rules want none). */

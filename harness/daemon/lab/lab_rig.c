@@ -71,8 +71,11 @@ static const char *text_of(const json_t *object, const char *key)
 
 static void add_words(struct lab_rig *rig, const char *what, const char *why)
 {
-	size_t length = strlen(rig->words);
-	(void)snprintf(rig->words + length, sizeof(rig->words) - length, "%s%.80s: %.200s", length ? "; " : "", what, why);
+	char name[80], reason[240], text[sizeof(rig->words) + sizeof(name) + sizeof(reason) + 8];
+	health_brief(what, name, sizeof(name));
+	health_brief(why, reason, sizeof(reason));
+	(void)snprintf(text, sizeof(text), "%s%s%s: %s", rig->words, rig->words[0] ? "; " : "", name, reason);
+	health_brief(text, rig->words, sizeof(rig->words));
 }
 
 static void read_items(struct lab_rig *rig, const json_t *json)
@@ -105,14 +108,16 @@ static bool judge(struct lab_rig *rig, const char *verb, const struct errand_res
 	}
 	if (result->exit_status == 0)
 		return true;
+	char errors[320];
 	json_t *json = json_loadb(result->output, result->output_length, 0, NULL);
 	read_items(rig, json);
 	json_decref(json);
 	if (!rig->words[0] && result->exit_status < 0)
 		(void)snprintf(rig->words, sizeof(rig->words), "%s was ended by signal %d", verb, result->signal);
-	else if (!rig->words[0])
-		(void)snprintf(rig->words, sizeof(rig->words), "%s ended with status %d: %.300s", verb, result->exit_status,
-		               result->errors);
+	else if (!rig->words[0]) {
+		health_brief(result->errors, errors, sizeof(errors));
+		(void)snprintf(rig->words, sizeof(rig->words), "%s ended with status %d: %s", verb, result->exit_status, errors);
+	}
 	plain(rig->words);
 	return false;
 }

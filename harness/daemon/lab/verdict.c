@@ -22,6 +22,22 @@ static void set_error(struct run_verdict *verdict, const char *cause, const char
 
 /* ---- what the results say ---- */
 
+/* Whether it broke because the keeper ended the run: that is what the runner says of all that was open then. */
+static bool was_ended(const json_t *results, const json_t *broken)
+{
+	const char *end = text_of(json_object_get(json_object_get(results, "run"), "stopped"), "message");
+	return *end && strcmp(text_of(broken, "message"), end) == 0;
+}
+
+static const json_t *first_board(const json_t *results)
+{
+	const json_t *board;
+	size_t i;
+	json_array_foreach(json_object_get(json_object_get(results, "run"), "boards_given_up"), i,
+	                   board) if (!was_ended(results, board)) return board;
+	return NULL;
+}
+
 /* The message of the first case that ended as an error of this cause; NULL: none. Attempts that the end of the run cut off say nothing
  * about the rig. */
 static const char *first_error(const json_t *results, const char *cause, const char **ret_id)
@@ -31,7 +47,8 @@ static const char *first_error(const json_t *results, const char *cause, const c
 	json_array_foreach(json_object_get(results, "cases"), i, one)
 	        json_array_foreach(json_object_get(one, "attempts"), j, attempt) if (json_is_true(json_object_get(attempt, "complete")) &&
 	                                                                             strcmp(text_of(attempt, "verdict"), "error") == 0 &&
-	                                                                             strcmp(text_of(attempt, "cause"), cause) == 0)
+	                                                                             strcmp(text_of(attempt, "cause"), cause) == 0 &&
+	                                                                             !was_ended(results, attempt))
 	{
 		*ret_id = text_of(one, "id");
 		return text_of(attempt, "message");
@@ -75,17 +92,21 @@ static bool any_attempt(const json_t *results)
 
 static void look_for_bench(const json_t *results, struct run_verdict *verdict)
 {
-	const json_t *run = json_object_get(results, "run"), *error = json_object_get(run, "error");
-	const json_t *board = json_array_get(json_object_get(run, "boards_given_up"), 0);
+	const json_t *error = json_object_get(json_object_get(results, "run"), "error"), *board = first_board(results);
 	const char *id = "", *message = first_error(results, "bench", &id);
-	if (error && strcmp(text_of(error, "domain"), "bench") == 0)
-		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "a run could not start: %.300s",
-		               text_of(error, "message"));
-	else if (board)
-		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "board %.60s was given up: %.300s",
-		               text_of(board, "board"), text_of(board, "message"));
-	else if (message)
-		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "%.100s: %.280s", id, message);
+	char name[100], said[281] = "";
+	if (error && strcmp(text_of(error, "domain"), "bench") == 0 && !was_ended(results, error)) {
+		health_brief(text_of(error, "message"), said, sizeof(said));
+		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "a run could not start: %s", said);
+	} else if (board) {
+		health_brief(text_of(board, "board"), name, 60);
+		health_brief(text_of(board, "message"), said, sizeof(said));
+		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "board %s was given up: %s", name, said);
+	} else if (message) {
+		health_brief(id, name, sizeof(name));
+		health_brief(message, said, sizeof(said));
+		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "%s: %s", name, said);
+	}
 	verdict->bench_error = verdict->bench_text[0] != '\0';
 }
 

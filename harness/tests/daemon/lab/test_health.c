@@ -153,7 +153,7 @@ START_TEST(recovery_backs_off)
 		ck_assert_int_eq(health_recovery_due_ns(&record, &rules), now + delay);
 		now += delay;
 	}
-	ck_assert_str_eq(record.reason, "dirty");
+	ck_assert_str_eq(record.reason, "dirty; the recovery failed: self-test failed");
 	ck_assert_str_eq(feed(&record, HEALTH_RECOVERY_GOOD, NULL, now), "recovered");
 	ck_assert_int_eq(record.health, HEALTH_HEALTHY);
 	ck_assert_uint_eq(record.recoveries, 0);
@@ -174,7 +174,7 @@ START_TEST(by_hand_stays)
 	ck_assert_int_eq(health_recovery_due_ns(&record, &rules), 0);
 	feed(&record, HEALTH_RECOVERY_FAILED, "x", 6);
 	ck_assert_int_eq(health_recovery_due_ns(&record, &rules), 0);
-	ck_assert_str_eq(record.reason, "by hand: ada: solder");
+	ck_assert_str_eq(record.reason, "by hand: ada: solder; the recovery failed: x");
 	feed(&record, HEALTH_RECOVERY_GOOD, NULL, 7);
 	ck_assert_int_eq(record.health, HEALTH_HEALTHY);
 	free(record.reason);
@@ -209,6 +209,55 @@ START_TEST(endless_times_do_not_overflow)
 	const char *kind;
 	health_next(&record, HEALTH_RECOVERY_FAILED, "x", &slow, INT64_MAX / 2, &kind);
 	ck_assert_int_eq(health_recovery_due_ns(&record, &slow), INT64_MAX);
+	free(record.reason);
+}
+END_TEST
+
+START_TEST(the_newest_reason_is_told)
+{
+	struct rig_record record = fresh();
+	feed(&record, HEALTH_CLEANUP_FAILED, "boot zgw: not booted", 1);
+	feed(&record, HEALTH_RECOVERY_FAILED, "no supply", 2);
+	feed(&record, HEALTH_RECOVERY_FAILED, "another board answers", 3);
+	ck_assert_str_eq(record.reason, "boot zgw: not booted; the recovery failed: another board answers");
+	feed(&record, HEALTH_RECOVERY_FAILED, "boot zgw: not booted", 4);
+	ck_assert_str_eq(record.reason, "boot zgw: not booted");
+	free(record.reason);
+}
+END_TEST
+
+START_TEST(long_reasons_end_with_a_mark)
+{
+	struct rig_record record = fresh();
+	char text[1801], why[64], brief[12];
+	memset(text, 'x', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	feed(&record, HEALTH_CLEANUP_FAILED, text, 1);
+	ck_assert_uint_lt(strlen(record.reason), 500);
+	ck_assert_str_eq(record.reason + strlen(record.reason) - 3, "…");
+	/* The new reason is not pushed out by the old one. */
+	feed(&record, HEALTH_RECOVERY_FAILED, "another board answers", 2);
+	ck_assert_ptr_nonnull(strstr(record.reason, "…; the recovery failed: another board answers"));
+	ck_assert(!health_fit(&record, why, sizeof(why)));
+	ck_assert_str_eq(why + strlen(why) - 3, "…");
+	free(record.reason);
+	health_brief("äääää", brief, sizeof(brief));
+	ck_assert_str_eq(brief, "äääää");
+	health_brief("äääääx", brief, sizeof(brief));
+	ck_assert_str_eq(brief, "äääääx");
+	health_brief("ääääää", brief, sizeof(brief));
+	ck_assert_str_eq(brief, "ääää…");
+	health_brief("long", brief, 3);
+	ck_assert_str_eq(brief, "");
+}
+END_TEST
+
+START_TEST(a_rig_that_was_away_could_not_be_cleaned)
+{
+	struct rig_record record = fresh();
+	feed(&record, HEALTH_CHECK_FAILED, "can0 is down", 1);
+	ck_assert_str_eq(feed(&record, HEALTH_CLEANUP_FAILED, "clean-up failed: can0", 2), "quarantined");
+	ck_assert_str_eq(record.reason, "clean-up failed: can0; it was offline before: can0 is down");
 	free(record.reason);
 }
 END_TEST
@@ -261,6 +310,9 @@ int main(void)
 	tcase_add_test(cases, failed_self_test_of_a_good_rig_quarantines);
 	tcase_add_test(cases, recovery_only_when_asked);
 	tcase_add_test(cases, endless_times_do_not_overflow);
+	tcase_add_test(cases, the_newest_reason_is_told);
+	tcase_add_test(cases, long_reasons_end_with_a_mark);
+	tcase_add_test(cases, a_rig_that_was_away_could_not_be_cleaned);
 	tcase_add_test(cases, any_sequence);
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose fault the end of a run was. */
+#include <check.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../../daemon/lab/lab_private.h"
+
+#define LIMIT "the run was ended: not done after 3 s"
+
+static struct run_verdict judged(const char *reason, json_t *results)
+{
+	struct run_verdict verdict;
+	struct keeper_exit exit = {.exit_status = 3};
+	(void)snprintf(exit.reason, sizeof(exit.reason), "%s", reason);
+	(void)snprintf(exit.message, sizeof(exit.message), "not done after 3 s");
+	ck_assert_ptr_nonnull(results);
+	run_verdict(&exit, results, "", &verdict);
+	json_decref(results);
+	return verdict;
+}
+
+static json_t *attempt(const char *id, const char *message)
+{
+	return json_pack("{s:s, s:s, s:[{s:b, s:s, s:s, s:s}]}", "id", id, "verdict", "error", "attempts", "complete", 1, "verdict",
+	                 "error", "cause", "bench", "message", message);
+}
+
+static json_t *stopped(const char *reason, json_t *cases)
+{
+	return json_pack("{s:{s:b, s:{s:s, s:s}}, s:o}", "run", "complete", 1, "stopped", "reason", reason, "message", LIMIT, "cases",
+	                 cases);
+}
+
+START_TEST(an_end_by_the_keeper_is_no_bench_error)
+{
+	static const char *const reasons[] = {"time_limit", "silence", "output", "memory", "cancelled"};
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		struct run_verdict verdict = judged(reasons[i], stopped(reasons[i], json_pack("[o]", attempt("slow.a", LIMIT))));
+		ck_assert_int_eq(verdict.outcome, OUTCOME_ERROR);
+		ck_assert_msg(!verdict.bench_error, "%s: %s", reasons[i], verdict.bench_text);
+		ck_assert_str_eq(verdict.bench_text, "");
+		ck_assert(!verdict.good);
+	}
+}
+END_TEST
+
+/* The run ended by itself at the moment in which it was told to. */
+START_TEST(a_status_of_its_own_changes_nothing)
+{
+	struct run_verdict verdict = judged("exited", stopped("time_limit", json_pack("[o]", attempt("slow.a", LIMIT))));
+	ck_assert_int_eq(verdict.outcome, OUTCOME_ERROR);
+	ck_assert(!verdict.bench_error);
+}
+END_TEST
+
+START_TEST(an_error_before_the_end_counts)
+{
+	json_t *cases = json_pack("[o, o]", attempt("boot.a", "board zgw did not boot"), attempt("slow.a", LIMIT));
+	struct run_verdict verdict = judged("time_limit", stopped("time_limit", cases));
+	ck_assert(verdict.bench_error);
+	ck_assert_str_eq(verdict.bench_text, "boot.a: board zgw did not boot");
+}
+END_TEST
+
+START_TEST(neither_a_board_nor_the_start_is_to_blame)
+{
+	json_t *board = json_pack("{s:{s:b, s:{s:s, s:s}, s:[{s:s, s:s}]}, s:[]}", "run", "complete", 1, "stopped", "reason", "time_limit",
+	                          "message", LIMIT, "boards_given_up", "board", "zgw", "message", LIMIT, "cases");
+	ck_assert(!judged("time_limit", board).bench_error);
+	json_t *start = json_pack("{s:{s:b, s:{s:s, s:s}, s:{s:s, s:s}}, s:[]}", "run", "complete", 1, "stopped", "reason", "time_limit",
+	                          "message", LIMIT, "error", "domain", "bench", "message", LIMIT, "cases");
+	ck_assert(!judged("time_limit", start).bench_error);
+	board = json_pack("{s:{s:b, s:{s:s, s:s}, s:[{s:s, s:s}]}, s:[]}", "run", "complete", 1, "stopped", "reason", "time_limit",
+	                  "message", LIMIT, "boards_given_up", "board", "zgw", "message", "no answer", "cases");
+	ck_assert(judged("time_limit", board).bench_error);
+}
+END_TEST
+
+START_TEST(a_bench_error_without_an_end_counts)
+{
+	json_t *results = json_pack("{s:{s:b}, s:[o]}", "run", "complete", 1, "cases", attempt("slow.a", LIMIT));
+	ck_assert(judged("exited", results).bench_error);
+}
+END_TEST
+
+START_TEST(a_long_message_is_cut_with_a_mark)
+{
+	char text[2000] = "";
+	for (unsigned i = 0; i < 500; i++)
+		strcat(text, "ä");
+	json_t *results = json_pack("{s:{s:b}, s:[o]}", "run", "complete", 1, "cases", attempt("slow.a", text));
+	struct run_verdict verdict = judged("exited", results);
+	size_t length = strlen(verdict.bench_text);
+	ck_assert_str_eq(verdict.bench_text + length - 3, "…");
+	json_t *valid = json_string(verdict.bench_text);
+	ck_assert_ptr_nonnull(valid);
+	json_decref(valid);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("verdict");
+	TCase *cases = tcase_create("verdict");
+	tcase_add_test(cases, an_end_by_the_keeper_is_no_bench_error);
+	tcase_add_test(cases, a_status_of_its_own_changes_nothing);
+	tcase_add_test(cases, an_error_before_the_end_counts);
+	tcase_add_test(cases, neither_a_board_nor_the_start_is_to_blame);
+	tcase_add_test(cases, a_bench_error_without_an_end_counts);
+	tcase_add_test(cases, a_long_message_is_cut_with_a_mark);
+	suite_add_tcase(suite, cases);
+	SRunner *runner = srunner_create(suite);
+	srunner_run_all(runner, CK_ENV);
+	int failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
