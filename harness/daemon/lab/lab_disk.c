@@ -38,8 +38,10 @@ void lab_look_at_disk(struct lab *lab)
 	lab->space_due_ns = lab_now_ns() + SPACE_NS;
 	int r = disk_free(lab, &left);
 	bool before = lab->space, space = r == 0 && left >= lab->config->free_bytes;
-	if (!space)
+	if (!space) {
 		describe_lack(lab, r, left);
+		lab->short_utc_ns = lab_utc_ns();
+	}
 	lab->space = space;
 	if (space == before)
 		return;
@@ -110,12 +112,13 @@ static bool results_name_lack(const json_t *results)
 	return false;
 }
 
-/* So little is free that running jobs are ended: then whatever broke may have broken by that, whatever its words are (a page of a mapped
- * file that gets no block ends a process by a signal). */
-static bool is_full(const struct lab *lab)
+/* Then whatever broke may have broken by that, whatever its words are: the log that would tell had no space either, and a page of a mapped
+ * file that gets no block ends a process by a signal. What breaks gives space back, so what was seen while it ran counts too. */
+static bool was_short(const struct lab_run *run)
 {
-	uint64_t left = 0;
-	return disk_free(lab, &left) == 0 && left < lab->config->free_bytes / 4;
+	struct lab *lab = run->job->lab;
+	const int64_t started_utc_ns = run->record->started_utc_ns;
+	return !lab_has_space(lab) || (started_utc_ns > 0 && lab->short_utc_ns >= started_utc_ns);
 }
 
 void lab_disk_excuse(const struct lab_run *run, const json_t *results, struct run_verdict *verdict)
@@ -128,7 +131,7 @@ void lab_disk_excuse(const struct lab_run *run, const json_t *results, struct ru
 	    strcmp(run->exit.reason, "memory") == 0)
 		return; /* a limit of its own */
 	if (strcmp(run->exit.reason, "disk") != 0 && !names_lack(run->exit.message) && !names_lack(verdict->reason) &&
-	    !results_name_lack(results) && !is_full(run->job->lab))
+	    !results_name_lack(results) && !was_short(run))
 		return;
 	verdict->no_space = true;
 	verdict->bench_error = verdict->crashed = verdict->good = false;

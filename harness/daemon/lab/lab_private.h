@@ -132,7 +132,7 @@ struct lab {
 	bool started, stopping, again, fitness_changed;
 	bool space;
 	char space_reason[200];
-	int64_t space_due_ns;
+	int64_t space_due_ns, short_utc_ns; /* short: when space was last found wanting; 0: never */
 	void (*no_space)(void *context);
 	void *no_space_context;
 	uint64_t uses;

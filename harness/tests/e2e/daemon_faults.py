@@ -23,6 +23,16 @@ def digest(path):
         return hashlib.sha256(file.read()).hexdigest()
 
 
+def digest_of(text):
+    return {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+
+
+def until(condition, within):
+    limit = time.monotonic() + within
+    while time.monotonic() < limit and not condition():
+        time.sleep(0.05)
+
+
 def second_start(lab):
     """Starts another daemon on the same state: (status, what it said)."""
     done = subprocess.run([HILBENCHD, "--config", lab.config], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -113,11 +123,46 @@ def fill(path):
             pass
 
 
-def really_full_disk(folder):
-    """In a mount namespace of its own, on a file system of 48 MiB."""
-    disk = os.path.join(folder, "disk")
+def small_file_system(disk, size):
+    """Only in a mount namespace of its own."""
     os.makedirs(disk)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", disk], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", disk], check=True)
+
+
+def queue_on_a_full_disk(disk):
+    """What waits goes on waiting, what breaks is tried again, and no rig is blamed."""
+    small_file_system(disk, "120m")
+    with Lab(os.path.join(disk, "lab"), 2, "jobs: {free_space: 40MiB, grace: 3s, retries: 2}\nhealth: {quarantine_after: 1}\n") as lab:
+        text = case("waiting")
+        busy = [lab.submit({"a.yaml": case(f"busy.{n}", waits(15))})[1]["id"] for n in range(2)]
+        queued = [lab.submit({"a.yaml": text})[1]["id"] for _ in range(4)]
+        until(lambda: all(lab.job(number)["state"] == "running" for number in busy), 60)
+        filler = os.path.join(disk, "filler")
+        fill(filler)
+        status, answer = lab.post("/jobs", {"title": "t", "files": [dict(digest_of(text), path="a.yaml")], "paths": ["a.yaml"]})
+        check("queue on a full disk: a new job is refused at once, in a unit that reads well",
+              status == 507 and "free" in str(answer) and "need 40 MiB" in str(answer), (status, answer))
+        rest = nothing_runs(lab.state, 90)
+        fill(filler)  # what the runs gave back
+        check("queue on a full disk: the runs that ran were ended", not rest, rest)
+        jobs = [lab.job(number) for number in queued]
+        check("queue on a full disk: no queued job was begun", all(job["state"] == "queued" and not job["runs"] for job in jobs), jobs)
+        check("queue on a full disk: they say what they wait for", all(job["waiting_for"].startswith("disk space: ") for job in jobs), jobs)
+        os.unlink(filler)
+        jobs = [lab.wait_job(number) for number in queued + busy]
+        check("queue on a full disk: with space again all goes on", all(job["outcome"] == "passed" for job in jobs),
+              [(job["outcome"], job["reason"]) for job in jobs])
+        reasons = [run["reason"] for job in jobs[len(queued):] for run in job["runs"][:-1]]
+        check("queue on a full disk: what was ended says why and was tried again",
+              reasons and all(reason.startswith("no space on the host: ") for reason in reasons), reasons)
+        health = {name: (rig["health"], rig["reason"]) for name, rig in lab.rigs().items()}
+        check("queue on a full disk: no rig is blamed", all(state == "healthy" for state, _ in health.values()), health)
+    check("queue on a full disk: the books are consistent", lab.check_books(deep=True)[0] == 0, lab.check_books(deep=True))
+
+
+def really_full_disk(disk):
+    """In a mount namespace of its own, on a file system of 48 MiB."""
+    small_file_system(disk, "48m")
     lab = Lab(os.path.join(disk, "lab"), 1, "jobs: {free_space: 8MiB, grace: 3s, retries: 0}\n")
     with lab:
         first = lab.submit({"a.yaml": case("before")})[1]
@@ -163,10 +208,11 @@ def small_disk():
 def main():
     if os.environ.get(SMALL):
         with tempfile.TemporaryDirectory() as folder:
-            try:
-                really_full_disk(folder)
-            finally:
-                subprocess.run(["umount", "--lazy", os.path.join(folder, "disk")], check=False)
+            for name, test in (("disk", really_full_disk), ("queue", queue_on_a_full_disk)):
+                try:
+                    test(os.path.join(folder, name))
+                finally:
+                    subprocess.run(["umount", "--lazy", os.path.join(folder, name)], check=False)
         finish()
     two_daemons()
     damaged_database()

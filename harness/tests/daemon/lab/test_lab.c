@@ -722,6 +722,27 @@ START_TEST(a_rig_is_not_blamed_for_a_full_disk)
 }
 END_TEST
 
+/* What breaks gives space back, and cannot always say why it broke. */
+START_TEST(a_rig_is_not_blamed_for_a_disk_that_was_full)
+{
+	char reason[200];
+	bed_make(&bed, 1);
+	bed.config.health.quarantine_after = 1;
+	bed_open(&bed);
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "wait 1\nboard zgw\ncase a error bench\n"});
+	bed_until(&bed, runs, job);
+	bed.config.free_bytes = UINT64_MAX / 2;
+	ck_assert(!lab_accepts(bed.lab, reason, sizeof(reason)));
+	bed.config.free_bytes = 0;
+	ends(job, "error no space on the host: ");
+	ck_assert_str_eq(bed_health(&bed, 0), "healthy");
+	/* That was then. */
+	ends(bed_submit(&bed, &(struct bed_job){.plan = "board zgw\ncase a error bench\n"}), "error board zgw was given up");
+	ck_assert_msg(strncmp(bed_health(&bed, 0), "quarantined", 11) == 0, "%s", bed_health(&bed, 0));
+	all_still();
+}
+END_TEST
+
 static bool stopped;
 static void on_stopped(void *context)
 {
@@ -867,6 +888,7 @@ int main(int argc, char **argv)
 	                                            &a_job_waits_for_space,
 	                                            &no_run_starts_without_space,
 	                                            &a_rig_is_not_blamed_for_a_full_disk,
+	                                            &a_rig_is_not_blamed_for_a_disk_that_was_full,
 	                                            &a_stopped_daemon_goes_on_later,
 	                                            &runs_outlive_the_daemon,
 	                                            &listeners_are_told,
