@@ -110,6 +110,8 @@ int lease_take(struct daemon_client *client, const struct lease_request *request
 		r = ask_for(client, request, usual[i], &answer, err);
 	if (r == 0)
 		r = read_lease(answer, request->rig, ret, err);
+	if (r == 0 && *daemon_text(answer, "warning"))
+		(void)fprintf(stderr, "hilbench: %s\n", daemon_text(answer, "warning"));
 	json_decref(answer);
 	return r;
 }

@@ -30,6 +30,22 @@ static struct lab_lease_request lease_request(struct http_request *request, cons
 	                                  .heartbeat = said->heartbeat};
 }
 
+/* An admin gets what nobody else does: that is told. NULL: there is nothing to tell. */
+static json_t *unfit_json(struct api *api, const char *name)
+{
+	struct error error = {0};
+	json_t *rig = NULL, *text = NULL;
+	if (lab_rig_json(api->lab, name, &rig, &error) < 0)
+		return NULL;
+	const char *health = json_string_value(json_object_get(rig, "health")), *reason = json_string_value(json_object_get(rig, "reason"));
+	bool quarantined = health && strcmp(health, "quarantined") == 0;
+	if (quarantined || json_is_false(json_object_get(rig, "online")))
+		text = json_sprintf("%s is %s: %s; you have it as an admin", name, quarantined ? "quarantined" : "offline",
+		                    reason && *reason ? reason : "no reason is known");
+	json_decref(rig);
+	return text;
+}
+
 static void answer_lease(struct api *api, struct http_request *request, int64_t id, const char *secret)
 {
 	struct error error = {0};
@@ -39,6 +55,9 @@ static void answer_lease(struct api *api, struct http_request *request, int64_t 
 	json_t *answer = lease ? json_pack("{s:o, s:s, s:s, s:s}", "lease", lease, "secret", secret, "file", file, "mark",
 	                                   lab_lease_mark(api->lab, id, mark))
 	                       : NULL;
+	json_t *unfit = answer ? unfit_json(api, http_parameter(request, "name")) : NULL;
+	if (unfit)
+		(void)json_object_set_new(answer, "warning", unfit);
 	/* A lease that nobody knows of helps nobody. */
 	if (!answer && lab_unlease(api->lab, id, secret, http_user(request), &error) < 0)
 		error.domain = ERROR_BENCH;
