@@ -129,11 +129,13 @@ async function rigs(browser) {
   await page.getByRole('dialog').getByRole('button', { name: 'Lock' }).click();
   await page.getByRole('button', { name: `Unlock ${name}`, exact: true }).waitFor();
   check('a rig is locked, and the card says it by itself', (await card.innerText()).includes('until'), await card.innerText());
+  check('and why', /Why\s+by hand/.test(await card.innerText()), await card.innerText());
+  await page.getByRole('link', { name, exact: true }).click();
+  await page.getByRole('heading', { name: 'Health log' }).waitFor();
+  check('the page of the rig says why it is locked', /Why\s+by hand/.test(await page.locator('main .card').first().innerText()), await page.locator('main').innerText());
   await page.getByRole('button', { name: `Unlock ${name}`, exact: true }).click();
   await page.getByRole('button', { name: `Lock ${name}`, exact: true }).waitFor({ timeout: LIMIT_MS });
   check('a rig is unlocked', true);
-  await page.getByRole('link', { name, exact: true }).click();
-  await page.getByRole('heading', { name: 'Health log' }).waitFor();
   check('a rig has its boards and its log', (await page.getByRole('table', { name: 'Boards' }).count()) === 1, '');
 }
 

@@ -42,13 +42,29 @@ cases:
       - doip.udp: {role: vmg, type: identification_request, expect: {vin: "${WRONG}"}}
 `;
 
-/** A folder to submit; which line must be marked. */
+const PEM = (kind, end = '\n') => `-----BEGIN ${kind}PRIVATE KEY-----${end}MC4CAQAwBQYDK2VwBCIEIA==${end}-----END ${kind}PRIVATE KEY-----${end}`;
+const DER = Buffer.concat([Buffer.from('302e020100300506032b657004220420', 'hex'), Buffer.alloc(32, 7)]);
+const PORTION = 4 << 20; // in which the page looks at a file
+
+/** Private keys of every form, one of them behind the end of a portion. */
+function writeKeys(place) {
+  mkdirSync(path.join(place, 'keys'), { recursive: true });
+  writeFileSync(path.join(place, 'keys/lab.key'), PEM(''));
+  writeFileSync(path.join(place, 'keys/ssh'), PEM('OPENSSH '));
+  writeFileSync(path.join(place, 'keys/lab.der'), DER);
+  writeFileSync(path.join(place, 'other.pem'), PEM('ENCRYPTED ', '\r\n'));
+  writeFileSync(path.join(place, 'late.bin'), 'x'.repeat(PORTION - 20) + PEM('EC '));
+}
+
+/** A folder to submit; which line must be marked. With keys, and with a folder whose cases name one. */
 export function suite(folder) {
-  const place = path.join(folder, 'suite');
-  mkdirSync(place, { recursive: true });
+  const place = path.join(folder, 'suite'), asks = path.join(folder, 'asks');
+  writeKeys(place);
+  writeKeys(asks);
+  writeFileSync(path.join(asks, 'sign.yaml'), `${YAML}      - ota.install: {role: zgw, package: zgw-1.1.0, mutate: +sign, key: ./keys/lab.key}\n`);
   writeFileSync(path.join(place, 'vin.yaml'), YAML);
   writeFileSync(path.join(place, '.hidden'), 'stays at home');
-  return { folder: place, line: YAML.split('\n').findIndex((l) => l.includes(WRONG)) + 1 };
+  return { folder: place, asks, line: YAML.split('\n').findIndex((l) => l.includes(WRONG)) + 1 };
 }
 
 export async function signIn({ page, show }, browser, token) {
@@ -64,6 +80,28 @@ export async function signIn({ page, show }, browser, token) {
   check('signed in by token, the page says who', /operator|admin/.test(who), who);
 }
 
+/** What is said of keys that stay at home, and of those that a case needs. */
+async function keysStay({ page }, files) {
+  await page.locator('#folder').setInputFiles(files.asks);
+  await page.locator('#folder[aria-invalid]').waitFor();
+  const said = () => page.locator('#folder').evaluate((n) => document.getElementById(n.getAttribute('aria-describedby'))?.textContent);
+  const words = 'asks/sign.yaml names asks/keys/lab.key, and that is a private key';
+  check('a case that names a private key is refused as soon as it is chosen', (await said()).includes(words), await said());
+  await page.getByRole('button', { name: 'Submit' }).click();
+  await page.locator('#folder[aria-invalid]').waitFor();
+  check('and is not submitted', (await said()).includes(words) && page.url().endsWith('#/submit'), page.url());
+  await page.locator('#folder').setInputFiles(files.folder);
+  const left = page.locator('.left-out', { hasText: 'suite/' });
+  await left.waitFor();
+  const text = await left.innerText();
+  check('the page names the private keys that stay at home', ['keys/lab.key', 'keys/ssh', 'keys/lab.der', 'other.pem', 'late.bin'].every((name) => text.includes(`suite/${name}`)), text);
+}
+
+async function keysAreNotThere({ page }, id) {
+  const statuses = await page.evaluate(async (job) => Promise.all(['keys/lab.key', 'keys/lab.der', 'other.pem', 'vin.yaml'].map(async (name) => (await fetch(`/api/v1/jobs/${job}/files/suite/${name}`)).status)), id);
+  check('no private key can be fetched from the job', statuses.join() === '404,404,404,200', statuses);
+}
+
 /** Submits the folder; the job's number. */
 export async function submit(browser, files, rig) {
   const { page } = browser;
@@ -71,7 +109,7 @@ export async function submit(browser, files, rig) {
   await page.getByRole('button', { name: 'Submit' }).click();
   const missing = await page.locator('#files').evaluate((n) => ({ invalid: n.getAttribute('aria-invalid'), focus: document.activeElement === n, text: document.getElementById(n.getAttribute('aria-describedby'))?.textContent }));
   check('an empty submission is told of at the files', missing.invalid === 'true' && missing.focus && /Choose/.test(missing.text), missing);
-  await page.locator('#folder').setInputFiles(files.folder);
+  await keysStay(browser, files);
   check('a hidden file stays at home', (await page.getByText('1 file,').count()) === 1 && (await page.locator('[aria-invalid]').count()) === 0, await page.locator('form').innerText());
   await page.getByLabel('Title').fill('Identity of the gateway');
   await page.getByLabel(/^Series/).fill('pages');
@@ -88,6 +126,7 @@ export async function submit(browser, files, rig) {
   await browser.settled();
   const id = Number(/jobs\/(\d+)/.exec(page.url())[1]);
   check('a folder is submitted', id > 0, page.url());
+  await keysAreNotThere(browser, id);
   return id;
 }
 

@@ -82,7 +82,7 @@ function doing(rig, run) {
 }
 
 export function rigFacts(rig, run) {
-  return facts([['Pool', rig.pool], ['Now', doing(rig, run)], ['Holder', holder(rig.lease)], ['Queue', rig.queue ? `${rig.queue} waiting` : 'empty'],
+  return facts([['Pool', rig.pool], ['Now', doing(rig, run)], ['Holder', holder(rig.lease)], ['Why', rig.lease?.note], ['Queue', rig.queue ? `${rig.queue} waiting` : 'empty'],
     ['Since', rig.reason ? when(rig.since) : null]], '');
 }
 

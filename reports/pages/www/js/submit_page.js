@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form that submits a job.
 import { change, get, url } from './api.js';
+import { sortFiles } from './chosen_files.js';
 import { h, swap } from './element.js';
 import { failAt, failsItself, fieldOf, namedBy, wellAgain } from './field.js';
 import { several, size } from './format.js';
 import { to } from './route.js';
 import { newKey, pathsOf, submission } from './submission.js';
-import { pathOf, travels, upload, yaml } from './upload.js';
+import { pathOf, upload, yaml } from './upload.js';
 
 function field(label, name, properties = {}) {
   return fieldOf(label, h('input', { name, autocomplete: 'off', ...properties }));
@@ -36,23 +37,54 @@ function placed(error) {
   return place?.file ? `${place.file}:${place.line ?? ''}${place.column ? `:${place.column}` : ''}: ${error.message}` : error.message;
 }
 
+function listed(names) {
+  return `${names.slice(0, 6).join(', ')}${names.length > 6 ? `, … (${names.length})` : ''}`;
+}
+
+/** What travels and what does not, before it is submitted. */
+function choice({ files, keys }) {
+  const sum = size(files.reduce((bytes, file) => bytes + file.size, 0));
+  return [h('span', null, files.length ? `${several(files.length, 'file')}, ${sum}: ${listed(files.map(pathOf))}` : 'No file is chosen.'),
+    keys.length > 0 && h('b', { class: 'left-out' }, ` Left out, for private keys do not travel: ${listed(keys)}`)];
+}
+
 export async function submitPage(view) {
   view.title('Submit a job');
   const { rigs } = await get(url('rigs'), view.signal);
-  let files = [], key = newKey();
+  let files = [], refusal = '', key = newKey();
   const chosen = h('p', { class: 'soft', 'aria-live': 'polite' }, 'No file is chosen.');
   const paths = h('textarea', { name: 'paths', rows: 3 });
   const bar = h('progress', { 'aria-label': 'Upload', hidden: true });
   const problem = h('div', { role: 'alert' });
   const submit = h('button', { class: 'primary' }, 'Submit');
+  let looking = null;
+  const take = async (input) => {
+    const own = looking;
+    try {
+      const sorted = await sortFiles([...input.files], () => own === looking);
+      if (own !== looking || !sorted) return;
+      ({ files, refusal } = sorted);
+      const names = files.map(pathOf);
+      paths.value = pathsOf(names.some((n) => n.includes('/')) ? names : names.filter(yaml)).join('\n');
+      swap(chosen, choice(sorted));
+      if (refusal) failAt(input, refusal);
+    } catch (error) {
+      if (own !== looking) return;
+      refusal = error.message;
+      swap(chosen, 'No file is chosen.');
+      failAt(input, refusal);
+    }
+  };
   const choose = (event) => {
-    files = [...event.target.files].filter(travels);
     for (const input of inputs) if (input !== event.target) input.value = '';
-    const names = files.map(pathOf);
-    paths.value = pathsOf(names.some((n) => n.includes('/')) ? names : names.filter(yaml)).join('\n');
-    key = newKey();
     for (const input of [...inputs, paths]) wellAgain(form, input);
-    chosen.textContent = files.length ? `${several(files.length, 'file')}, ${size(files.reduce((sum, f) => sum + f.size, 0))}: ${names.slice(0, 6).join(', ')}${names.length > 6 ? ', …' : ''}` : 'No file is chosen.';
+    paths.value = '';
+    files = [];
+    key = newKey();
+    refusal = '';
+    swap(chosen, 'Looking at the files…');
+    looking = {};
+    looking.end = take(event.target);
   };
   const inputs = [h('input', { type: 'file', multiple: true, onchange: choose, id: 'files' }), h('input', { type: 'file', webkitdirectory: true, onchange: choose, id: 'folder' })];
   const form = h('form', { novalidate: true, onchange: (event) => { if (event.target.type !== 'file') key = newKey(); },
@@ -60,7 +92,8 @@ export async function submitPage(view) {
     oninput: (event) => wellAgain(form, event.target) });
   // What is missing or wrong here, before anything is sent.
   const lacks = () => {
-    if (!files.length) failAt(inputs[0], 'Choose the YAML files here, or a folder beside.');
+    if (refusal) failAt(inputs.find((input) => input.files.length) || inputs[0], refusal);
+    else if (!files.length) failAt(inputs[0], 'Choose the YAML files here, or a folder beside.');
     else if (!paths.value.trim()) failAt(paths, 'Name at least one file or folder of those that you chose.');
     else return failsItself(form);
     return true;
@@ -69,7 +102,8 @@ export async function submitPage(view) {
     event.preventDefault();
     swap(problem);
     wellAgain(form);
-    if (lacks()) return;
+    await looking?.end;
+    if (submit.disabled || lacks()) return;
     submit.disabled = true;
     bar.hidden = false;
     try {
@@ -92,5 +126,5 @@ export async function submitPage(view) {
     h('fieldset', null, h('legend', null, 'The job'), h('div', { class: 'fields' }, field('Title', 'title', { maxlength: 200 }),
       field('Series (nights of one name are compared)', 'series', { maxlength: 64 }), destinations(rigs)), optionFields()),
     problem, bar, h('div', { class: 'bar' }, submit));
-  view.show(h('h1', null, 'Submit a job'), h('p', { class: 'soft' }, 'The files travel with the job: a later edit does not change it.'), form);
+  view.show(h('h1', null, 'Submit a job'), h('p', { class: 'soft' }, 'The files travel with the job: a later edit does not change it. Everybody who may look at the lab can fetch them; private keys are left out.'), form);
 }

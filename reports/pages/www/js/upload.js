@@ -17,6 +17,20 @@ export function travels(file) {
   return !pathOf(file).split('/').some((part) => part.startsWith('.'));
 }
 
+export function unreadable(file) {
+  return new ApiError(undefined, 'unreadable', `${pathOf(file)} cannot be read any more. Choose it again.`);
+}
+
+/** What the daemon has against the bytes, with the file's name, which it does not know. */
+async function put(file, digest, body) {
+  try {
+    await send(url('blobs', digest), { method: 'PUT', body, headers: { 'Content-Type': 'application/octet-stream' } });
+  } catch (error) {
+    if (error.status === 400 || error.status === 413) error.message = `${pathOf(file)}: ${error.message}`;
+    throw error;
+  }
+}
+
 async function known(digest) {
   try {
     await send(url('blobs', digest), { method: 'HEAD' });
@@ -35,11 +49,11 @@ export async function upload(files, told) {
     try {
       bytes = await file.arrayBuffer();
     } catch {
-      throw new ApiError(undefined, 'unreadable', `${pathOf(file)} cannot be read any more. Choose it again.`);
+      throw unreadable(file);
     }
     const digest = await sha256(bytes);
     if (!sent.has(digest) && !await known(digest))
-      await send(url('blobs', digest), { method: 'PUT', body: bytes, headers: { 'Content-Type': 'application/octet-stream' } });
+      await put(file, digest, bytes);
     sent.add(digest);
     list.push({ path: pathOf(file), sha256: digest });
     told(i + 1, files.length);
