@@ -12,11 +12,13 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "check_private.h"
 #include "probe_private.h"
 #include "sysfs.h"
+#include "words.h"
 
 extern char **environ;
 
@@ -40,9 +42,8 @@ int check_find_program(const char *name, char *ret, size_t size)
 	return -ENOENT;
 }
 
-static pid_t start_program(const char *path, const char *argument, int output)
+static pid_t start_program(char *const *words, int output)
 {
-	char *words[] = {(char *)(uintptr_t)path, (char *)(uintptr_t)argument, NULL};
 	posix_spawn_file_actions_t actions;
 	pid_t pid = -1;
 	if (posix_spawn_file_actions_init(&actions) != 0)
@@ -50,16 +51,18 @@ static pid_t start_program(const char *path, const char *argument, int output)
 	if (posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) != 0 ||
 	    posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO) != 0 ||
 	    posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO) != 0 ||
-	    posix_spawn(&pid, path, &actions, NULL, words, environ) != 0)
+	    posix_spawn(&pid, words[0], &actions, NULL, words, environ) != 0)
 		pid = -1;
 	(void)posix_spawn_file_actions_destroy(&actions);
 	return pid;
 }
 
-static void read_first_line(int fd, int64_t end_ns, char *ret, size_t size)
+/* What comes until it ends, or at least the beginning of that. */
+static void read_text(int fd, const char *until, int64_t end_ns, char *ret, size_t size)
 {
 	size_t used = 0;
-	while (used + 1 < size && !memchr(ret, '\n', used)) {
+	ret[0] = '\0';
+	while (used + 1 < size && !(until && strstr(ret, until))) {
 		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
 		int64_t left_ns = end_ns - loop_now_ns();
 		if (left_ns <= 0 || poll(&poll_fd, 1, (int)(left_ns / 1000000) + 1) <= 0)
@@ -68,26 +71,49 @@ static void read_first_line(int fd, int64_t end_ns, char *ret, size_t size)
 		if (n <= 0)
 			break;
 		used += (size_t)n;
+		ret[used] = '\0';
 	}
-	ret[used] = '\0';
-	ret[strcspn(ret, "\r\n")] = '\0';
+}
+
+/* Its status; -1: it had to be killed, or had none. */
+static int end_program(pid_t pid, bool wanted, int64_t end_ns)
+{
+	const struct timespec pause = {.tv_nsec = 2000000};
+	int status = 0;
+	pid_t gone = 0;
+	while (wanted && loop_now_ns() < end_ns && (gone = waitpid(pid, &status, WNOHANG)) == 0)
+		(void)nanosleep(&pause, NULL);
+	if (gone == pid)
+		return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	(void)kill(pid, SIGKILL); /* it has said what was asked, or never will */
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return -1;
+}
+
+/* Runs a program until it has said `until` (NULL: until it ends) or its time is over. Returns its status; -1: it had none by itself. */
+static int run_program(struct check_context *context, char *const *words, const char *until, char *ret, size_t size)
+{
+	const int64_t end_ns = check_deadline_ns(context);
+	int pipes[2], status = -1;
+	ret[0] = '\0';
+	if (pipe2(pipes, O_CLOEXEC) < 0)
+		return -1;
+	pid_t pid = start_program(words, pipes[1]);
+	(void)close(pipes[1]);
+	if (pid > 0) {
+		read_text(pipes[0], until, end_ns, ret, size);
+		status = end_program(pid, until == NULL, end_ns);
+	}
+	(void)close(pipes[0]);
+	return status;
 }
 
 void check_program_says(struct check_context *context, const char *path, const char *argument, char *ret, size_t size)
 {
-	int pipes[2];
-	ret[0] = '\0';
-	if (pipe2(pipes, O_CLOEXEC) < 0)
-		return;
-	pid_t pid = start_program(path, argument, pipes[1]);
-	(void)close(pipes[1]);
-	if (pid > 0) {
-		read_first_line(pipes[0], check_deadline_ns(context), ret, size);
-		(void)kill(pid, SIGKILL); /* it has said what was asked, or never will */
-		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
-	(void)close(pipes[0]);
+	char *words[] = {(char *)(uintptr_t)path, (char *)(uintptr_t)argument, NULL};
+	(void)run_program(context, words, "\n", ret, size);
+	ret[strcspn(ret, "\r\n")] = '\0';
 }
 
 /* ---- probe ---- */
@@ -135,6 +161,42 @@ static void look_at_config(const struct check_context *context, const struct che
 	check_remedy(finding, "correct `probe.config` at line %u of the rig file, or put the file there", name->place.line);
 }
 
+/* The line of OpenOCD's complaint; its place stands before it. */
+static const char *complaint(char *said)
+{
+	char *error = strstr(said, "Error: ");
+	if (!error)
+		return "it does not say why";
+	while (error > said && error[-1] != '\n')
+		error--;
+	error[strcspn(error, "\r\n")] = '\0';
+	return error;
+}
+
+/* Only OpenOCD knows what its configuration files read further, and what their commands are in this version of it. */
+static void look_at_reading(struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	static char connector[] = "no-connector"; /* is not opened */
+	struct words words = {0};
+	struct rig rig;
+	struct rig_board board;
+	char said[4096];
+	struct error error = {0};
+	check_rig(context, item, &rig, &board);
+	board.jtag = connector;
+	const struct probe probe = {.board = &board, .map = item->map};
+	int r = openocd_words_to_read(&words, &probe, &error);
+	int status = r == 0 ? run_program(context, words.items, NULL, said, sizeof(said)) : 0;
+	words_free(&words);
+	if (r == 0 && status == 0)
+		return;
+	check_problem(finding, RIG_CHECK_BAD, "OpenOCD cannot read its configuration: %.300s",
+	              r < 0        ? error.message
+	              : status < 0 ? "it did not come to its end"
+	                           : complaint(said));
+	check_remedy(finding, "is `probe.program` the OpenOCD that this configuration is for?");
+}
+
 static void look_at_openocd(struct check_context *context, const struct check_item *item, struct check_finding *finding)
 {
 	const char *program = map_text(item->map, "program") ? map_text(item->map, "program") : "openocd";
@@ -157,6 +219,8 @@ static void look_at_openocd(struct check_context *context, const struct check_it
 	}
 	for (unsigned i = 0; config && i < config->list.count; i++)
 		look_at_config(context, item, config->list.items[i], finding);
+	if (finding->state < RIG_CHECK_WARNING)
+		look_at_reading(context, item, finding);
 }
 
 /* Connecting halts the board: a server on this machine is looked up in the kernel's table, another one is asked only when the board has

@@ -53,6 +53,12 @@ int openocd_find_config(const struct rig_file *, const struct value *name, char 
 int openocd_check_config(const struct rig_file *, const struct value *map, const struct value *name, struct error *err) WARN_UNUSED;
 int openocd_check_files(const struct rig_file *, const struct value *map, struct error *err) WARN_UNUSED;
 
+/* ---- drivers/probe_openocd.c ---- */
+
+/* The command line by which OpenOCD reads the probe's whole configuration, opens nothing, and ends: status 0 when it can. */
+struct words;
+int openocd_words_to_read(struct words *, const struct probe *, struct error *err) WARN_UNUSED;
+
 extern const struct probe_driver probe_driver_openocd, probe_driver_gdb;
 extern const char *const probe_driver_names[]; /* NULL-terminated */
 

@@ -180,7 +180,7 @@ static void word_config(struct words *words, const struct probe *probe, const st
 	free(absolute);
 }
 
-static int build_words(struct words *words, const struct probe *probe, struct error *err)
+static int build_words(struct words *words, const struct probe *probe, const char *first, const char *last, struct error *err)
 {
 	static const char servers[] = "gdb_port disabled; telnet_port disabled; tcl_port 0";
 	const struct value *config = value_get(probe->map, "config");
@@ -190,6 +190,10 @@ static int build_words(struct words *words, const struct probe *probe, struct er
 	if (r < 0)
 		return r;
 	words_add(words, "%s", path);
+	if (first) {
+		words_add(words, "-c");
+		words_add(words, "%s", first);
+	}
 	words_add(words, "-c");
 	words_add(words, "%s", servers);
 	r = word_variables(words, probe, err);
@@ -204,8 +208,14 @@ static int build_words(struct words *words, const struct probe *probe, struct er
 	words_add(words, "-c");
 	words_add(words, "%s", servers); /* whatever the configuration says */
 	words_add(words, "-c");
-	words_add(words, "init");
+	words_add(words, "%s", last);
 	return words->failed ? out_of_memory(err) : 0;
+}
+
+int openocd_words_to_read(struct words *words, const struct probe *probe, struct error *err)
+{
+	/* Nothing is opened before `init`, and a configuration that calls it itself is not let. */
+	return build_words(words, probe, "proc init {} shutdown", "shutdown", err);
 }
 
 /* ---- scripts ---- */
@@ -388,7 +398,7 @@ static int start(struct probe *probe, int64_t deadline_ns, struct error *err)
 {
 	struct openocd *openocd = probe->state;
 	struct words words = {0};
-	int r = build_words(&words, probe, err);
+	int r = build_words(&words, probe, NULL, "init", err);
 	if (r == 0)
 		r = openocd_process_start(&openocd->process, probe->board->rig->loop, words.items, openocd->log, err);
 	words_free(&words);
