@@ -120,7 +120,7 @@ static int talk(struct shell *shell, const struct options *options, const struct
 	if (shell->ended)
 		session_interrupt(session);
 	session_free(session, &tally);
-	/* A script is to know that not all of its lines were understood. */
+	/* A script is to know that not all of its lines were understood, or could be done as they stand. */
 	if (!shell->terminal && shell->wrong > 0)
 		verdict_tally_add(&tally, VERDICT_ERROR, CAUSE_TESTCASE);
 	if (timeline_failed(shell->timeline, &error))

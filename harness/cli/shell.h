@@ -30,7 +30,7 @@ struct shell {
 	unsigned line;                    /* typed so far */
 	unsigned begins;                  /* number of the first line of what is being done */
 	const char *text;                 /* what is being done */
-	unsigned wrong;                   /* lines that were none */
+	unsigned wrong;                   /* lines that were none, and steps that could not be done as they stand */
 	int64_t begin_ns;                 /* of the run */
 	const struct case_def *last_case; /* that was begun, for `restart` */
 	struct program *programs[64];     /* owned: cases stay until the end */

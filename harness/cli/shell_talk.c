@@ -194,6 +194,9 @@ static bool run_block(struct shell *shell, const struct step_block *block)
 		char took[TEXT_NUMBER_SIZE];
 		int64_t begin_ns = loop_now_ns();
 		if (session_type(shell->session, block->calls[i], &error) < 0) {
+			/* Nobody's fault at a prompt; of a script it is. */
+			if (error.domain == ERROR_TESTCASE || error.domain == ERROR_USAGE)
+				shell->wrong++;
 			shell_report_failure(shell, &error);
 			return false;
 		}

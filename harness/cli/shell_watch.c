@@ -229,9 +229,11 @@ void shell_do_events(struct shell *shell, const char *rest)
 		unsigned long number = isdigit((unsigned char)*rest) ? strtoul(rest, NULL, 10) : 0;
 		if (number > 0 && number <= EVENTS_MAX)
 			looking.size = (unsigned)number;
-		else if (isdigit((unsigned char)*rest) || shell_filter_add(&filter, rest, length) < 0)
+		else if (isdigit((unsigned char)*rest) || shell_filter_add(&filter, rest, length) < 0) {
 			shell_wrong(shell, rest, "%.*s: a number from 1 to %d, and at most %d words", (int)length, rest, EVENTS_MAX,
 			            SHELL_WORDS_MAX);
+			return;
+		}
 	}
 	looking.numbers = calloc(looking.size, sizeof(*looking.numbers));
 	if (looking.numbers)
