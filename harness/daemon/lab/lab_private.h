@@ -228,6 +228,8 @@ struct run_verdict {
 	bool no_space; /* of the host: lab_disk_excuse() */
 };
 /* results NULL: there are none. last_words: of its output, "" none. */
+/* Whether an attempt, a board or the run broke because the keeper ended the run: that is what the runner says of all that was open then. */
+bool verdict_was_ended(const json_t *results, const json_t *broken);
 void run_verdict(const struct keeper_exit *, const json_t *results, const char *last_words, struct run_verdict *ret);
 
 /* ---- lab_finish.c ---- */

@@ -155,11 +155,10 @@ static int book_boards(struct lab_run *run, const json_t *results, struct error 
 	const json_t *board;
 	size_t i;
 	int r = 0;
-	json_array_foreach(json_object_get(json_object_get(results, "run"), "boards_given_up"), i, board)
-	{
+	json_array_foreach (json_object_get(json_object_get(results, "run"), "boards_given_up"), i, board) {
 		const char *role = json_string_value(json_object_get(board, "board"));
 		const char *text = json_string_value(json_object_get(board, "message"));
-		if (r == 0 && role && *role && i < 64)
+		if (r == 0 && role && *role && i < 64 && !verdict_was_ended(results, board))
 			r = book_board_error(run->job->lab->book, run->record->rig, role, text ? text : "", err);
 	}
 	return r;

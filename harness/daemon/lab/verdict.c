@@ -22,8 +22,7 @@ static void set_error(struct run_verdict *verdict, const char *cause, const char
 
 /* ---- what the results say ---- */
 
-/* Whether it broke because the keeper ended the run: that is what the runner says of all that was open then. */
-static bool was_ended(const json_t *results, const json_t *broken)
+bool verdict_was_ended(const json_t *results, const json_t *broken)
 {
 	const char *end = text_of(json_object_get(json_object_get(results, "run"), "stopped"), "message");
 	return *end && strcmp(text_of(broken, "message"), end) == 0;
@@ -33,8 +32,9 @@ static const json_t *first_board(const json_t *results)
 {
 	const json_t *board;
 	size_t i;
-	json_array_foreach(json_object_get(json_object_get(results, "run"), "boards_given_up"), i,
-	                   board) if (!was_ended(results, board)) return board;
+	json_array_foreach (json_object_get(json_object_get(results, "run"), "boards_given_up"), i, board)
+		if (!verdict_was_ended(results, board))
+			return board;
 	return NULL;
 }
 
@@ -44,15 +44,13 @@ static const char *first_error(const json_t *results, const char *cause, const c
 {
 	const json_t *one, *attempt;
 	size_t i, j;
-	json_array_foreach(json_object_get(results, "cases"), i, one)
-	        json_array_foreach(json_object_get(one, "attempts"), j, attempt) if (json_is_true(json_object_get(attempt, "complete")) &&
-	                                                                             strcmp(text_of(attempt, "verdict"), "error") == 0 &&
-	                                                                             strcmp(text_of(attempt, "cause"), cause) == 0 &&
-	                                                                             !was_ended(results, attempt))
-	{
-		*ret_id = text_of(one, "id");
-		return text_of(attempt, "message");
-	}
+	json_array_foreach (json_object_get(results, "cases"), i, one)
+		json_array_foreach (json_object_get(one, "attempts"), j, attempt)
+			if (json_is_true(json_object_get(attempt, "complete")) && strcmp(text_of(attempt, "verdict"), "error") == 0 &&
+			    strcmp(text_of(attempt, "cause"), cause) == 0 && !verdict_was_ended(results, attempt)) {
+				*ret_id = text_of(one, "id");
+				return text_of(attempt, "message");
+			}
 	return NULL;
 }
 
@@ -67,8 +65,7 @@ static bool was_mended(const json_t *results, enum job_outcome *ret)
 	    !json_is_true(json_object_get(run, "complete")) || !first_error(results, "bench", &id))
 		return false;
 	*ret = OUTCOME_PASSED;
-	json_array_foreach(json_object_get(results, "cases"), i, one)
-	{
+	json_array_foreach (json_object_get(results, "cases"), i, one) {
 		const char *verdict = text_of(one, "verdict");
 		if (strcmp(verdict, "error") == 0)
 			return false;
@@ -84,9 +81,10 @@ static bool any_attempt(const json_t *results)
 {
 	const json_t *one, *attempt;
 	size_t i, j;
-	json_array_foreach(json_object_get(results, "cases"), i, one) json_array_foreach(
-	        json_object_get(one, "attempts"), j, attempt) if (json_is_true(json_object_get(attempt, "complete")) &&
-	                                                          !json_is_true(json_object_get(one, "not_begun"))) return true;
+	json_array_foreach (json_object_get(results, "cases"), i, one)
+		json_array_foreach (json_object_get(one, "attempts"), j, attempt)
+			if (json_is_true(json_object_get(attempt, "complete")) && !json_is_true(json_object_get(one, "not_begun")))
+				return true;
 	return false;
 }
 
@@ -95,7 +93,7 @@ static void look_for_bench(const json_t *results, struct run_verdict *verdict)
 	const json_t *error = json_object_get(json_object_get(results, "run"), "error"), *board = first_board(results);
 	const char *id = "", *message = first_error(results, "bench", &id);
 	char name[100], said[281] = "";
-	if (error && strcmp(text_of(error, "domain"), "bench") == 0 && !was_ended(results, error)) {
+	if (error && strcmp(text_of(error, "domain"), "bench") == 0 && !verdict_was_ended(results, error)) {
 		health_brief(text_of(error, "message"), said, sizeof(said));
 		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "a run could not start: %s", said);
 	} else if (board) {
