@@ -100,7 +100,9 @@ static int save_run(const struct fetching *fetching, int64_t run, struct error *
 	json_t *answer = NULL, *artefact;
 	size_t i;
 	int r = daemon_get(fetching->client, &answer, err, "/api/v1/runs/%" PRId64, run);
-	json_array_foreach(json_object_get(answer, "artefacts"), i, artefact) if (r == 0) r = save_artefact(fetching, run, artefact, err);
+	json_array_foreach (json_object_get(answer, "artefacts"), i, artefact)
+		if (r == 0)
+			r = save_artefact(fetching, run, artefact, err);
 	json_decref(answer);
 	return r;
 }
@@ -114,7 +116,9 @@ static int save_all(const struct fetching *fetching, struct error *err)
 		r = job_result_open(fetching->out, err);
 	if (r == 0)
 		r = save_reports(fetching, !strcmp(daemon_text(job, "state"), "done"), err);
-	json_array_foreach(json_object_get(job, "runs"), i, run) if (r == 0) r = save_run(fetching, daemon_integer(run, "id"), err);
+	json_array_foreach (json_object_get(job, "runs"), i, run)
+		if (r == 0)
+			r = save_run(fetching, daemon_integer(run, "id"), err);
 	json_decref(job);
 	for (int k = 0; r == 0 && k < fetching->count; k++)
 		if (!fetching->found[k])

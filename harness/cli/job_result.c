@@ -27,8 +27,7 @@ static bool is_testcase_error(const json_t *job)
 	bool found = false;
 	size_t i;
 	json_t *run;
-	json_array_foreach(json_object_get(job, "runs"), i, run)
-	{
+	json_array_foreach (json_object_get(job, "runs"), i, run) {
 		const char *cause = daemon_text(run, "cause");
 		if (*cause && strcmp(cause, "testcase") != 0)
 			return false;
@@ -82,7 +81,8 @@ void job_result_print(struct daemon_client *client, const json_t *job)
 	size_t i;
 	int r = daemon_get(client, &results, &error, "/api/v1/jobs/%" PRId64 "/results.json", daemon_integer(job, "id"));
 	if (r == 0) {
-		json_array_foreach(json_object_get(results, "cases"), i, item) print_problem(item);
+		json_array_foreach (json_object_get(results, "cases"), i, item)
+			print_problem(item);
 	} else if (r != -ENOENT) {
 		(void)daemon_fail("submit", &error);
 	}

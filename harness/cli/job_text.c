@@ -104,7 +104,8 @@ void job_print(const json_t *job)
 	print_line("ended", when(job, "ended"));
 	print_counts(json_object_get(job, "counts"), counts, sizeof(counts));
 	print_line("cases", counts);
-	json_array_foreach(json_object_get(job, "runs"), i, run) print_run(run);
+	json_array_foreach (json_object_get(job, "runs"), i, run)
+		print_run(run);
 }
 
 /* ---- rigs ---- */

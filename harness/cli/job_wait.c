@@ -210,7 +210,9 @@ static int take_job(struct waiting *waiting, json_t *stolen, struct error *err)
 	if (waiting->options->show != JOB_SHOW_CASES)
 		return 0;
 	tell_waiting(waiting);
-	json_array_foreach(json_object_get(stolen, "runs"), i, item) if (r == 0) r = watch_run(waiting, item, err);
+	json_array_foreach (json_object_get(stolen, "runs"), i, item)
+		if (r == 0)
+			r = watch_run(waiting, item, err);
 	return r;
 }
 

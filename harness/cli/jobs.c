@@ -144,7 +144,8 @@ static int run(int argc, char **argv)
 		daemon_print_json(jobs);
 	} else {
 		job_print_header();
-		json_array_foreach(jobs, i, job) job_print_line(job);
+		json_array_foreach (jobs, i, job)
+			job_print_line(job);
 	}
 	json_decref(jobs);
 	daemon_client_free(client);

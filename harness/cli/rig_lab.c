@@ -164,8 +164,7 @@ static int look_at_log(const struct call *call, int64_t mark, int64_t *ret_newes
 	int r = name ? daemon_get(call->client, &log, err, "/api/v1/rigs/%s/health?limit=20", name)
 	             : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	free(name);
-	json_array_foreach(json_object_get(log, "entries"), i, entry)
-	{
+	json_array_foreach (json_object_get(log, "entries"), i, entry) {
 		int64_t id = daemon_integer(entry, "id");
 		*ret_newest = id > *ret_newest ? id : *ret_newest;
 		if (id > mark && !strcmp(daemon_text(entry, "kind"), "recovery"))

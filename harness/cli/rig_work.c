@@ -60,9 +60,9 @@ static void print_text(const struct rig_work *work)
 {
 	size_t i;
 	json_t *item;
-	json_array_foreach(work->items, i, item)(void)
-	        printf("%-4s %-18s %s\n", json_is_true(json_object_get(item, "ok")) ? "ok" : "bad",
-	               json_string_value(json_object_get(item, "resource")), json_string_value(json_object_get(item, "message")));
+	json_array_foreach (work->items, i, item)
+		(void)printf("%-4s %-18s %s\n", json_is_true(json_object_get(item, "ok")) ? "ok" : "bad",
+		             json_string_value(json_object_get(item, "resource")), json_string_value(json_object_get(item, "message")));
 }
 
 int rig_work_end(struct rig_work *work)

@@ -43,7 +43,8 @@ static void print_rigs(const json_t *answer)
 	size_t i;
 	json_t *rig;
 	job_rig_print_header();
-	json_array_foreach(json_object_get(answer, "rigs"), i, rig) job_rig_print_line(rig);
+	json_array_foreach (json_object_get(answer, "rigs"), i, rig)
+		job_rig_print_line(rig);
 }
 
 static void print_daemon(struct daemon_client *client, const json_t *status)
@@ -67,7 +68,8 @@ static void print_jobs(const json_t *answer)
 		return;
 	(void)putchar('\n');
 	job_print_header();
-	json_array_foreach(jobs, i, job) job_print_line(job);
+	json_array_foreach (jobs, i, job)
+		job_print_line(job);
 	if (json_is_integer(json_object_get(answer, "next")))
 		(void)puts("        … `hilbench jobs --state active` has more");
 }

@@ -69,8 +69,7 @@ static json_t *cases_json(const struct writer *writer)
 	size_t index;
 	char id[160];
 
-	json_array_foreach(writer->result->groups, index, group)
-	{
+	json_array_foreach (writer->result->groups, index, group) {
 		case_id(writer, group, id, sizeof(id));
 		json_array_append_new(cases, json_pack("{s:s,s:s,s:s,s:i}", "id", id, "title", id, "file", writer->file, "line", 1));
 	}
@@ -193,7 +192,8 @@ static int write_journal(const struct sweep_result *result, const char *director
 	snprintf(writer.file, sizeof(writer.file), "sweep-%s-%s", result->request->target, result->request->scenario);
 	put_begin(&writer);
 	put_sweep(&writer);
-	json_array_foreach(result->groups, index, group) put_case(&writer, group, (int)index + 1);
+	json_array_foreach (result->groups, index, group)
+		put_case(&writer, group, (int)index + 1);
 	put_end(&writer);
 	r = timeline_failed(writer.timeline, err) ? -EIO : timeline_sync(writer.timeline, err);
 	timeline_free(writer.timeline);

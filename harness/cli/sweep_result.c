@@ -104,7 +104,8 @@ static void print_counts(const char *title, const json_t *counts)
 	json_t *value;
 
 	printf("%s", title);
-	json_object_foreach((json_t *)counts, key, value) printf("%s %" JSON_INTEGER_FORMAT "  ", key, json_integer_value(value));
+	json_object_foreach ((json_t *)counts, key, value)
+		printf("%s %" JSON_INTEGER_FORMAT "  ", key, json_integer_value(value));
 	putchar('\n');
 }
 

@@ -68,10 +68,10 @@ static int list(const struct call *call, struct error *err)
 	}
 	if (r == 0)
 		(void)printf("%6s  %-9s  %-19s  %-19s  %s\n", "id", "role", "made (UTC)", "expires (UTC)", "name");
-	json_array_foreach(json_object_get(answer, "tokens"), i, token)(void)
-	        printf("%6" PRId64 "  %-9s  %-19.19s  %-19.19s  %s%s\n", daemon_integer(token, "id"), daemon_text(token, "role"),
-	               daemon_text(token, "made"), *daemon_text(token, "expires") ? daemon_text(token, "expires") : "never",
-	               daemon_plain(daemon_text(token, "name"), name, sizeof(name)), is_expired(token) ? "  (expired)" : "");
+	json_array_foreach (json_object_get(answer, "tokens"), i, token)
+		(void)printf("%6" PRId64 "  %-9s  %-19.19s  %-19.19s  %s%s\n", daemon_integer(token, "id"), daemon_text(token, "role"),
+		             daemon_text(token, "made"), *daemon_text(token, "expires") ? daemon_text(token, "expires") : "never",
+		             daemon_plain(daemon_text(token, "name"), name, sizeof(name)), is_expired(token) ? "  (expired)" : "");
 	json_decref(answer);
 	return r;
 }

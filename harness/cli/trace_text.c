@@ -163,10 +163,10 @@ static uint8_t flags_of(const json_t *data)
 	const json_t *flag;
 	size_t i;
 	uint8_t flags = 0;
-	json_array_foreach(json_object_get(data, "flags"), i,
-	                   flag) for (size_t k = 0; k < sizeof(names) / sizeof(*names);
-	                              k++) if (json_is_string(flag) && strcmp(json_string_value(flag), names[k].name) == 0) flags |=
-	        names[k].flag;
+	json_array_foreach (json_object_get(data, "flags"), i, flag)
+		for (size_t k = 0; k < sizeof(names) / sizeof(*names); k++)
+			if (json_is_string(flag) && strcmp(json_string_value(flag), names[k].name) == 0)
+				flags |= names[k].flag;
 	return flags;
 }
 

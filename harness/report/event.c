@@ -74,8 +74,7 @@ static void members_put(struct text *line, json_t *data)
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach(data, key, value)
-	{
+	json_object_foreach (data, key, value) {
 		text_printf(line, "%s%s=", line->bytes.length > 0 ? " " : "", key);
 		member_put(line, key, value);
 	}
@@ -146,11 +145,14 @@ static void can_put(struct text *line, const json_t *data)
 	const json_t *flags = json_object_get(data, "flags"), *flag;
 	bool extended = false;
 	size_t i;
-	json_array_foreach(flags, i, flag) extended = extended || (json_is_string(flag) && strcmp(json_string_value(flag), "ext") == 0);
+	json_array_foreach (flags, i, flag)
+		extended = extended || (json_is_string(flag) && strcmp(json_string_value(flag), "ext") == 0);
 	text_printf(line, extended ? "%08" PRIx64 : "%03" PRIx64, (uint64_t)event_integer(data, "id", 0));
 	text_printf(line, " [%" PRId64 "]", event_integer(data, "length", 0));
 	hex_put(line, member_text(data, "hex"));
-	json_array_foreach(flags, i, flag) if (json_is_string(flag)) text_printf(line, " %s", json_string_value(flag));
+	json_array_foreach (flags, i, flag)
+		if (json_is_string(flag))
+			text_printf(line, " %s", json_string_value(flag));
 }
 
 static void isotp_put(struct text *line, const json_t *data)
@@ -166,8 +168,7 @@ static void link_put(struct text *line, json_t *data)
 	const char *key;
 	json_t *value;
 	text_put(line, member_text(data, "side"));
-	json_object_foreach(data, key, value)
-	{
+	json_object_foreach (data, key, value) {
 		if (strcmp(key, "side") == 0 || strcmp(key, "conn") == 0)
 			continue;
 		text_printf(line, "%s%s=", line->bytes.length > 0 ? " " : "", key);

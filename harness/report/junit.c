@@ -331,8 +331,7 @@ static void put_case_properties(struct writer *w, const struct report_case *c)
 	put_property(w, "ended", *buffer != '\0' ? buffer : NULL);
 	size_t i;
 	json_t *item;
-	json_array_foreach(c->verifies, i, item)
-	{
+	json_array_foreach (c->verifies, i, item) {
 		put_requirement(w, item);
 	}
 	for (i = 0; i < w->run->measurement_count; i++)

@@ -105,8 +105,7 @@ int report_measurement_sample(struct report_measurement *m, json_t *data)
 	};
 	size_t i;
 	json_t *item;
-	json_array_foreach(json_object_get(data, "stages"), i, item)
-	{
+	json_array_foreach (json_object_get(data, "stages"), i, item) {
 		r = sample_stage(m, item);
 		if (r < 0)
 			return r;
@@ -161,8 +160,7 @@ int report_measurement_result(struct report_measurement *m, json_t *data)
 	limits_clear(m);
 	size_t i;
 	json_t *item;
-	json_array_foreach(json_object_get(data, "limit"), i, item)
-	{
+	json_array_foreach (json_object_get(data, "limit"), i, item) {
 		if (limit_add(m, item) < 0)
 			failed = true;
 	}

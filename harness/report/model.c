@@ -549,8 +549,7 @@ static void cases_complete(struct builder *b)
 {
 	size_t i;
 	json_t *selected;
-	json_array_foreach(b->run->selected, i, selected)
-	{
+	json_array_foreach (b->run->selected, i, selected) {
 		case_add_not_begun(b, selected);
 	}
 }

@@ -42,8 +42,7 @@ static void walk_object(struct walk *walk, const char *prefix, const json_t *obj
 	json_t *value;
 	char name[NAME_SIZE];
 
-	json_object_foreach((json_t *)object, key, value)
-	{
+	json_object_foreach ((json_t *)object, key, value) {
 		snprintf(name, sizeof(name), "%s%s%s", prefix, *prefix ? "." : "", key);
 		char *clean = text_clean(name, strlen(name), 0);
 		if (!clean)

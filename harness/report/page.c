@@ -78,8 +78,7 @@ static void put_meta_json(struct text *out, const char *name, const json_t *valu
 	text_printf(out, "<div><dt>%s</dt><dd><code>", name);
 	size_t i;
 	json_t *item;
-	json_array_foreach((json_t *)value, i, item)
-	{
+	json_array_foreach ((json_t *)value, i, item) {
 		text_put(out, i > 0 ? " " : "");
 		put_json(out, item);
 	}
@@ -594,14 +593,12 @@ static void put_coverage_row(struct text *out, const struct report_run *run, con
 	enum verdict worst = VERDICT_PASS;
 	size_t i;
 	json_t *position;
-	json_array_foreach((json_t *)positions, i, position)
-	{
+	json_array_foreach ((json_t *)positions, i, position) {
 		worst = verdict_worse(worst, report_case_attempt(&run->cases[json_integer_value(position)])->verdict);
 	}
 	put_verdict(out, worst, false);
 	text_put(out, "</td><td><div class=\"covers\">");
-	json_array_foreach((json_t *)positions, i, position)
-	{
+	json_array_foreach ((json_t *)positions, i, position) {
 		size_t index = (size_t)json_integer_value(position);
 		text_printf(out, "<a class=\"mono\" href=\"#case-%zu\">", index + 1);
 		text_put_html(out, run->cases[index].id);
@@ -617,8 +614,7 @@ static json_t *coverage_collect(const struct report_run *run)
 	for (size_t i = 0; coverage && i < run->case_count; i++) {
 		size_t k;
 		json_t *item;
-		json_array_foreach(run->cases[i].verifies, k, item)
-		{
+		json_array_foreach (run->cases[i].verifies, k, item) {
 			const char *id = json_string_value(item);
 			if (!id)
 				continue;
@@ -645,8 +641,7 @@ static void put_coverage_rows(struct text *out, const struct report_run *run, js
 	size_t count = 0;
 	const char *name;
 	json_t *positions;
-	json_object_foreach(coverage, name, positions)
-	{
+	json_object_foreach (coverage, name, positions) {
 		names[count++] = name;
 	}
 	qsort(names, count, sizeof(*names), compare_names);

@@ -51,8 +51,7 @@ static int arguments_shorten(struct report_run *run)
 	size_t i;
 	if (!shorter)
 		return json_is_array(run->arguments) ? -ENOMEM : 0;
-	json_array_foreach(run->arguments, i, word)
-	{
+	json_array_foreach (run->arguments, i, word) {
 		if (json_array_append_new(shorter, word_shortened(word)) < 0) {
 			json_decref(shorter);
 			return -ENOMEM;

@@ -127,8 +127,7 @@ static void take_boards(struct trace *trace, const json_t *boards)
 {
 	const char *role;
 	json_t *told;
-	json_object_foreach((json_t *)boards, role, told)
-	{
+	json_object_foreach ((json_t *)boards, role, told) {
 		json_t *board = board_of(trace, role), *logical = json_object_get(told, "logical_address");
 		host_add(board, text_member(told, "address"));
 		if (json_is_integer(logical))
@@ -159,7 +158,9 @@ static bool has_host(const json_t *board, const char *host)
 {
 	const char *pattern;
 	json_t *value;
-	json_object_foreach(json_object_get(board, "hosts"), pattern, value) if (fnmatch(pattern, host, 0) == 0) return true;
+	json_object_foreach (json_object_get(board, "hosts"), pattern, value)
+		if (fnmatch(pattern, host, 0) == 0)
+			return true;
 	return false;
 }
 
@@ -209,8 +210,9 @@ static void take_run(struct trace *trace, const json_t *data)
 	trace->realtime_offset_ns = json_integer_value(json_object_get(data, "realtime_offset_ns"));
 	trace->locked = json_is_true(json_object_get(data, "locked"));
 	take_boards(trace, json_object_get(data, "boards"));
-	json_array_foreach(json_object_get(data, "cases"), i, planned) if (*text_member(planned, "id"))
-	        json_object_set_new(trace->cases, text_member(planned, "id"), json_true());
+	json_array_foreach (json_object_get(data, "cases"), i, planned)
+		if (*text_member(planned, "id"))
+			json_object_set_new(trace->cases, text_member(planned, "id"), json_true());
 }
 
 static void keep_books(struct trace *trace, const json_t *event, const char *kind)
@@ -257,8 +259,7 @@ static void names_put(const json_t *names, char *text, size_t size)
 	const char *name;
 	json_t *value;
 	size_t length = 0;
-	json_object_foreach((json_t *)names, name, value)
-	{
+	json_object_foreach ((json_t *)names, name, value) {
 		if (length + strlen(name) + 8 > size) {
 			snprintf(text + length, size - length, ", …");
 			return;
@@ -273,7 +274,8 @@ static int unknown(const char *what, const char *word, const json_t *names, stru
 	char hint[160], list[500] = "";
 	const char *name;
 	json_t *value;
-	json_object_foreach((json_t *)names, name, value) suggestion_offer(&suggestion, name);
+	json_object_foreach ((json_t *)names, name, value)
+		suggestion_offer(&suggestion, name);
 	names_put(names, list, sizeof(list));
 	return error_set(err, ERROR_USAGE, ENOENT, "the journal has no %s \"%s\"%s; it has %s", what, word,
 	                 suggestion_text(&suggestion, hint, sizeof(hint)), *list ? list : "none");
@@ -283,7 +285,9 @@ static bool knows_board(const struct trace *trace, const char *role)
 {
 	const char *link;
 	json_t *value;
-	json_object_foreach(trace->links, link, value) if (word_in(role, link, "-")) return true;
+	json_object_foreach (trace->links, link, value)
+		if (word_in(role, link, "-"))
+			return true;
 	return json_object_get(trace->boards, role) != NULL;
 }
 
@@ -291,7 +295,9 @@ static bool knows_case(const struct trace *trace, const char *pattern)
 {
 	const char *id;
 	json_t *value;
-	json_object_foreach(trace->cases, id, value) if (strcmp(pattern, id) == 0 || fnmatch(pattern, id, 0) == 0) return true;
+	json_object_foreach (trace->cases, id, value)
+		if (strcmp(pattern, id) == 0 || fnmatch(pattern, id, 0) == 0)
+			return true;
 	return false;
 }
 

@@ -391,8 +391,11 @@ static void switch_off(struct rig_bus *bus)
 	int r = bus->driver->request(bus, json_pack("{s:s,s:b}", "cmd", "short", "on", 0), NULL, &why);
 	if (r == 0)
 		r = bus->driver->request(bus, json_pack("{s:s}", "cmd", "status"), &answer, &why);
-	json_array_foreach(json_object_get(answer, "nodes"), index, node) if (r == 0) r = bus->driver->request(
-	        bus, json_pack("{s:s,s:O,s:b}", "cmd", "silence", "node", json_object_get(node, "name"), "on", 0), NULL, &why);
+	json_array_foreach (json_object_get(answer, "nodes"), index, node)
+		if (r == 0)
+			r = bus->driver->request(
+			        bus, json_pack("{s:s,s:O,s:b}", "cmd", "silence", "node", json_object_get(node, "name"), "on", 0), NULL,
+			        &why);
 	json_decref(answer);
 }
 

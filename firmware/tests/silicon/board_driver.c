@@ -161,8 +161,7 @@ static json_t *take(struct board_driver *driver, const char *member, json_t *val
 {
 	size_t i;
 	json_t *line;
-	json_array_foreach(driver->events, i, line)
-	{
+	json_array_foreach (driver->events, i, line) {
 		if (json_equal(json_object_get(line, member), value)) {
 			json_incref(line);
 			json_array_remove(driver->events, i);

@@ -71,8 +71,7 @@ static json_int_t status_of(const char *name, const char *key)
 	json_t *answer = ask("\"cmd\":\"status\""), *node;
 	size_t i;
 	json_int_t value = json_integer_value(json_object_get(answer, key));
-	json_array_foreach(json_object_get(answer, "nodes"), i, node)
-	{
+	json_array_foreach (json_object_get(answer, "nodes"), i, node) {
 		if (name && strcmp(json_string_value(json_object_get(node, "name")), name) == 0)
 			value = json_integer_value(json_object_get(node, key));
 	}

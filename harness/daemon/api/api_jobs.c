@@ -20,8 +20,7 @@ static void add_counts(struct api *api, json_t *list)
 	struct error ignored;
 	json_t *job, *now;
 	size_t i;
-	json_array_foreach(json_object_get(list, "jobs"), i, job)
-	{
+	json_array_foreach (json_object_get(list, "jobs"), i, job) {
 		const char *state = json_string_value(json_object_get(job, "state"));
 		if (!state || strcmp(state, "running") != 0)
 			continue;

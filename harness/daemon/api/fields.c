@@ -130,8 +130,7 @@ static int read_list(const struct field *field, const json_t *value, struct erro
 	int64_t count = (int64_t)json_array_size(value);
 	if (count < field->least || count > field->most)
 		return REFUSE("\"%s\" must have %" PRId64 " to %" PRId64 " items", field->name, field->least, field->most);
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		if (field->kind == FIELD_TEXTS && (!json_is_string(item) || json_string_length(item) == 0))
 			return REFUSE("\"%s\": item %zu must be text that is not empty", field->name, i + 1);
 	}
@@ -167,8 +166,7 @@ static int check_keys(const json_t *object, const char *where, const struct fiel
 {
 	const char *key;
 	json_t *value;
-	json_object_foreach((json_t *)object, key, value)
-	{
+	json_object_foreach ((json_t *)object, key, value) {
 		struct suggestion near = {.word = key};
 		char similar[80];
 		size_t i = 0;

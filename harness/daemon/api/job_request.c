@@ -75,8 +75,7 @@ static int read_files(const json_t *list, struct job_record *job, struct error *
 	job->files = calloc(json_array_size(list), sizeof(*job->files));
 	if (!job->files)
 		return no_memory(err);
-	json_array_foreach(list, i, item)
-	{
+	json_array_foreach (list, i, item) {
 		job->file_count = i + 1;
 		int r = read_file(item, &job->files[i], err);
 		if (r < 0) {

@@ -79,14 +79,16 @@ static void rigs(FILE *out, const json_t *list)
 	const json_t *rig;
 	size_t i;
 	head(out, "rig_health", "gauge", "1 for the health that the rig has.");
-	json_array_foreach(list, i, rig) rig_health(out, rig);
+	json_array_foreach (list, i, rig)
+		rig_health(out, rig);
 	head(out, "rig_online", "gauge", "Whether the rig was reached when it was looked at last.");
-	json_array_foreach(list, i, rig) rig_value(out, "rig_online", rig, json_is_true(json_object_get(rig, "online")));
+	json_array_foreach (list, i, rig)
+		rig_value(out, "rig_online", rig, json_is_true(json_object_get(rig, "online")));
 	head(out, "rig_leased", "gauge", "Whether somebody has the rig, or it is being cleaned.");
-	json_array_foreach(list, i, rig) rig_value(out, "rig_leased", rig, json_is_object(json_object_get(rig, "lease")));
+	json_array_foreach (list, i, rig)
+		rig_value(out, "rig_leased", rig, json_is_object(json_object_get(rig, "lease")));
 	head(out, "rig_bench_errors", "gauge", "Bench errors of the rig in a row.");
-	json_array_foreach(list, i, rig)
-	{
+	json_array_foreach (list, i, rig) {
 		fputs("hilbench_rig_bench_errors{", out);
 		label(out, "rig", text_of(rig, "name"));
 		fprintf(out, "} %" JSON_INTEGER_FORMAT "\n", json_integer_value(json_object_get(rig, "bench_errors")));

@@ -102,8 +102,7 @@ static int cases_put(struct book *book, json_t *matrix, json_t *rows, struct err
 	json_t *row, *cases = json_object_get(matrix, "cases");
 	if (!names)
 		return book_no_memory(err);
-	json_object_foreach(rows, name, row)
-	{
+	json_object_foreach (rows, name, row) {
 		names[count++] = name;
 	}
 	qsort(names, count, sizeof(*names), compare_names);
@@ -124,8 +123,7 @@ static int results_put(struct book *book, json_t *matrix, struct error *err)
 	json_t *jobs = json_object_get(matrix, "jobs"), *rows = json_object(), *job;
 	size_t column;
 	int r = rows ? 0 : book_no_memory(err);
-	json_array_foreach(jobs, column, job)
-	{
+	json_array_foreach (jobs, column, job) {
 		struct standings all;
 		int64_t id = json_integer_value(json_object_get(job, "id"));
 		if (r < 0 || (r = standings_of(book, id, &all, err)) < 0)

@@ -174,8 +174,7 @@ static void samples_join(const json_t *samples, struct histogram *h)
 	const json_t *sample;
 	size_t i;
 	histogram_clear(h);
-	json_array_foreach(samples, i, sample)
-	{
+	json_array_foreach (samples, i, sample) {
 		histogram_add(h, json_integer_value(json_object_get(sample, "value_ns")));
 	}
 }

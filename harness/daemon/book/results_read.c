@@ -109,8 +109,7 @@ static int read_attempts(struct reader *r, const json_t *o, struct case_result *
 	size_t i;
 	if (!json_is_array(attempts) || json_array_size(attempts) == 0 || json_array_size(attempts) > UINT32_MAX)
 		return refuse(r, "attempts", "is no list of at least one");
-	json_array_foreach(attempts, i, attempt)
-	{
+	json_array_foreach (attempts, i, attempt) {
 		enum verdict verdict;
 		enum cause cause;
 		int e = get_outcome(r, attempt, &verdict, &cause);
@@ -164,8 +163,7 @@ static int read_limits(struct reader *r, const json_t *o, struct measurement_res
 		return refuse(r, "limits", "is no list, or too long");
 	if (!(m->limits = json_array()))
 		return book_no_memory(r->err);
-	json_array_foreach(limits, i, limit)
-	{
+	json_array_foreach (limits, i, limit) {
 		const char *statistic, *op;
 		int64_t value_ns;
 		enum verdict verdict;
@@ -190,8 +188,7 @@ static int read_samples(struct reader *r, const json_t *o, struct measurement_re
 		return refuse(r, "samples", "is no list, or too long");
 	if ((r->samples += json_array_size(samples)) > ALL_SAMPLES_LIMIT)
 		return refuse(r, "samples", "are too many");
-	json_array_foreach(samples, i, sample)
-	{
+	json_array_foreach (samples, i, sample) {
 		int64_t value_ns;
 		int e = get_integer(r, sample, "value_ns", -VALUE_LIMIT, VALUE_LIMIT, true, &value_ns);
 		if (e < 0)

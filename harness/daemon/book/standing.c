@@ -120,8 +120,7 @@ static int decide(const struct folds *folds, struct standings *all, struct error
 	json_t *index;
 	if (!(all->cases = calloc(folds->count + 1, sizeof(*all->cases))))
 		return book_no_memory(err);
-	json_object_foreach(folds->index, name, index)
-	{
+	json_object_foreach (folds->index, name, index) {
 		struct standing *s = &all->cases[all->count];
 		*s = fold_decide(&folds->cases[json_integer_value(index)]);
 		if (!(s->name = strdup(name)))
@@ -140,8 +139,7 @@ static int read_asked(struct book *book, int64_t job, const char *sql, json_t *i
 	while (r >= 0 && (r = book_next(book, rows, err)) > 0) {
 		json_t *asked = column_json(rows, 0), *name;
 		size_t i;
-		json_array_foreach(asked, i, name)
-		{
+		json_array_foreach (asked, i, name) {
 			const char *text = json_string_value(name);
 			if (!text || json_object_get(index, text))
 				continue;

@@ -92,8 +92,7 @@ static bool case_names_lack(const json_t *one)
 {
 	const json_t *attempt;
 	size_t i;
-	json_array_foreach(json_object_get(one, "attempts"), i, attempt)
-	{
+	json_array_foreach (json_object_get(one, "attempts"), i, attempt) {
 		const char *cause = json_string_value(json_object_get(attempt, "cause"));
 		if (cause && strcmp(cause, "bench") == 0 && message_names_lack(attempt))
 			return true;
@@ -107,8 +106,12 @@ static bool results_name_lack(const json_t *results)
 	size_t i;
 	if (message_names_lack(json_object_get(run, "error")))
 		return true;
-	json_array_foreach(json_object_get(run, "boards_given_up"), i, one) if (message_names_lack(one)) return true;
-	json_array_foreach(json_object_get(results, "cases"), i, one) if (case_names_lack(one)) return true;
+	json_array_foreach (json_object_get(run, "boards_given_up"), i, one)
+		if (message_names_lack(one))
+			return true;
+	json_array_foreach (json_object_get(results, "cases"), i, one)
+		if (case_names_lack(one))
+			return true;
 	return false;
 }
 

@@ -73,7 +73,9 @@ static bool contains(const json_t *ids, const char *id)
 {
 	const json_t *one;
 	size_t i;
-	json_array_foreach(ids, i, one) if (json_is_string(one) && strcmp(json_string_value(one), id) == 0) return true;
+	json_array_foreach (ids, i, one)
+		if (json_is_string(one) && strcmp(json_string_value(one), id) == 0)
+			return true;
 	return false;
 }
 
@@ -98,8 +100,9 @@ static int cases_to_retry(const struct lab_run *run, json_t **ret, struct error 
 	if (r < 0)
 		return r;
 	*ret = json_array();
-	json_array_foreach(unpassed, i, id) if (!run->record->cases || contains(run->record->cases, json_string_value(id)))
-	        json_array_append(*ret, (json_t *)id);
+	json_array_foreach (unpassed, i, id)
+		if (!run->record->cases || contains(run->record->cases, json_string_value(id)))
+			json_array_append(*ret, (json_t *)id);
 	json_decref(unpassed);
 	if (json_array_size(*ret))
 		return 1;

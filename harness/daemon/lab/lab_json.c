@@ -187,11 +187,10 @@ static void add_counts(json_t *job)
 	json_t *counts = json_object_get(job, "counts"), *of, *run;
 	const char *name;
 	size_t i;
-	json_object_foreach(counts, name, of)
-	{
+	json_object_foreach (counts, name, of) {
 		json_int_t sum = 0;
-		json_array_foreach(json_object_get(job, "runs"), i, run) sum +=
-		        json_integer_value(json_object_get(json_object_get(run, "counts"), name));
+		json_array_foreach (json_object_get(job, "runs"), i, run)
+			sum += json_integer_value(json_object_get(json_object_get(run, "counts"), name));
 		json_integer_set(of, sum);
 	}
 }
@@ -211,8 +210,7 @@ void lab_waiting_json(struct lab *lab, json_t *jobs)
 	json_t *one;
 	size_t i;
 	lab_queue_rigs(lab);
-	json_array_foreach(jobs, i, one)
-	{
+	json_array_foreach (jobs, i, one) {
 		const char *state = json_string_value(json_object_get(one, "state"));
 		const struct lab_job *job = NULL;
 		if (state && strcmp(state, "done") != 0)
@@ -230,8 +228,7 @@ int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 	int r = book_job_json(lab->book, id, ret, err);
 	if (r < 0 || !job)
 		return r;
-	json_array_foreach(json_object_get(*ret, "runs"), i, one)
-	{
+	json_array_foreach (json_object_get(*ret, "runs"), i, one) {
 		const struct lab_run *run = lab_run_find(lab, json_integer_value(json_object_get(one, "id")));
 		if (run && run->stage != STAGE_DONE)
 			add_progress(run, one);

@@ -82,10 +82,12 @@ static void read_items(struct lab_rig *rig, const json_t *json)
 {
 	const json_t *item;
 	size_t i;
-	json_array_foreach(json_object_get(json, "items"), i, item) if (json_is_false(json_object_get(item, "ok")))
-	        add_words(rig, text_of(item, "resource"), text_of(item, "message"));
-	json_array_foreach(json_object_get(json, "resources"), i, item) if (strcmp(text_of(item, "state"), "bad") == 0)
-	        add_words(rig, *text_of(item, "role") ? text_of(item, "role") : text_of(item, "name"), text_of(item, "problem"));
+	json_array_foreach (json_object_get(json, "items"), i, item)
+		if (json_is_false(json_object_get(item, "ok")))
+			add_words(rig, text_of(item, "resource"), text_of(item, "message"));
+	json_array_foreach (json_object_get(json, "resources"), i, item)
+		if (strcmp(text_of(item, "state"), "bad") == 0)
+			add_words(rig, *text_of(item, "role") ? text_of(item, "role") : text_of(item, "name"), text_of(item, "problem"));
 }
 
 /* Text for people, of bytes from anywhere. */

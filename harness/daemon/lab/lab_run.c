@@ -122,7 +122,8 @@ static int write_ids(const struct lab_run *run, struct error *err)
 	FILE *file = fopen(path, "we");
 	if (!file)
 		return error_set(err, ERROR_BENCH, errno, "cannot make %s: %s", path, strerror(errno));
-	json_array_foreach(run->record->cases, i, id)(void) fprintf(file, "%s\n", json_string_value(id));
+	json_array_foreach (run->record->cases, i, id)
+		(void)fprintf(file, "%s\n", json_string_value(id));
 	bool failed = ferror(file) != 0;
 	if (fclose(file) != 0 || failed)
 		return error_set(err, ERROR_BENCH, errno ? errno : EIO, "cannot write %s: %s", path, strerror(errno));

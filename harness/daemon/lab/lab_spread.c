@@ -211,7 +211,9 @@ static json_t *ids_of(const struct errand_result *result)
 	json_t *list = result->exit_status == 0 ? json_loadb(result->output, result->output_length, 0, NULL) : NULL, *ids = json_array();
 	const json_t *one;
 	size_t i;
-	json_array_foreach(list, i, one) if (json_is_string(json_object_get(one, "id"))) json_array_append(ids, json_object_get(one, "id"));
+	json_array_foreach (list, i, one)
+		if (json_is_string(json_object_get(one, "id")))
+			json_array_append(ids, json_object_get(one, "id"));
 	json_decref(list);
 	if (json_array_size(ids))
 		return ids;

@@ -152,8 +152,7 @@ static int check_list(const char *name, const json_t *value, struct error *err)
 	size_t i;
 	if (!json_is_array(value) || json_array_size(value) > LIST_LIMIT)
 		return error_set(err, ERROR_USAGE, EINVAL, "options: %s must be a list of at most %d texts", name, LIST_LIMIT);
-	json_array_foreach(value, i, text)
-	{
+	json_array_foreach (value, i, text) {
 		const char *string = json_string_value(text);
 		if (!string || !*string || !text_clean(string, 4 * TEXT_LIMIT))
 			return error_set(err, ERROR_USAGE, EINVAL, "options: %s: each must be a text of 1 to %d characters", name,
@@ -194,8 +193,7 @@ static int check_options(const json_t *options, struct error *err)
 	json_t *value;
 	if (options && !json_is_object(options))
 		return refuse(err, "options", "must be an object");
-	json_object_foreach((json_t *)options, name, value)
-	{
+	json_object_foreach ((json_t *)options, name, value) {
 		int r = check_option(name, value, err);
 		if (r < 0)
 			return r;

@@ -16,8 +16,7 @@ void words_add_list(struct words *words, const char *option, const json_t *list)
 {
 	const json_t *text;
 	size_t i;
-	json_array_foreach(list, i, text)
-	{
+	json_array_foreach (list, i, text) {
 		char *word = NULL;
 		if (words->made_count == WORDS_MADE || asprintf(&word, "%s=%s", option, json_string_value(text)) < 0) {
 			words->failed = true;

@@ -36,8 +36,7 @@ static void take_names(struct rig_bus *bus, json_t *answer)
 {
 	json_t *node;
 	size_t index;
-	json_array_foreach(json_object_get(answer, "nodes"), index, node)
-	{
+	json_array_foreach (json_object_get(answer, "nodes"), index, node) {
 		json_t *number = json_object_get(node, "node");
 		const char *name = json_string_value(json_object_get(node, "name"));
 		json_int_t at = json_is_integer(number) ? json_integer_value(number) : (json_int_t)index;

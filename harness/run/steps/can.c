@@ -709,8 +709,7 @@ static int node_status(struct step_context *context, struct bus_watch *watch, co
 
 	if (r < 0)
 		return r;
-	json_array_foreach(json_object_get(answer, "nodes"), i, item)
-	{
+	json_array_foreach (json_object_get(answer, "nodes"), i, item) {
 		const char *name = json_string_value(json_object_get(item, "name"));
 
 		if (!name || strcmp(name, node) != 0)

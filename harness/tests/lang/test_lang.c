@@ -490,8 +490,7 @@ static void check_references(const json_t *root, const json_t *node)
 	json_t *child;
 	size_t i;
 
-	json_object_foreach((json_t *)node, key, child)
-	{
+	json_object_foreach ((json_t *)node, key, child) {
 		if (strcmp(key, "$ref") == 0) {
 			reference = json_string_value(child);
 			ck_assert(strncmp(reference, "#/$defs/", 8) == 0);
@@ -499,7 +498,8 @@ static void check_references(const json_t *root, const json_t *node)
 		}
 		check_references(root, child);
 	}
-	json_array_foreach((json_t *)node, i, child) check_references(root, child);
+	json_array_foreach ((json_t *)node, i, child)
+		check_references(root, child);
 }
 
 START_TEST(the_schema_knows_every_step)

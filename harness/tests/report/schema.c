@@ -23,8 +23,7 @@ static void scalar_assert(const json_t *schema, const json_t *value, const char 
 	bool found = !choices;
 	size_t i;
 	json_t *choice;
-	json_array_foreach((json_t *)choices, i, choice)
-	{
+	json_array_foreach ((json_t *)choices, i, choice) {
 		found = found || json_equal(choice, value);
 	}
 	ck_assert_msg(found, "%s: not one of the choices", path);
@@ -34,13 +33,11 @@ static void object_assert(const json_t *root, const json_t *schema, json_t *valu
 {
 	json_t *properties = json_object_get(schema, "properties"), *item;
 	size_t i;
-	json_array_foreach(json_object_get(schema, "required"), i, item)
-	{
+	json_array_foreach (json_object_get(schema, "required"), i, item) {
 		ck_assert_msg(json_object_get(value, json_string_value(item)) != NULL, "%s: no %s", path, json_string_value(item));
 	}
 	const char *key;
-	json_object_foreach(value, key, item)
-	{
+	json_object_foreach (value, key, item) {
 		char below[256];
 		snprintf(below, sizeof(below), "%.180s/%.60s", path, key);
 		const json_t *inner = json_object_get(properties, key);
@@ -64,8 +61,7 @@ void schema_assert(const json_t *root, const json_t *schema, const json_t *value
 	const json_t *items = json_object_get(schema, "items");
 	size_t i;
 	json_t *item;
-	json_array_foreach((json_t *)value, i, item)
-	{
+	json_array_foreach ((json_t *)value, i, item) {
 		if (items)
 			schema_assert(root, items, item, path);
 	}

@@ -75,10 +75,9 @@ START_TEST(everything_described_is_a_route)
 {
 	json_t *json = load(), *operations, *operation;
 	const char *path, *method;
-	json_object_foreach(json_object_get(json, "paths"), path, operations)
-	{
-		json_object_foreach(operations, method, operation)
-		        ck_assert_msg(is_route(path, method), "%s %s is described and not there", method, path);
+	json_object_foreach (json_object_get(json, "paths"), path, operations) {
+		json_object_foreach (operations, method, operation)
+			ck_assert_msg(is_route(path, method), "%s %s is described and not there", method, path);
 	}
 	json_decref(json);
 }
@@ -89,8 +88,7 @@ static void check_references(const json_t *root, const json_t *node)
 	const char *key;
 	json_t *value;
 	size_t i;
-	json_object_foreach((json_t *)node, key, value)
-	{
+	json_object_foreach ((json_t *)node, key, value) {
 		if (strcmp(key, "$ref") == 0) {
 			char target[256];
 			const json_t *at = root;
@@ -101,7 +99,8 @@ static void check_references(const json_t *root, const json_t *node)
 		}
 		check_references(root, value);
 	}
-	json_array_foreach((json_t *)node, i, value) check_references(root, value);
+	json_array_foreach ((json_t *)node, i, value)
+		check_references(root, value);
 }
 
 START_TEST(references_and_parameters_are_whole)
@@ -111,13 +110,10 @@ START_TEST(references_and_parameters_are_whole)
 	size_t i;
 	ck_assert_str_eq(json_string_value(json_object_get(json, "openapi")), "3.1.0");
 	check_references(json, json);
-	json_object_foreach(json_object_get(json, "paths"), path, operations)
-	{
-		json_object_foreach(operations, method, operation)
-		{
+	json_object_foreach (json_object_get(json, "paths"), path, operations) {
+		json_object_foreach (operations, method, operation) {
 			unsigned in_path = 0, braces = 0;
-			json_array_foreach(json_object_get(operation, "parameters"), i, parameter)
-			{
+			json_array_foreach (json_object_get(operation, "parameters"), i, parameter) {
 				const char *in = json_string_value(json_object_get(parameter, "in"));
 				in_path += in && strcmp(in, "path") == 0;
 			}

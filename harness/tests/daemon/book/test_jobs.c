@@ -291,8 +291,7 @@ static void check_list(const char *state, const char *series, const char *rig, u
 	do {
 		ck_done(book_jobs_json(fixture_book, state, series, rig, 3, before, &json, err));
 		ck_assert_uint_le(json_array_size(json_object_get(json, "jobs")), 3);
-		json_array_foreach(json_object_get(json, "jobs"), i, job)
-		{
+		json_array_foreach (json_object_get(json, "jobs"), i, job) {
 			int64_t id = json_integer_value(json_object_get(job, "id"));
 
 			ck_assert_int_lt(id, last);

@@ -438,8 +438,7 @@ static const json_t *lane(const json_t *answer, const char *name, const char *ki
 {
 	const json_t *one;
 	size_t i;
-	json_array_foreach(json_object_get(answer, "lanes"), i, one)
-	{
+	json_array_foreach (json_object_get(answer, "lanes"), i, one) {
 		if (strcmp(json_string_value(json_object_get(one, "name")), name) == 0) {
 			ck_assert_str_eq(json_string_value(json_object_get(one, "kind")), kind);
 			return json_object_get(one, "items");
@@ -532,11 +531,11 @@ START_TEST(failures_are_thinned_last)
 	unsigned failed = 0, total = 0;
 	const json_t *one, *item;
 	size_t i, k;
-	json_array_foreach(json_object_get(answer, "lanes"), i, one) json_array_foreach(json_object_get(one, "items"), k, item)
-	{
-		total++;
-		failed += strcmp(json_string_value(json_object_get(item, "level")), "fail") == 0;
-	}
+	json_array_foreach (json_object_get(answer, "lanes"), i, one)
+		json_array_foreach (json_object_get(one, "items"), k, item) {
+			total++;
+			failed += strcmp(json_string_value(json_object_get(item, "level")), "fail") == 0;
+		}
 	ck_assert_uint_le(total, 30);
 	ck_assert_uint_eq(failed, 12); /* 4 cases, and the two steps of each */
 	json_decref(answer);
@@ -547,7 +546,8 @@ static size_t items_of(const json_t *answer)
 {
 	const json_t *one;
 	size_t i, count = 0;
-	json_array_foreach(json_object_get(answer, "lanes"), i, one) count += json_array_size(json_object_get(one, "items"));
+	json_array_foreach (json_object_get(answer, "lanes"), i, one)
+		count += json_array_size(json_object_get(one, "items"));
 	return count;
 }
 
