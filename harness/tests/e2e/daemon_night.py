@@ -19,9 +19,10 @@ from _lab import FAILS, PASSES, RIG, Lab, case, environment_of, nothing_runs, pr
 JOBS = int(os.environ.get("HILBENCH_NIGHT_JOBS", "60"))
 SEED = int(os.environ.get("HILBENCH_NIGHT_SEED", str(random.SystemRandom().randrange(1 << 30))))
 BAD_RIG = "v4"
+QUARANTINE_AFTER = 3  # bench errors in a row
 CONFIG = """jobs: {silence_limit: 10s, grace: 3s, retries: 1, output_limit: 256MiB, free_space: 16MiB}
-health: {quarantine_after: 3, recovery_after: 0s, check_interval: 60s}
-"""
+health: {quarantine_after: @AFTER@, recovery_after: 0s, check_interval: 60s}
+""".replace("@AFTER@", str(QUARANTINE_AFTER))
 KINDS = {  # kind: (share, step, outcomes that are right)
     "passes": (60, PASSES, {"passed"}),
     "fails": (12, FAILS, {"failed"}),
@@ -69,6 +70,7 @@ class Gremlin(threading.Thread):
         super().__init__(daemon=True)
         self.lab, self.kinds, self.done, self.ended = lab, kinds, set(), threading.Event()
         self.hits = {"crashes": 0, "hangs": 0, "loses a board": 0}
+        self.in_a_row = {}  # rig: boards lost since a run was seen on it that nobody disturbs
 
     def run(self):
         while not self.ended.wait(0.2):
@@ -94,8 +96,11 @@ class Gremlin(threading.Thread):
             self.hit(pid, signal.SIGSEGV, kind, mark)
         elif kind == "hangs" and name == "hilbench":
             self.hit(pid, signal.SIGSTOP, kind, mark)
-        elif kind == "loses a board" and name == "vboard":
+        elif kind == "loses a board" and name == "vboard" and self.in_a_row.get(rig, 0) < QUARANTINE_AFTER - 1:
             self.hit(pid, signal.SIGKILL, kind, mark)
+            self.in_a_row[rig] = self.in_a_row.get(rig, 0) + (mark in self.done)
+        elif kind in ("passes", "fails"):
+            self.in_a_row[rig] = 0  # more in a row would make a good rack a bad one, and rightly
 
     def hit(self, pid, number, kind, mark):
         if environment_of(pid).get(b"HILBENCH_JOB", b"").decode() != mark:
