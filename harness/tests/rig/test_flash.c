@@ -37,8 +37,8 @@ static void see(const struct event *event, void *context)
 	static const char *const wanted[] = {"power.on", "power.off", "power.cut", "flash.map"};
 	(void)context;
 	for (unsigned i = 0; i < sizeof(wanted) / sizeof(*wanted); i++)
-		if (!strcmp(event->kind, wanted[i]) && strlen(kinds) < sizeof(kinds) - 32)
-			sprintf(kinds + strlen(kinds), "%s ", event->kind);
+		if (!strcmp(event->kind, wanted[i]))
+			(void)snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%s ", event->kind);
 }
 
 static const char *write_file(const char *name, const char *text)

@@ -33,8 +33,8 @@ static char kinds[8192]; /* of the probe's events, in their order */
 
 static void see(const struct event *event, void *context)
 {
-	if (!strncmp(event->kind, "probe.", 6) && strlen(kinds) < sizeof(kinds) - 32)
-		sprintf(kinds + strlen(kinds), "%s ", event->kind + 6);
+	if (!strncmp(event->kind, "probe.", 6))
+		(void)snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%s ", event->kind + 6);
 }
 
 static const char *in_directory(const char *name)

@@ -383,8 +383,7 @@ static char kinds[512];
 
 static void note_kind(const struct event *event, void *context)
 {
-	strncat(kinds, event->kind, sizeof(kinds) - strlen(kinds) - 2);
-	strcat(kinds, " ");
+	(void)snprintf(kinds + strlen(kinds), sizeof(kinds) - strlen(kinds), "%s ", event->kind);
 }
 
 static void pass(struct link_tap *tap, bool from_client, uint32_t sequence, uint8_t flags, const char *payload)

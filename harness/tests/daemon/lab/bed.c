@@ -46,7 +46,7 @@ void bed_make(struct bed *bed, size_t rigs)
 {
 	static char programs[2][4096], names[4][4] = {"v1", "v2", "v3", "v4"}, pool[] = "virtual";
 	*bed = (struct bed){0};
-	strcpy(bed->directory, "/tmp/hilbench-lab-XXXXXX");
+	(void)snprintf(bed->directory, sizeof(bed->directory), "/tmp/hilbench-lab-XXXXXX");
 	ck_assert_ptr_nonnull(mkdtemp(bed->directory));
 	snprintf(bed->state, sizeof(bed->state), "%s/state", bed->directory);
 	ck_assert_int_gt(readlink("/proc/self/exe", programs[0], sizeof(programs[0]) - 1), 0);

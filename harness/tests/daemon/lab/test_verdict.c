@@ -87,9 +87,10 @@ END_TEST
 
 START_TEST(a_long_message_is_cut_with_a_mark)
 {
-	char text[2000] = "";
-	for (unsigned i = 0; i < 500; i++)
-		strcat(text, "ä");
+	static const char letter[] = "ä"; /* of more than one byte */
+	char text[500 * (sizeof(letter) - 1) + 1] = "";
+	for (size_t at = 0; at + 1 < sizeof(text); at += sizeof(letter) - 1)
+		memcpy(text + at, letter, sizeof(letter));
 	json_t *results = json_pack("{s:{s:b}, s:[o]}", "run", "complete", 1, "cases", attempt("slow.a", text));
 	struct run_verdict verdict = judged("exited", results);
 	size_t length = strlen(verdict.bench_text);

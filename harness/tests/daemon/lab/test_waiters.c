@@ -36,7 +36,8 @@ static void answered(int r, const struct error *error, int64_t lease, const char
 	person->waiter = NULL;
 	snprintf(person->secret, sizeof(person->secret), "%s", secret ? secret : "");
 	snprintf(person->message, sizeof(person->message), "%.150s", error ? error->message : "");
-	strcat(order, person->name);
+	size_t used = strlen(order);
+	ck_assert_int_lt(snprintf(order + used, sizeof(order) - used, "%s", person->name), (int)(sizeof(order) - used));
 }
 
 static int wait_for(struct person *person, const char *name, const char *rig, bool anyway)
