@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../base/size.h"
 #include "commands.h"
 #include "daemon_command.h"
 #include "job_text.h"
@@ -49,12 +50,12 @@ static void print_rigs(const json_t *answer)
 
 static void print_daemon(struct daemon_client *client, const json_t *status)
 {
-	char reason[300];
+	char reason[300], space[SIZE_TEXT_MAX];
 	const json_t *jobs = json_object_get(status, "jobs"), *disk = json_object_get(status, "disk");
-	(void)printf("hilbenchd %s at %s since %.19s UTC: %" PRId64 " running, %" PRId64 " queued, %.1f GiB free\n",
+	(void)printf("hilbenchd %s at %s since %.19s UTC: %" PRId64 " running, %" PRId64 " queued, %s free\n",
 	             daemon_text(status, "version"), daemon_client_name(client), daemon_text(status, "started"),
 	             daemon_integer(jobs, "running"), daemon_integer(jobs, "queued"),
-	             (double)daemon_integer(disk, "free_bytes") / (1 << 30));
+	             size_text((uint64_t)daemon_integer(disk, "free_bytes"), space, sizeof(space)));
 	if (json_is_false(json_object_get(status, "accepts_jobs")))
 		(void)printf("no new jobs are taken: %s\n", daemon_plain(daemon_text(status, "reason"), reason, sizeof(reason)));
 }

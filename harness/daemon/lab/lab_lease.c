@@ -173,14 +173,21 @@ static int find_active(const struct lab *lab, int64_t id, struct lab_rig **ret, 
 	return error_set(err, ERROR_USAGE, ESTALE, "lease %lld is over", (long long)id);
 }
 
+/* The rig of an active lease, for who has its secret. */
+static int find_held(struct lab *lab, int64_t lease, const char *secret, struct lab_rig **ret, struct error *err)
+{
+	int r = find_active(lab, lease, ret, err);
+	if (r == 0 && !fits(*ret, secret))
+		return error_set(err, ERROR_USAGE, EACCES, "the secret is not that of lease %lld", (long long)lease);
+	return r;
+}
+
 int lab_heartbeat(struct lab *lab, int64_t lease, const char *secret, struct error *err)
 {
 	struct lab_rig *rig;
-	int r = find_active(lab, lease, &rig, err);
+	int r = find_held(lab, lease, secret, &rig, err);
 	if (r < 0)
 		return r;
-	if (!fits(rig, secret))
-		return error_set(err, ERROR_USAGE, EACCES, "the secret is not that of lease %lld", (long long)lease);
 	if (!rig->lease.beats)
 		return 0;
 	r = book_lease_renewed(lab->book, lease, lab_utc_ns() + LEASE_BEATS * lab->config->heartbeat_ns, err);
@@ -194,11 +201,9 @@ int lab_lease_write(struct lab *lab, int64_t lease, const char *secret, uint64_t
 {
 	struct lab_rig *rig;
 	*ret_next = 0;
-	int r = find_active(lab, lease, &rig, err);
+	int r = find_held(lab, lease, secret, &rig, err);
 	if (r < 0)
 		return r;
-	if (!fits(rig, secret))
-		return error_set(err, ERROR_USAGE, EACCES, "the secret is not that of lease %lld", (long long)lease);
 	return lab_journal_write(rig, from, lines, length, ret_next, err);
 }
 
