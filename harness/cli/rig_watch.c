@@ -103,7 +103,8 @@ static void on_refused(int r, const struct error *error, void *context)
 {
 	struct watching *watching = context;
 	if (r == -ESTALE) { /* it ended while the daemon was away */
-		note(watching, "is given back", "");
+		note(watching, "is given back",
+		     *daemon_stream_id(watching->stream) ? "the last lines may be missing, the daemon was away" : "");
 		watching->over = true;
 	} else {
 		fail(watching, r, error);

@@ -210,10 +210,29 @@ def kept_files(lab):
 
 # ---- a shell and those who look on ----
 
-def watch_on_command_line(lab, folder, *arguments):
-    environment = dict(os.environ, HILBENCH_SOCKET=lab.socket, XDG_STATE_HOME=os.path.join(folder, "xdg"))
-    return subprocess.Popen([HILBENCH, "rig", "watch", "v1", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, text=True)
+class Watch:
+    """hilbench rig watch, its output in files."""
+
+    def __init__(self, lab, folder, *arguments):
+        environment = dict(os.environ, HILBENCH_SOCKET=lab.socket, XDG_STATE_HOME=os.path.join(folder, "xdg"))
+        self.out, self.err = (os.path.join(folder, f"watch.{name}") for name in ("out", "err"))
+        with open(self.out, "wb") as out, open(self.err, "wb") as err:
+            self.process = subprocess.Popen([HILBENCH, "rig", "watch", "v1", *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=err)
+
+    def shown(self):
+        """Lines so far."""
+        with open(self.out, "rb") as file:
+            return file.read().count(b"\n")
+
+    def result(self):
+        """Waits for the end; exit status, output and errors."""
+        try:
+            status = self.process.wait(LIMIT_S)
+        finally:
+            self.process.kill()
+        with open(self.out, encoding="utf-8") as out, open(self.err, encoding="utf-8") as err:
+            return status, out.read(), err.read()
 
 
 def session(lab, folder):
@@ -252,7 +271,7 @@ def watched_session(lab, folder, shell, live):
     found = lab.get(f"/leases/{number}")
     check("lease: shown with its rig", found["rig"] == "v1" and found["watchable"] is True and found["kind"] == "person" and "secret" not in found, found)
     quick, few = Observer(lab, number), Observer(lab, number, "?level=summary")
-    command = watch_on_command_line(lab, folder)
+    command = Watch(lab, folder)
     check("shell: works while it is watched", shell.do("wait 20ms") and shell.do("board.boot {role: vmg}"), shell.text[-400:])
     check("observer: sees what was typed", until(lambda: b'"board.boot"' in quick.bytes()), quick.bytes()[-300:])
     shell.do(" set token = hb_0123456789abcdefghij")  # with a blank before it: for no journal
@@ -260,6 +279,9 @@ def watched_session(lab, folder, shell, live):
           shell.text[-400:])
     restarted(lab, shell, quick)
     shell.do("wait 30ms")
+    # It comes back by itself, within seconds; who is away when the lease ends is told the end, and no more.
+    check("rig watch: comes back to a daemon that was killed", until(lambda: command.shown() == len(shell.journal().splitlines())),
+          f"{command.shown()} of {len(shell.journal().splitlines())}")
     shell.send("quit")
     check("shell: ends as ever", shell.wait() == 0, f"{shell.status} {shell.text[-300:]}")
     quick.join(LIMIT_S)
@@ -272,9 +294,9 @@ def watched_session(lab, folder, shell, live):
     check("observer of the summary: fewer lines, in order, and the end", 0 < len(few.lines) < len(lines) and few.end
           and few.lines == [line for line in lines if line in set(few.lines)] and not any(json.loads(line)["kind"] == "console.line" for line in few.lines),
           f"{len(few.lines)} of {len(lines)}, {few.end}")
-    out, err = command.communicate(timeout=LIMIT_S)
-    check("rig watch: prints what happens, decoded, and why it ends", command.returncode == 0 and "power.on" in out and "run.end" in out
-          and "given back" in err, f"{command.returncode} {out[-200:]} {err}")
+    status, out, err = command.result()
+    check("rig watch: prints what happens, decoded, and why it ends", status == 0 and "power.on" in out and "run.end" in out and "given back" in err,
+          f"{status} {out[-200:]} {err}")
     check("rig watch: no line twice or missing", len(out.splitlines()) == len(lines), f"{len(out.splitlines())} of {len(lines)}")
     with open(os.path.join(shell.out, "capture.pcapng"), "rb") as file:  # where they belong
         secrets = re.findall(rb"(?:CLIENT|SERVER)_[A-Z_0-9]+ [0-9a-f]{64} ([0-9a-f]{64,96})", file.read())
@@ -455,16 +477,15 @@ def sweeping(lab):
 
 def watch_a_job(lab, folder):
     job = lab.submit({"one.yaml": case("watch.one", waits(2))}, rig="v1")[1]
-    command = watch_on_command_line(lab, folder, "--wait", "--json")
-    out, err = command.communicate(timeout=LIMIT_S)
+    command = Watch(lab, folder, "--wait", "--json")
+    status, out, err = command.result()
     kinds = [json.loads(line)["kind"] for line in out.splitlines()]
-    check("rig watch: the run of a job as well", command.returncode == 0 and "run.begin" in kinds and "run.end" in kinds and "passed" in err,
-          f"{command.returncode} {kinds[-3:]} {err}")
+    check("rig watch: the run of a job as well", status == 0 and "run.begin" in kinds and "run.end" in kinds and "passed" in err,
+          f"{status} {kinds[-3:]} {err}")
     lab.wait_job(job["id"])
     free(lab)
-    done = watch_on_command_line(lab, folder)
-    _, err = done.communicate(timeout=LIMIT_S)
-    check("rig watch: nobody has it", done.returncode == 3 and "nobody has v1" in err, f"{done.returncode} {err}")
+    status, _, err = Watch(lab, folder).result()
+    check("rig watch: nobody has it", status == 3 and "nobody has v1" in err, f"{status} {err}")
 
 
 def main():
