@@ -71,7 +71,7 @@ static int write_merged(const char *out, const struct merge_part *parts, size_t 
 	if (report_write_merged(out, parts, count, options, &summary, &err) < 0)
 		return fail(&err);
 	for (size_t i = 0; i < summary.never_began_count; i++)
-		(void)fprintf(stderr, "hilbench report: run %s never began: the report is not complete\n", summary.never_began[i]);
+		(void)fprintf(stderr, "hilbench report: %s: the report is not complete\n", summary.never_began[i]);
 	return print_summary(&summary);
 }
 

@@ -456,7 +456,7 @@ static bool suite_begins(const struct report_run *run, size_t i)
 /* A run that ended before any case must not look like an empty success (Jenkins takes no file for a success). */
 static bool is_lost(const struct report_run *run)
 {
-	return run->failure.message || run->begun == 0;
+	return run->failure.message || (run->begun == 0 && run->lost_run_count == 0);
 }
 
 static void put_run_error(struct writer *w, const char *name, const char *message, struct place place, const char *type)
@@ -480,13 +480,13 @@ static void put_run_error(struct writer *w, const char *name, const char *messag
 	close_element(w);
 }
 
-/* One of several runs left no journal: nobody knows what it was to run. */
-static void put_never_began(struct writer *w, const char *label)
+/* One of several runs left no journal. */
+static void put_lost_run(struct writer *w, const struct report_lost_run *lost)
 {
 	struct text name = {0}, message = {0};
-	text_printf(&name, "run %s", label);
-	text_printf(&message, "run %s never began", label);
-	put_run_error(w, text_end(&name), text_end(&message), (struct place){0}, "infrastructure");
+	text_printf(&name, "run %s", lost->label);
+	text_printf(&message, "run %s never began%s%s", lost->label, lost->message ? ": " : "", lost->message ? lost->message : "");
+	put_run_error(w, text_end(&name), text_end(&message), (struct place){0}, lost->cancelled ? "cancelled" : "infrastructure");
 	w->failed = w->failed || name.failed || message.failed;
 	text_free(&name);
 	text_free(&message);
@@ -495,7 +495,7 @@ static void put_never_began(struct writer *w, const char *label)
 /* Errors of the whole that no case tells. */
 static unsigned run_errors(const struct report_run *run)
 {
-	return is_lost(run) + (unsigned)run->never_began_count;
+	return is_lost(run) + (unsigned)run->lost_run_count;
 }
 
 static void put_run_errors(struct writer *w)
@@ -513,8 +513,8 @@ static void put_run_errors(struct writer *w)
 	if (is_lost(run))
 		put_run_error(w, "run", message, run->failure.place,
 		              run->interrupted && !run->stop.message ? "cancelled" : "infrastructure");
-	for (size_t i = 0; i < run->never_began_count; i++)
-		put_never_began(w, run->never_began[i]);
+	for (size_t i = 0; i < run->lost_run_count; i++)
+		put_lost_run(w, &run->lost_runs[i]);
 	close_element(w);
 }
 

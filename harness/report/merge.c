@@ -11,11 +11,11 @@
 #include "text.h"
 
 struct merger {
-	struct report_run *whole; /* NULL before the first part */
-	json_t *index;            /* case id -> position in whole */
-	struct text rigs;         /* labels, each once, with commas */
-	char **missing;           /* labels of the parts that left no journal */
-	size_t missing_count;
+	struct report_run *whole;     /* NULL before the first part */
+	json_t *index;                /* case id -> position in whole */
+	struct text rigs;             /* labels, each once, with commas */
+	struct report_lost_run *lost; /* the parts that left no journal */
+	size_t lost_count;
 };
 
 static int out_of_memory(struct error *err)
@@ -234,14 +234,17 @@ static int begin_with(struct merger *merger, struct report_run *part)
 	return 0;
 }
 
-static int keep_missing(struct merger *merger, const char *label, struct error *err)
+static int keep_lost(struct merger *merger, const struct merge_part *part, struct error *err)
 {
-	char **grown = reallocarray(merger->missing, merger->missing_count + 1, sizeof(*grown));
-	char *name = grown ? text_clean(label, strlen(label), 0) : NULL;
-	merger->missing = grown ? grown : merger->missing;
-	if (!name)
+	struct report_lost_run *grown = reallocarray(merger->lost, merger->lost_count + 1, sizeof(*grown));
+	if (!grown)
 		return out_of_memory(err);
-	merger->missing[merger->missing_count++] = name;
+	merger->lost = grown;
+	struct report_lost_run *lost = &grown[merger->lost_count++];
+	if (report_lost_run_read(part->label, part->directory, lost) < 0)
+		return out_of_memory(err);
+	if (lost->message)
+		add_rig(&merger->rigs, lost->label);
 	return 0;
 }
 
@@ -253,7 +256,7 @@ static int take_part(struct merger *merger, const struct merge_part *part, struc
 		return error_set(err, ERROR_BENCH, ENAMETOOLONG, "the path of a run's directory is too long");
 	int r = report_run_read(path, &run, err);
 	if (r == -ENOENT || r == -ENODATA)
-		return keep_missing(merger, part->label, err);
+		return keep_lost(merger, part, err);
 	if (r < 0)
 		return r;
 	add_rig(&merger->rigs, part->label);
@@ -279,6 +282,47 @@ static bool came_to_an_end(const struct report_run *run)
 	return run->case_count > 0;
 }
 
+/* A case of a run without a journal: selected, and not begun. */
+static int add_lost_case(struct merger *merger, const char *id, const struct report_lost_run *lost)
+{
+	struct report_run *whole = merger->whole;
+	struct report_case *grown = reallocarray(whole->cases, whole->case_count + 1, sizeof(*grown));
+	whole->cases = grown ? grown : whole->cases;
+	if (!grown || json_object_set_new(merger->index, id, json_integer((json_int_t)whole->case_count)) < 0)
+		return -ENOMEM;
+	struct report_case *c = &grown[whole->case_count++];
+	*c = (struct report_case){.id = strdup(id), .not_begun = true, .attempts = calloc(1, sizeof(*c->attempts))};
+	if (!c->id || !c->attempts)
+		return -ENOMEM;
+	c->attempt_count = 1;
+	*c->attempts = (struct report_attempt){.number = 1, .verdict = VERDICT_SKIPPED, .begin_ns = whole->end_ns, .end_ns = whole->end_ns};
+	const char *why = lost->message ? lost->message : "the run left no journal";
+	return asprintf(&c->attempts->message, "not begun: %s", why) < 0 ? -ENOMEM : 0;
+}
+
+/* What those without a journal were to have, and no other run had. */
+static int add_lost_cases(struct merger *merger)
+{
+	const json_t *id;
+	size_t k;
+	int r = 0;
+	for (size_t i = 0; i < merger->lost_count; i++) {
+		json_array_foreach (merger->lost[i].cases, k, id)
+			if (r == 0 && !json_object_get(merger->index, json_string_value(id)))
+				r = add_lost_case(merger, json_string_value(id), &merger->lost[i]);
+	}
+	return r;
+}
+
+/* When there is no journal at all: what was said of the runs is the whole. */
+static bool begin_with_lost(struct merger *merger)
+{
+	for (size_t i = 0; !merger->whole && i < merger->lost_count; i++)
+		if (merger->lost[i].message)
+			merger->whole = calloc(1, sizeof(*merger->whole));
+	return merger->whole;
+}
+
 static int conclude(struct merger *merger)
 {
 	struct report_run *run = merger->whole;
@@ -290,14 +334,16 @@ static int conclude(struct merger *merger)
 	free(run->rig);
 	run->rig = rig;
 	run->has_status = false; /* each part has its own */
+	if (add_lost_cases(merger) < 0)
+		return -ENOMEM;
 	run->planned = (unsigned)run->case_count;
-	run->never_began = merger->missing;
-	run->never_began_count = merger->missing_count;
-	merger->missing = NULL;
-	merger->missing_count = 0;
+	run->lost_runs = merger->lost;
+	run->lost_run_count = merger->lost_count;
+	merger->lost = NULL;
+	merger->lost_count = 0;
 	const bool ended = came_to_an_end(run);
-	/* What a run that never began was to have nobody knows. */
-	run->complete = ended && run->never_began_count == 0;
+	/* What a run without a journal was to have it did not have. */
+	run->complete = ended && run->lost_run_count == 0;
 	if (ended) {
 		free(run->stop.reason);
 		free(run->stop.message);
@@ -317,7 +363,7 @@ int report_run_merge(const struct merge_part *parts, size_t count, struct report
 	int r = merger.index ? 0 : out_of_memory(err);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		r = take_part(&merger, &parts[i], err);
-	if (r == 0 && !merger.whole)
+	if (r == 0 && !merger.whole && !begin_with_lost(&merger))
 		r = error_set(err, ERROR_BENCH, ENODATA, "no run left a journal");
 	if (r == 0 && conclude(&merger) < 0)
 		r = out_of_memory(err);
@@ -325,9 +371,9 @@ int report_run_merge(const struct merge_part *parts, size_t count, struct report
 		*ret = merger.whole;
 	else
 		report_run_free(merger.whole);
-	for (size_t i = 0; i < merger.missing_count; i++)
-		free(merger.missing[i]);
-	free(merger.missing);
+	for (size_t i = 0; i < merger.lost_count; i++)
+		report_lost_run_clear(&merger.lost[i]);
+	free(merger.lost);
 	json_decref(merger.index);
 	text_free(&merger.rigs);
 	return r;

@@ -690,9 +690,9 @@ void report_run_free(struct report_run *run)
 	free(run->failure.message);
 	free(run->stop.reason);
 	free(run->stop.message);
-	for (size_t i = 0; i < run->never_began_count; i++)
-		free(run->never_began[i]);
-	free(run->never_began);
+	for (size_t i = 0; i < run->lost_run_count; i++)
+		report_lost_run_clear(&run->lost_runs[i]);
+	free(run->lost_runs);
 	for (size_t i = 0; i < run->lost_board_count; i++) {
 		free(run->lost_boards[i].board);
 		free(run->lost_boards[i].case_id);

@@ -6,6 +6,7 @@
 
 #include "../base/error.h"
 #include "event.h"
+#include "lost_run.h"
 #include "measurement.h"
 #include "sweep.h"
 
@@ -72,8 +73,8 @@ struct report_run {
 	json_t *ota_sweep; /* of a sweep of an update: its sweep.end, an object; NULL: a run of cases */
 	struct report_failure failure;
 	struct report_stop stop;
-	char **never_began; /* of several runs together: labels of those without a journal */
-	size_t never_began_count;
+	struct report_lost_run *lost_runs; /* of several runs together: those without a journal */
+	size_t lost_run_count;
 	struct report_lost_board *lost_boards;
 	size_t lost_board_count;
 	struct report_case *cases;

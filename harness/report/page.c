@@ -152,10 +152,13 @@ static void put_lost_boards(struct text *out, const struct report_run *run)
 /* How the run ended, when it did not as it should. */
 static void put_end_notices(struct text *out, const struct report_run *run)
 {
-	for (size_t i = 0; i < run->never_began_count; i++) {
+	for (size_t i = 0; i < run->lost_run_count; i++) {
+		const struct report_lost_run *lost = &run->lost_runs[i];
 		text_put(out, "<p class=\"notice bad\"><b>Run ");
-		text_put_html(out, run->never_began[i]);
-		text_put(out, " never began.</b> It left no journal.</p>");
+		text_put_html(out, lost->label);
+		text_put(out, " never began.</b> ");
+		text_put_html(out, lost->message ? lost->message : "It left no journal.");
+		text_put(out, "</p>");
 	}
 	if (run->stop.message) {
 		text_put(out, "<p class=\"notice bad\"><b>Ended at a limit.</b> ");
@@ -163,7 +166,7 @@ static void put_end_notices(struct text *out, const struct report_run *run)
 		text_put(out, "</p>");
 	} else if (run->interrupted) {
 		text_put(out, "<p class=\"notice bad\"><b>Interrupted.</b> This run was cancelled before its end.</p>");
-	} else if (!run->complete && run->never_began_count == 0) {
+	} else if (!run->complete && run->lost_run_count == 0) {
 		text_put(out, "<p class=\"notice bad\"><b>Not complete.</b> The journal ends without the end of the run: the runner was "
 		              "ended from outside, or it could not write.</p>");
 	}

@@ -55,7 +55,7 @@ struct report_summary {
 	struct report_figure *figures;
 	size_t figure_count;
 	char *stop;         /* the limit at which the run's keeper ended it; NULL: it did not */
-	char **never_began; /* of several runs: labels of those without a journal */
+	char **never_began; /* of several runs, a line for each without a journal: its label, and why if that is known */
 	size_t never_began_count;
 	char *failure;       /* why the run could not start, with its place; NULL: it could */
 	char *status_reason; /* why the status is worse than the verdicts; NULL: it is not */

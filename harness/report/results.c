@@ -87,9 +87,26 @@ static json_t *stop_json(struct writer *w)
 static json_t *never_began_json(struct writer *w)
 {
 	json_t *list = json_array();
-	for (size_t i = 0; i < w->run->never_began_count; i++)
-		if (json_array_append_new(list, json_string(w->run->never_began[i])) < 0)
+	for (size_t i = 0; i < w->run->lost_run_count; i++)
+		if (json_array_append_new(list, json_string(w->run->lost_runs[i].label)) < 0)
 			w->failed = true;
+	return list;
+}
+
+static json_t *lost_runs_json(struct writer *w)
+{
+	json_t *list = json_array();
+	for (size_t i = 0; i < w->run->lost_run_count; i++) {
+		const struct report_lost_run *lost = &w->run->lost_runs[i];
+		json_t *o = json_object();
+		put_text(w, o, "run", lost->label);
+		put_text(w, o, "verdict", verdict_name(VERDICT_ERROR));
+		put_text(w, o, "cause", cause_name(lost->cancelled ? CAUSE_OPERATOR : CAUSE_BENCH));
+		put_text(w, o, "message", lost->message);
+		put_copy(w, o, "cases", lost->cases);
+		if (json_array_append_new(list, o) < 0)
+			w->failed = true;
+	}
 	return list;
 }
 
@@ -137,8 +154,10 @@ static json_t *run_json(struct writer *w)
 		put(w, o, "error", failure_json(w));
 	if (run->stop.message)
 		put(w, o, "stopped", stop_json(w));
-	if (run->never_began_count > 0)
+	if (run->lost_run_count > 0) {
 		put(w, o, "never_began", never_began_json(w));
+		put(w, o, "lost_runs", lost_runs_json(w));
+	}
 	if (run->lost_board_count > 0)
 		put(w, o, "boards_given_up", lost_boards_json(w));
 	return o;

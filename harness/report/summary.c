@@ -61,9 +61,15 @@ static bool lines_fill(struct report_summary *s, const struct report_run *run)
 		s->failure = copy(failure->message, &failed);
 	if (run->stop.message)
 		s->stop = copy(run->stop.message, &failed);
-	s->never_began = calloc(run->never_began_count + 1, sizeof(*s->never_began));
-	for (size_t i = 0; s->never_began && i < run->never_began_count; i++)
-		s->never_began[s->never_began_count++] = copy(run->never_began[i], &failed);
+	s->never_began = calloc(run->lost_run_count + 1, sizeof(*s->never_began));
+	for (size_t i = 0; s->never_began && i < run->lost_run_count; i++) {
+		const struct report_lost_run *lost = &run->lost_runs[i];
+		char *line = NULL;
+		if (asprintf(&line, "run %s never began%s%s", lost->label, lost->message ? ": " : "", lost->message ? lost->message : "") <
+		    0)
+			return false;
+		s->never_began[s->never_began_count++] = line;
+	}
 	failed = failed || !s->never_began;
 	s->lost_boards = calloc(run->lost_board_count + 1, sizeof(*s->lost_boards));
 	for (size_t i = 0; s->lost_boards && i < run->lost_board_count; i++) {
@@ -212,7 +218,7 @@ static void print_state(FILE *out, const struct report_summary *s)
 	if (s->failure)
 		fprintf(out, "The run could not start: %s\n", s->failure);
 	for (size_t i = 0; i < s->never_began_count; i++)
-		fprintf(out, "run %s never began\n", s->never_began[i]);
+		fprintf(out, "%s\n", s->never_began[i]);
 	if (s->stop)
 		fprintf(out, "Ended at a limit: %s\n", s->stop);
 	else if (s->interrupted)

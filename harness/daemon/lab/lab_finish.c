@@ -291,6 +291,25 @@ static int place_journal(const struct lab_job *job, const char *sha256, const ch
 	return symlink(blob, path) == 0 ? 0 : error_set(err, ERROR_BENCH, errno, "cannot make %s: %s", path, strerror(errno));
 }
 
+/* Of a run that left no journal: why, and what it was to have (report/lost_run.h). */
+static int place_end(const struct lab_run *run, const char *folder, struct error *err)
+{
+	char path[PATH_MAX];
+	const struct run_record *record = run->record;
+	int r = folder_make(folder, err);
+	if (r < 0)
+		return r;
+	json_t *said = json_pack("{s:s, s:b, s:O*}", "message", record->reason && *record->reason ? record->reason : "it left no journal",
+	                         "cancelled", record->outcome == OUTCOME_CANCELLED, "cases", record->cases);
+	(void)snprintf(path, sizeof(path), "%.4000s/end.json", folder);
+	if (!said)
+		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	else if (json_dump_file(said, path, JSON_COMPACT) < 0)
+		r = error_set(err, ERROR_BENCH, errno ? errno : EIO, "cannot write %s: %s", path, strerror(errno ? errno : EIO));
+	json_decref(said);
+	return r;
+}
+
 static int words_add(const char **words, size_t *count, const char *format, ...) PRINTF_LIKE(3, 4);
 static int words_add(const char **words, size_t *count, const char *format, ...)
 {
@@ -312,26 +331,41 @@ static void words_free(const char **words)
 	free(words);
 }
 
-/* Words LABEL=DIRECTORY of the runs that have a journal; the last of them in *ret_only. */
+/* 1: placed, 0: nothing is to be said of it, as a later run made good what this one lost. *ret_journal: it has one. */
+static int place_run(const struct lab_run *run, const char *folder, bool *ret_journal, struct error *err)
+{
+	char sha256[65];
+	uint64_t size = 0;
+	int r = book_artefact_find(run->job->lab->book, run->record->id, "events.jsonl", sha256, &size, err);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret_journal = r == 0 && size > 0;
+	if (!*ret_journal && !is_latest(run))
+		return 0;
+	r = *ret_journal ? place_journal(run->job, sha256, folder, err) : place_end(run, folder, err);
+	return r < 0 ? r : 1;
+}
+
+/* Words LABEL=DIRECTORY of the runs; *ret_only: the last of those that have a journal, NULL when there is one without. */
 static int merge_words(const struct lab_job *job, const char *directory, const char **words, size_t *count, const struct lab_run **ret_only,
                        struct error *err)
 {
-	char sha256[65], folder[PATH_MAX];
-	uint64_t size;
+	char folder[PATH_MAX];
+	bool has_journal, all = true;
 	for (size_t i = 0; i < job->run_count; i++) {
 		const struct lab_run *run = job->runs[i];
-		int r = book_artefact_find(job->lab->book, run->record->id, "events.jsonl", sha256, &size, err);
-		if (r == -ENOENT || was_stopped(run))
+		if (was_stopped(run))
 			continue;
-		if (r < 0)
-			return r;
 		(void)snprintf(folder, sizeof(folder), "%.3900s/run-%u", directory, run->record->number);
-		r = place_journal(job, sha256, folder, err);
-		if (r == 0 && words_add(words, count, "%s=%s", run->record->rig, folder) < 0)
+		int r = place_run(run, folder, &has_journal, err);
+		if (r > 0 && words_add(words, count, "%s=%s", run->record->rig, folder) < 0)
 			r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 		if (r < 0)
 			return r;
-		*ret_only = run;
+		if (r == 0)
+			continue;
+		all = all && has_journal;
+		*ret_only = all ? run : NULL;
 	}
 	return 0;
 }
@@ -398,9 +432,9 @@ static int make_reports(struct lab_job *job, struct error *err)
 		r = merge_words(job, directory, words, &count, &only, err);
 	else
 		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	if (r == 0 && count == fixed + 1)
+	if (r == 0 && count == fixed + 1 && only)
 		r = take_reports(job, only, err);
-	else if (r == 0 && count > fixed + 1)
+	else if (r == 0 && count > fixed)
 		r = merge(job, directory, words, err) < 0 ? -EIO : 1;
 	words_free(words);
 	if (r == 0)

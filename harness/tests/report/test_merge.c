@@ -5,6 +5,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../../report/merge.h"
 #include "../../report/report.h"
@@ -258,7 +259,7 @@ START_TEST(a_part_that_never_began_is_told)
 	ck_assert_msg(report_write_merged(a.directory, parts, 2, &(struct report_options){0}, &summary, &error) == 0, "%s", error.message);
 	ck_assert(!summary.complete);
 	ck_assert_uint_eq(summary.never_began_count, 1);
-	ck_assert_str_eq(summary.never_began[0], "v2");
+	ck_assert_str_eq(summary.never_began[0], "run v2 never began");
 	report_summary_free(&summary);
 	char *junit = synthetic_read(&a, "junit.xml"), *html = synthetic_read(&a, "report.html"),
 	     *results = synthetic_read(&a, "results.json");
@@ -269,6 +270,95 @@ START_TEST(a_part_that_never_began_is_told)
 	free(junit);
 	free(html);
 	free(results);
+	synthetic_remove(&a);
+}
+END_TEST
+
+static void say_end(const struct synthetic *part, const char *text)
+{
+	char path[600];
+	snprintf(path, sizeof(path), "%s/end.json", part->directory);
+	FILE *file = fopen(path, "w");
+	ck_assert(file && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+static void drop(const struct synthetic *part, const char *name)
+{
+	char path[600];
+	snprintf(path, sizeof(path), "%s/%s", part->directory, name);
+	ck_assert_int_eq(unlink(path), 0);
+}
+
+/* Of several that left nothing each is an error with its reason, and none of their cases is missing. */
+START_TEST(parts_without_a_journal_are_told_with_their_reasons)
+{
+	struct synthetic a, b, c;
+	struct report_summary summary;
+	struct error error = {0};
+	begin(&a, "[" CASE("one") "]", 0);
+	one_case(&a, "one", "pass", "");
+	synthetic_end(&a, 0, false);
+	synthetic_close(&a);
+	synthetic_begin(&b);
+	synthetic_begin(&c);
+	synthetic_close(&b);
+	synthetic_close(&c);
+	drop(&b, "events.jsonl"); /* the other one is empty */
+	say_end(&b, "{\"message\": \"killed by signal 9\", \"cases\": [\"two\", \"one\", 7]}");
+	say_end(&c, "{\"message\": \"the job was cancelled\", \"cancelled\": true, \"cases\": [\"three\"]}");
+	struct merge_part parts[] = {{"v2", b.directory}, {"v1", a.directory}, {"v3", c.directory}};
+	ck_assert_msg(report_write_merged(a.directory, parts, 3, &(struct report_options){0}, &summary, &error) == 0, "%s", error.message);
+	ck_assert(!summary.complete);
+	ck_assert_uint_eq(summary.total, 3);
+	ck_assert_str_eq(summary.never_began[0], "run v2 never began: killed by signal 9");
+	report_summary_free(&summary);
+	char *junit = synthetic_read(&a, "junit.xml"), *html = synthetic_read(&a, "report.html"),
+	     *results = synthetic_read(&a, "results.json");
+	ck_assert_ptr_nonnull(strstr(junit, "message=\"run v2 never began: killed by signal 9\" type=\"infrastructure\""));
+	ck_assert_ptr_nonnull(strstr(junit, "message=\"run v3 never began: the job was cancelled\" type=\"cancelled\""));
+	ck_assert_ptr_nonnull(strstr(junit, "tests=\"5\" failures=\"0\" errors=\"2\" skipped=\"2\""));
+	ck_assert_ptr_nonnull(strstr(junit, "not begun: killed by signal 9"));
+	ck_assert_ptr_nonnull(strstr(html, "Run v2 never began.</b> killed by signal 9"));
+	json_t *json = json_loads(results, 0, NULL);
+	const json_t *run = json_object_get(json, "run"), *lost = json_object_get(run, "lost_runs"), *first = json_array_get(lost, 0);
+	ck_assert_uint_eq(json_array_size(lost), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(first, "run")), "v2");
+	ck_assert_str_eq(json_string_value(json_object_get(first, "cause")), "bench");
+	ck_assert_str_eq(json_string_value(json_object_get(first, "message")), "killed by signal 9");
+	ck_assert_uint_eq(json_array_size(json_object_get(first, "cases")), 2);
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(lost, 1), "cause")), "operator");
+	ck_assert_str_eq(json_string_value(json_object_get(json, "verdict")), "error");
+	ck_assert_uint_eq(json_array_size(json_object_get(json, "cases")), 3);
+	json_decref(json);
+	free(junit);
+	free(html);
+	free(results);
+	drop(&b, "end.json");
+	drop(&c, "end.json");
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+	synthetic_remove(&c);
+}
+END_TEST
+
+/* Where no run left a journal, what was said of them is the report: no file looks like a success to many. */
+START_TEST(runs_that_left_nothing_at_all_have_a_report)
+{
+	struct synthetic a;
+	struct report_summary summary;
+	struct error error = {0};
+	synthetic_begin(&a);
+	synthetic_close(&a);
+	say_end(&a, "{\"message\": \"killed\", \"cases\": [\"one\"]}");
+	struct merge_part parts[] = {{"v1", a.directory}};
+	ck_assert_msg(report_write_merged(a.directory, parts, 1, &(struct report_options){0}, &summary, &error) == 0, "%s", error.message);
+	ck_assert(!summary.complete);
+	report_summary_free(&summary);
+	char *junit = synthetic_read(&a, "junit.xml");
+	ck_assert_ptr_nonnull(strstr(junit, "tests=\"2\" failures=\"0\" errors=\"1\" skipped=\"1\""));
+	ck_assert_ptr_nonnull(strstr(junit, "name=\"rig\" value=\"v1\""));
+	free(junit);
+	drop(&a, "end.json");
 	synthetic_remove(&a);
 }
 END_TEST
@@ -294,6 +384,8 @@ int main(void)
 	tcase_add_test(tests, measurements_are_of_the_last_run);
 	tcase_add_test(tests, attempts_tell_their_rig_and_seed);
 	tcase_add_test(tests, a_part_that_never_began_is_told);
+	tcase_add_test(tests, parts_without_a_journal_are_told_with_their_reasons);
+	tcase_add_test(tests, runs_that_left_nothing_at_all_have_a_report);
 	tcase_add_test(tests, nothing_to_merge_is_an_error);
 	suite_add_tcase(suite, tests);
 	SRunner *runner = srunner_create(suite);

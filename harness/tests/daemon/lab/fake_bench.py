@@ -4,6 +4,7 @@
 
 A plan is a text file among the job's files; each line is for every rig, or begins with "@NAME " for one rig only:
     case ID VERDICT [CAUSE [SECONDS [MESSAGE]]]   mend ID   board ROLE   exit N   crash   hang   flood   wait SECONDS   big MEGABYTES
+"vanish" ends the run before it has written anything.
 The rig verbs do what RIGFILE.VERB says: "fail", "hang", a number of seconds; absent: all is well. What was done is appended to RIGFILE.log.
 """
 import json
@@ -174,6 +175,8 @@ def do_run(arguments):
     os.makedirs(out, exist_ok=True)
     signal.signal(signal.SIGINT, interrupt)
     lines = list(plan_lines(paths, rig))
+    if ["vanish"] in lines:
+        os.kill(os.getpid(), signal.SIGKILL)
     run = Run(out, wanted(arguments, lines))
     interrupted = False
     try:
@@ -199,15 +202,21 @@ def do_list(arguments):
 def do_report(arguments):
     arguments = [word for word in arguments if word != "--portable"]
     if arguments[0] == "--merge":
-        merged = {}
+        merged, lost = {}, []
         planned = 0
         os.makedirs(arguments[1], exist_ok=True)
         for word in arguments[2:]:
-            cases, count, _ = read_journal(os.path.join(word.split("=", 1)[1], "events.jsonl"))
+            directory = word.split("=", 1)[1]
+            if not os.path.exists(os.path.join(directory, "events.jsonl")):
+                with open(os.path.join(directory, "end.json")) as file:
+                    lost.append(json.load(file))
+                continue
+            cases, count, _ = read_journal(os.path.join(directory, "events.jsonl"))
             planned += count
             for one in cases:
                 merged[one["id"]] = one
         data = results(list(merged.values()), planned, True, [])
+        data["lost"] = lost
         data["of"] = [word.split("=", 1)[0] for word in arguments[2:]]
         write_reports(arguments[1], data)
         return 0

@@ -313,6 +313,73 @@ START_TEST(spread_over_equal_rigs)
 }
 END_TEST
 
+static json_t *report_of(int64_t job)
+{
+	char sha256[65];
+	uint64_t size;
+	int fd;
+	struct error error = {0};
+	ck_assert_msg(book_job_report_find(bed.book, job, "results.json", sha256, &size, &error) == 0, "%s", error.message);
+	ck_assert_int_eq(blob_open(bed.book, sha256, &fd, &size, &error), 0);
+	json_t *report = json_loadfd(fd, 0, NULL);
+	close(fd);
+	ck_assert_ptr_nonnull(report);
+	return report;
+}
+
+/* Nobody may take a report for whole in which the cases of a rig are missing. */
+START_TEST(a_part_that_left_nothing_is_in_the_report)
+{
+	bed_make(&bed, 2);
+	bed.config.health.quarantine_after = 100;
+	bed_open(&bed);
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\ncase b pass\n@v2 vanish\n", .spread = 2});
+	ends(job, "error the runner was ended by signal 9");
+	json_t *report = report_of(job);
+	const json_t *lost = json_array_get(json_object_get(report, "lost"), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(report, "cases")), 1);
+	ck_assert_uint_eq(json_array_size(json_object_get(report, "of")), 2);
+	ck_assert_uint_eq(json_array_size(json_object_get(lost, "cases")), 1);
+	ck_assert(json_is_false(json_object_get(lost, "cancelled")));
+	const char *message = json_string_value(json_object_get(lost, "message"));
+	ck_assert_msg(message && strncmp(message, "the runner was ended by signal 9", 32) == 0, "%s", message);
+	json_decref(report);
+	all_still();
+}
+END_TEST
+
+START_TEST(a_job_that_left_nothing_has_a_report)
+{
+	bed_make(&bed, 1);
+	bed.config.health.quarantine_after = 100;
+	bed_open(&bed);
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\nvanish\n", .retries = 1});
+	ends(job, "error the runner was ended by signal 9");
+	ck_assert_uint_eq(bed_runs(&bed, job), 2);
+	json_t *report = report_of(job);
+	ck_assert_uint_eq(json_array_size(json_object_get(report, "lost")), 1); /* the last try, not each of them */
+	json_decref(report);
+	all_still();
+}
+END_TEST
+
+/* What was lost and made good by a further try is no error of the whole. */
+START_TEST(a_part_that_was_made_good_is_no_error)
+{
+	bed_make(&bed, 2);
+	bed.config.health.quarantine_after = 100;
+	bed_open(&bed);
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\ncase b pass\n@v2 vanish\n", .spread = 2, .retries = 1});
+	ends(job, "passed");
+	ck_assert_uint_eq(bed_runs(&bed, job), 3);
+	json_t *report = report_of(job);
+	ck_assert_uint_eq(json_array_size(json_object_get(report, "lost")), 0);
+	ck_assert_uint_eq(json_array_size(json_object_get(report, "cases")), 2);
+	json_decref(report);
+	all_still();
+}
+END_TEST
+
 START_TEST(a_broken_part_is_tried_elsewhere)
 {
 	bed_make(&bed, 2);
@@ -870,6 +937,9 @@ int main(int argc, char **argv)
 	                                            &a_hanging_cleanup_quarantines,
 	                                            &cancelled_jobs_leave_the_rig_free,
 	                                            &spread_over_equal_rigs,
+	                                            &a_part_that_left_nothing_is_in_the_report,
+	                                            &a_job_that_left_nothing_has_a_report,
+	                                            &a_part_that_was_made_good_is_no_error,
 	                                            &a_broken_part_is_tried_elsewhere,
 	                                            &rerun_what_failed,
 	                                            &people_lock_rigs,
