@@ -13,8 +13,8 @@ struct merge_part {
  * numbered on; a measurement or a sweep is that of the last run that made it. Times are shifted by the runs' own clocks, so that they are
  * right in UTC. The whole is complete when every case that any part selected came to its end in one of them. A part without a journal, or
  * whose journal has no events, is a run that never began: an error of the bench, and the whole is not complete. Its directory may say why,
- * and which cases it was to have (lost_run.h); those are told as not begun. -ENODATA when there is neither for any. Attempts get their part's
- * label and seed; of the whole's seed, arguments and files is kept what all parts share. */
+ * and which cases it was to have (lost_run.h); those are told as not begun. -ENODATA when there is neither for any. Attempts get their
+ * part's label and seed; of the whole's seed, arguments and files is kept what all parts share. */
 int report_run_merge(const struct merge_part *parts, size_t count, struct report_run **ret, struct error *err) WARN_UNUSED;
 
 #endif
