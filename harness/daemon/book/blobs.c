@@ -285,6 +285,16 @@ void blob_drop(struct blob_writer *w)
 	free(w);
 }
 
+/* Its age begins anew before it is there: blobs_sweep() takes away what is old. */
+static int file_move(struct book *book, int fd, int from_fd, const char *from, const char *to)
+{
+	(void)pthread_mutex_lock(&book->places);
+	(void)futimens(fd, NULL);
+	int code = renameat(from_fd, from, book->directory_fd, to) < 0 ? errno : 0;
+	(void)pthread_mutex_unlock(&book->places);
+	return -code;
+}
+
 /* An open file goes to its place. Also when there is one already: it may be damaged, and its name may not be on the disk yet. */
 static int file_place(struct book *book, int fd, int from_fd, const char *from, const char *name, bool *ret_new, struct error *err)
 {
@@ -300,9 +310,8 @@ static int file_place(struct book *book, int fd, int from_fd, const char *from, 
 	    (r = folder_sync(book, "blobs", err)) < 0)
 		return r;
 	bool is_new = fstatat(book->directory_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0;
-	(void)futimens(fd, NULL);
-	if (renameat(from_fd, from, book->directory_fd, path) < 0)
-		return errno == EXDEV ? -EXDEV : blob_disk_error(err, errno, "rename to", path);
+	if ((r = file_move(book, fd, from_fd, from, path)) < 0)
+		return r == -EXDEV ? -EXDEV : blob_disk_error(err, -r, "rename to", path);
 	if (ret_new)
 		*ret_new = is_new;
 	return folder_sync(book, folder, err);

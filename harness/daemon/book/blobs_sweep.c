@@ -33,6 +33,15 @@ static bool old_enough(struct sweep *s, int folder, const char *file)
 	return changed_ns < s->older_than_ns;
 }
 
+/* A worker may have brought it again since it was looked at: then it is no longer old. */
+static bool take_away(struct sweep *s, int folder, const char *file)
+{
+	(void)pthread_mutex_lock(&s->book->places);
+	bool taken = old_enough(s, folder, file) && unlinkat(folder, file, 0) == 0;
+	(void)pthread_mutex_unlock(&s->book->places);
+	return taken;
+}
+
 static int sweep_blob(struct sweep *s, int folder, unsigned number, const char *file, struct error *err)
 {
 	char name[BLOB_NAME_SIZE + 1];
@@ -43,8 +52,7 @@ static int sweep_blob(struct sweep *s, int folder, unsigned number, const char *
 	int r = book_integer(s->book, &names, err, "SELECT names FROM blobs WHERE sha256 = ?1", VALUES(TEXT(name)));
 	if (r != -ENOENT)
 		return r;
-	if (unlinkat(folder, file, 0) == 0)
-		s->removed++;
+	s->removed += take_away(s, folder, file);
 	return 0;
 }
 

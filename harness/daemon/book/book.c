@@ -102,8 +102,10 @@ static struct book *new_book(bool only_read)
 {
 	struct book *book = calloc(1, sizeof(*book));
 
-	if (book)
+	if (book) {
 		*book = (struct book){.directory_fd = -1, .lock_fd = -1, .only_read = only_read, .optimised_ns = book_monotonic_ns()};
+		(void)pthread_mutex_init(&book->places, NULL); /* never fails without attributes */
+	}
 	return book;
 }
 
@@ -168,6 +170,7 @@ void book_close(struct book *book)
 		close(book->lock_fd);
 	if (book->directory_fd >= 0)
 		close(book->directory_fd);
+	(void)pthread_mutex_destroy(&book->places);
 	free(book->directory);
 	free(book);
 }

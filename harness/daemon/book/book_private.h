@@ -15,6 +15,7 @@
 #ifndef HARNESS_DAEMON_BOOK_BOOK_PRIVATE_H
 #define HARNESS_DAEMON_BOOK_BOOK_PRIVATE_H
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stddef.h>
 
@@ -37,6 +38,9 @@ struct book {
 	int wal_pages;         /* after the last commit */
 	int64_t optimised_ns;  /* CLOCK_MONOTONIC of the last PRAGMA optimize */
 	unsigned sweep_folder; /* where blobs_sweep() goes on */
+	/* Held while a file gets its place and while one is taken away: writers are in threads of their own. Nothing is waited for under
+	 * it. */
+	pthread_mutex_t places;
 };
 
 /* ---- statements ---- */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/book/blobs.h"
+#include "daemon/book/book_private.h"
 #include "results_fixture.h"
 
 #define DAY_NS (86400 * SECOND)
@@ -251,6 +252,30 @@ START_TEST(only_what_nothing_names_is_swept)
 }
 END_TEST
 
+/* A worker brings a file anew while the sweep asks the book whether it is named. */
+static int bring_again(unsigned what, void *context, void *statement, void *sql)
+{
+	char name[65];
+	if (strstr(sqlite3_sql(statement), "FROM blobs WHERE sha256"))
+		blob_of(context, name);
+	return 0;
+}
+
+START_TEST(what_comes_again_meanwhile_is_not_swept)
+{
+	char again[65];
+	uint64_t size;
+	blob_of("again", again);
+	make_old(again);
+	ck_assert_int_eq(sqlite3_trace_v2(fixture_book->db, SQLITE_TRACE_STMT, bring_again, (void *)"again"), SQLITE_OK);
+	ck_assert_uint_eq(sweep(book_now_utc_ns() - DAY_NS), 0);
+	ck_assert_int_eq(sqlite3_trace_v2(fixture_book->db, 0, NULL, NULL), SQLITE_OK);
+	ck_done(blob_find(fixture_book, again, &size, &fixture_error));
+	make_old(again);
+	ck_assert_uint_eq(sweep(book_now_utc_ns() - DAY_NS), 1);
+}
+END_TEST
+
 /* What a dead daemon was writing goes; what is being written stays. */
 START_TEST(what_was_cut_off_is_swept)
 {
@@ -371,6 +396,7 @@ int main(void)
 	tcase_add_test(tcase, files_become_blobs);
 	tcase_add_test(tcase, damage_is_noticed);
 	tcase_add_test(tcase, only_what_nothing_names_is_swept);
+	tcase_add_test(tcase, what_comes_again_meanwhile_is_not_swept);
 	tcase_add_test(tcase, what_was_cut_off_is_swept);
 	tcase_add_loop_test(tcase, kill_leaves_whole_files, 0, 12);
 	tcase_add_test(tcase, a_full_disk_leaves_nothing_half);
