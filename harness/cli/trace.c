@@ -15,6 +15,7 @@
 #include "../base/value.h"
 #include "../report/journal.h"
 #include "commands.h"
+#include "trace_notice.h"
 #include "trace_sink.h"
 
 #define LIST_MAX        32
@@ -35,6 +36,7 @@ struct options {
 	struct list boards, channels, protocols, kinds, cases;
 	int64_t from_ns, to_ns;
 	const struct trace_sink *sink;
+	const char *from, *to; /* as they were written */
 	const char *output, *path;
 	bool follow, utc;
 };
@@ -109,8 +111,10 @@ static int option_take(struct options *options, int option, const char *value)
 	case 'C':
 		return list_add(&options->cases, value);
 	case 'F':
+		options->from = value;
 		return duration("from", value, &options->from_ns);
 	case 'T':
+		options->to = value;
 		return duration("to", value, &options->to_ns);
 	case 't':
 		return sink_choose(options, value);
@@ -153,6 +157,8 @@ static int options_read(int argc, char **argv, struct options *options)
 	if (argc - optind != 1)
 		return command_usage_error("trace", "one run directory or journal is needed");
 	options->path = argv[optind];
+	if (options->from_ns >= options->to_ns)
+		return command_usage_error("trace", "--from %s is not before --to %s: no time is left", options->from, options->to);
 	if (options->sink->needs_file && !options->output)
 		return command_usage_error("trace", "the format %s needs -o FILE", options->sink->name);
 	return 0;
@@ -351,6 +357,8 @@ static int run(int argc, char **argv)
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	int r = trace_run(&reading, path, &err);
+	if (r == 0 && !interrupted)
+		trace_notice(&reading.trace, reading.shown + reading.left_out);
 	trace_end(&reading.trace);
 	/* Whoever reads only the first lines (head) has what he wanted. */
 	if (r < 0 && err.code == EPIPE && !options.output) {

@@ -48,7 +48,9 @@ void trace_begin(struct trace *trace, const struct trace_filter *filter)
 	                        .boards = json_object(),
 	                        .links = json_object(),
 	                        .cases = json_object(),
-	                        .peers = json_object()};
+	                        .peers = json_object(),
+	                        .kinds = json_object(),
+	                        .channels = json_object()};
 }
 
 void trace_end(struct trace *trace)
@@ -57,7 +59,9 @@ void trace_end(struct trace *trace)
 	json_decref(trace->links);
 	json_decref(trace->cases);
 	json_decref(trace->peers);
-	trace->boards = trace->links = trace->cases = trace->peers = NULL;
+	json_decref(trace->kinds);
+	json_decref(trace->channels);
+	trace->boards = trace->links = trace->cases = trace->peers = trace->kinds = trace->channels = NULL;
 }
 
 static const char *text_member(const json_t *object, const char *key)
@@ -215,6 +219,15 @@ static void take_run(struct trace *trace, const json_t *data)
 			json_object_set_new(trace->cases, text_member(planned, "id"), json_true());
 }
 
+/* What patterns could have fitted, whether or not the event is taken. */
+static void keep_names(struct trace *trace, const char *kind, const char *channel)
+{
+	if ((trace->filter.kinds || trace->filter.protocols) && !json_object_get(trace->kinds, kind))
+		json_object_set_new(trace->kinds, kind, json_true());
+	if (trace->filter.channels && !json_object_get(trace->channels, channel))
+		json_object_set_new(trace->channels, channel, json_true());
+}
+
 static void keep_books(struct trace *trace, const json_t *event, const char *kind)
 {
 	const json_t *data = json_object_get(event, "data");
@@ -241,7 +254,9 @@ bool trace_takes(struct trace *trace, const json_t *event)
 	const struct trace_filter *filter = &trace->filter;
 	const char *kind = text_member(event, "kind"), *channel = text_member(event, "ch");
 	keep_books(trace, event, kind);
+	keep_names(trace, kind, channel);
 	int64_t at_ns = event_integer(event, "t", 0) - trace->begin_ns;
+	trace->last_ns = at_ns > trace->last_ns ? at_ns : trace->last_ns;
 	bool taken = trace->in_case && at_ns >= filter->from_ns && at_ns <= filter->to_ns &&
 	             (!filter->boards || any_board(trace, channel, json_object_get(event, "data"))) &&
 	             (!filter->channels || any_fits(filter->channels, channel)) && (!filter->kinds || any_fits(filter->kinds, kind)) &&
@@ -253,12 +268,12 @@ bool trace_takes(struct trace *trace, const json_t *event)
 
 /* ---- what the journal has ---- */
 
-/* "ecu, vmg, zgw", as many as fit. */
-static void names_put(const json_t *names, char *text, size_t size)
+void trace_names(const json_t *names, char *text, size_t size)
 {
 	const char *name;
 	json_t *value;
 	size_t length = 0;
+	text[0] = '\0';
 	json_object_foreach ((json_t *)names, name, value) {
 		if (length + strlen(name) + 8 > size) {
 			snprintf(text + length, size - length, ", …");
@@ -271,12 +286,12 @@ static void names_put(const json_t *names, char *text, size_t size)
 static int unknown(const char *what, const char *word, const json_t *names, struct error *err)
 {
 	struct suggestion suggestion = {.word = word};
-	char hint[160], list[500] = "";
+	char hint[160], list[500];
 	const char *name;
 	json_t *value;
 	json_object_foreach ((json_t *)names, name, value)
 		suggestion_offer(&suggestion, name);
-	names_put(names, list, sizeof(list));
+	trace_names(names, list, sizeof(list));
 	return error_set(err, ERROR_USAGE, ENOENT, "the journal has no %s \"%s\"%s; it has %s", what, word,
 	                 suggestion_text(&suggestion, hint, sizeof(hint)), *list ? list : "none");
 }

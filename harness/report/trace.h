@@ -34,6 +34,8 @@ struct trace {
 	bool locked;                            /* the writer holds a lock on the journal: journal_written() is to be believed */
 	bool in_case;                           /* the case that runs is wanted */
 	json_t *boards, *links, *cases, *peers; /* what the journal has; peers: channel of a tester -> address it talks to */
+	json_t *kinds, *channels;               /* what it has of them, when the filter names any (for kinds also: protocols) */
+	int64_t last_ns;                        /* the latest event, since the begin of the run */
 };
 /* Release with trace_end(). */
 void trace_begin(struct trace *, const struct trace_filter *);
@@ -42,5 +44,7 @@ void trace_end(struct trace *);
 bool trace_takes(struct trace *, const json_t *event);
 /* After a whole journal: -ENOENT (ERROR_USAGE) when it has no board or no case of a name in the filter; the message says what it has. */
 int trace_check(const struct trace *, struct error *err) WARN_UNUSED;
+/* The keys of an object, "ecu, vmg, zgw": as many as fit, then "…". */
+void trace_names(const json_t *names, char *text, size_t size);
 
 #endif

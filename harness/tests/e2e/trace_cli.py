@@ -222,12 +222,34 @@ def unknown_names(journal):
     check("trace: a followed run that ended without the case", done.returncode == 2 and '"nope"' in done.stderr, f"{done.returncode} {done.stderr}")
 
 
+def finds_nothing():
+    path = os.path.join(OUT, "short.jsonl")
+    event = {"t": 1000, "clock": "user", "u": 1, "ch": "run", "data": {}}
+    with open(path, "w", encoding="utf-8") as file:
+        for n, (kind, channel, t) in enumerate((("run.begin", "run", 0), ("boot.stage", "board:zgw", 1500000000), ("run.end", "run", 2000000000)), 1):
+            file.write(json.dumps({**event, "n": n, "kind": kind, "ch": channel, "t": 1000 + t}) + "\n")
+    for name, arguments, lines, words in [
+            ("a kind", ["--kind", "boot.stge"], 0, ['no event has the kind "boot.stge" (did you mean "boot.stage"?)', "has run.begin, boot.stage, run.end"]),
+            ("one of two kinds", ["--kind", "boot.*", "--kind", "tls.*"], 1, ['no event has the kind "tls.*"']),
+            ("a channel", ["--channel", "board:zgv"], 0, ['no event has the channel "board:zgv" (did you mean "board:zgw"?)', "has run, board:zgw"]),
+            ("a protocol", ["--protocol", "secoc"], 0, ["no event is of protocol secoc", "the journal has steps, boot"]),
+            ("a time behind the end", ["--from", "3s"], 0, ["nothing matches", "ends at 2.000000 s", "--from 3.000000 s"]),
+            ("what is never together", ["--kind", "boot.stage", "--from", "1600ms"], 0, ["nothing matches", "fits all of them"]),
+            ("what is there", ["--kind", "boot.stage", "--to", "1500ms"], 1, [])]:
+        done = trace(*arguments, path=path)
+        check(f"trace: what is found and what not: {name}",
+              done.returncode == 0 and len(done.stdout.splitlines()) == lines and all(word in done.stderr for word in words)
+              and bool(words) == bool(done.stderr), f"{done.returncode} {done.stdout} {done.stderr}")
+
+
 def bad_use():
     for name, arguments, path, status, text in [
             ("an unknown protocol", ["--protocol", "lin"], RUN, 2, "there are steps"),
             ("an unknown format", ["--format", "xml"], RUN, 2, "there are text"),
             ("pcapng without a file", ["--format", "pcapng"], RUN, 2, "needs -o"),
             ("a bad time", ["--from", "5"], RUN, 2, "--from 5"),
+            ("an end before the begin", ["--from", "3s", "--to", "1s"], RUN, 2, "--from 3s is not before --to 1s"),
+            ("an end at the begin", ["--from", "1000ms", "--to", "1s"], RUN, 2, "no time is left"),
             ("no such run", [], os.path.join(OUT, "none"), 2, "cannot read"),
             ("output on a full disk", ["-o", "/dev/full"], RUN, 3, "cannot write")]:
         done = trace(*arguments, path=path)
@@ -254,5 +276,6 @@ else:
     interrupted()
     killed()
     unknown_names(journal)
+    finds_nothing()
     bad_use()
 finish()
