@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../rig/gpio_chip.h"
 #include "../../rig/rig_private.h"
 #include "../../rig/run_command.h"
 #include "../../rig/supply.h"
@@ -395,6 +396,67 @@ START_TEST(gpio_lines_that_are_not_there)
 }
 END_TEST
 
+/* What a label is looked for among: a board's own chip, two adapters of one kind, one that nobody may open, one that just went. */
+static const struct gpio_seen seen[] = {{.path = "/dev/gpiochip0", .label = "pinctrl"},
+                                        {.path = "/dev/gpiochip1", .label = "ftdi-cbus", .serial = "A1"},
+                                        {.path = "/dev/gpiochip2", .label = "ftdi-cbus", .serial = "A2"},
+                                        {.path = "/dev/gpiochip3", .code = EACCES, .group = "gpio"},
+                                        {.path = "/dev/gpiochip4", .code = ENODEV},
+                                        {.path = "/dev/gpiochip5", .code = EACCES}};
+
+static const struct {
+	const char *wanted;
+	unsigned count, chosen;
+	int code;
+	const char *words[6];
+} choices[] = {
+        {"pinctrl", 6, 0, 0, {0}},
+        {"ftdi-cbus@A2", 6, 2, 0, {0}},
+        {"gpiochip1", 6, 1, 0, {0}},
+        {"ftdi-cbus", 6, 0, ENOTUNIQ, {"2 chips have this label", "ftdi-cbus@A1, ftdi-cbus@A2"}},
+        {"relay",
+         6,
+         0,
+         EACCES,
+         {"there is no such chip among those that can be opened", "/dev/gpiochip0 is pinctrl", "/dev/gpiochip2 is ftdi-cbus@A2",
+          "/dev/gpiochip3 may not be opened (it belongs to the group gpio)", "/dev/gpiochip4 cannot be opened (No such device)",
+          "/dev/gpiochip5 may not be opened (it belongs to root alone)"}},
+        {"relay", 3, 0, ENODEV, {"there is no such chip: /dev/gpiochip0 is pinctrl, /dev/gpiochip1 is ftdi-cbus@A1, "}},
+        {"relay", 0, 0, ENODEV, {"there is no such chip: this machine has none at all"}},
+        /* Its name alone is known of it, and it cannot be had. */
+        {"gpiochip3", 6, 0, EACCES, {"/dev/gpiochip3 may not be opened"}},
+};
+
+START_TEST(gpio_chips_by_label)
+{
+	unsigned chosen = 99;
+	memset(&error, 0, sizeof(error));
+	int r = gpio_choose(seen, choices[_i].count, choices[_i].wanted, &chosen, &error);
+	ck_assert_int_eq(r, -choices[_i].code);
+	if (r == 0)
+		ck_assert_uint_eq(chosen, choices[_i].chosen);
+	for (unsigned i = 0; i < 6 && choices[_i].words[i]; i++)
+		ck_assert_msg(strstr(error.message, choices[_i].words[i]) != NULL, "%s", error.message);
+}
+END_TEST
+
+/* However many there are, the message ends well. */
+START_TEST(gpio_chips_by_the_dozen)
+{
+	static struct gpio_seen many[64];
+	unsigned chosen;
+	memset(&error, 0, sizeof(error));
+	for (unsigned i = 0; i < 64; i++) {
+		(void)snprintf(many[i].path, sizeof(many[i].path), "/dev/gpiochip%u", i);
+		(void)snprintf(many[i].label, sizeof(many[i].label), "an-adapter-with-a-long-label-%u", i);
+	}
+	ck_assert_int_eq(gpio_choose(many, 64, "none", &chosen, &error), -ENODEV);
+	ck_assert_msg(strstr(error.message, "/dev/gpiochip0 is an-adapter-with-a-long-label-0, ") && strstr(error.message, ", and ") &&
+	                      strstr(error.message, " more"),
+	              "%s", error.message);
+}
+END_TEST
+
 static const char *const wrong_maps[] = {
         "{driver: gpio, chip: x}",
         "{driver: gpio, line: 1}",
@@ -444,6 +506,8 @@ int main(void)
 	tcase_add_test(tcase, a_program_that_is_not_there);
 	tcase_add_test(tcase, a_program_talks_much);
 	tcase_add_loop_test(tcase, gpio_lines_that_are_not_there, 0, 3);
+	tcase_add_loop_test(tcase, gpio_chips_by_label, 0, (int)(sizeof(choices) / sizeof(*choices)));
+	tcase_add_test(tcase, gpio_chips_by_the_dozen);
 	tcase_add_loop_test(tcase, maps_that_are_wrong, 0, COUNT(wrong_maps));
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);
