@@ -31,4 +31,6 @@ const struct rig_key rig_probe_keys[] = {
         {"address", RIG_KEY_TEXT, .doc = "gdb: HOST:PORT or the path of a UNIX socket."},
         {"monitor_reset", RIG_KEY_TEXT, .doc = "gdb: the server's command that resets the board."},
         {"monitor_halt", RIG_KEY_TEXT, .doc = "gdb: the server's command that resets the board and halts it."},
+        {"physical", RIG_KEY_BOOL,
+         .doc = "gdb: qemu's server is to take addresses as physical ones, past the MMU, and to write device registers, standard false."},
         {NULL}};

@@ -201,6 +201,27 @@ static void read_features(struct gdb *gdb, const char *features, bool *ret_trust
 		gdb->packet = GDB_PACKET_MAX;
 }
 
+/* qemu's server writes RAM and ROM alone and says OK to all else, unless it is told that addresses are physical. Then nothing is refused:
+ * what is not there reads as 0. The mode outlives a connection. */
+static int choose_addresses(struct gdb *gdb, bool physical, int64_t deadline_ns, struct error *err)
+{
+	const char *answer;
+	size_t length;
+	int r = gdb_ask(gdb, "qqemu.PhyMemMode", &answer, &length, deadline_ns, err);
+	if (r < 0)
+		return r;
+	const bool known = !strcmp(answer, "0") || !strcmp(answer, "1");
+	gdb->unsure_writes = known && !physical;
+	if (!known)
+		return physical ? error_set(err, ERROR_BENCH, EOPNOTSUPP, "GDB server %s: it is not qemu's: `physical` is nothing for it",
+		                            gdb_link_address(gdb->link))
+		                : 0;
+	if ((answer[0] == '1') == physical)
+		return 0;
+	r = gdb_ask(gdb, physical ? "Qqemu.PhyMemMode:1" : "Qqemu.PhyMemMode:0", &answer, &length, deadline_ns, err);
+	return r < 0 || !strcmp(answer, "OK") ? r : gdb_strange_answer(gdb, "Qqemu.PhyMemMode", answer, err);
+}
+
 static int agree(struct gdb *gdb, int64_t deadline_ns, struct error *err)
 {
 	const char *answer;
@@ -267,6 +288,7 @@ static void gdb_disconnect(struct probe *probe)
 static int gdb_connect(struct probe *probe, int64_t deadline_ns, struct error *err)
 {
 	struct gdb *gdb = gdb_of(probe);
+	const struct value *physical = value_get(probe->map, "physical");
 	gdb_link_close(gdb->link);
 	gdb->link = NULL;
 	gdb->standing = false;
@@ -279,6 +301,8 @@ static int gdb_connect(struct probe *probe, int64_t deadline_ns, struct error *e
 		r = ask_why(gdb, deadline_ns, err);
 	if (r == 0)
 		r = try_packed_writes(gdb, deadline_ns, err);
+	if (r == 0)
+		r = choose_addresses(gdb, physical && physical->boolean, deadline_ns, err);
 	r = r < 0 ? r : go_on(gdb, 0, deadline_ns, err);
 	if (r < 0) {
 		gdb_link_close(gdb->link);
@@ -422,6 +446,25 @@ static int write_piece(struct gdb *gdb, uint32_t address, const uint8_t *data, s
 	                        : gdb_strange_answer(gdb, "writing memory", answer, err);
 }
 
+/* Whether what the server said OK to was done. */
+static int look_at_written(struct gdb *gdb, uint32_t address, unsigned width, const uint8_t *data, size_t length, int64_t deadline_ns,
+                           struct error *err)
+{
+	uint8_t now[PIECE_MAX];
+	int r = 0;
+	for (size_t done = 0, part; r == 0 && done < length; done += part) {
+		const uint32_t at = address + (uint32_t)done;
+		part = length - done < sizeof(now) ? length - done : sizeof(now);
+		r = read_all(gdb, at, width, now, part, deadline_ns, err);
+		if (r == 0 && memcmp(now, data + done, part) != 0)
+			r = error_set(err, ERROR_BENCH, EOPNOTSUPP,
+			              "GDB server %s: says that it wrote %08Xh and did not: without `physical: true` in the rig file qemu "
+			              "writes no device registers",
+			              gdb_link_address(gdb->link), (unsigned)at);
+	}
+	return r;
+}
+
 static int gdb_write(struct probe *probe, uint32_t address, unsigned width, const void *data, size_t length, int64_t deadline_ns,
                      struct error *err)
 {
@@ -431,6 +474,8 @@ static int gdb_write(struct probe *probe, uint32_t address, unsigned width, cons
 	for (size_t done = 0; r == 0 && done < length; done += piece)
 		r = write_piece(gdb, address + (uint32_t)done, (const uint8_t *)data + done, length - done < piece ? length - done : piece,
 		                deadline_ns, err);
+	if (r == 0 && gdb->unsure_writes)
+		r = look_at_written(gdb, address, width, data, length, deadline_ns, err);
 	return go_on(gdb, r, deadline_ns, err);
 }
 
@@ -531,6 +576,31 @@ static int gdb_reset(struct probe *probe, enum probe_reset kind, int64_t deadlin
 	return go_on(gdb, r, deadline_ns, err);
 }
 
+/* Lines stay lines; what ends them, and every other control character, is none of the text. */
+static char *answer_text(const struct bytes *output)
+{
+	struct bytes text = {0};
+	const char *at = (const char *)output->data, *end = at + output->length;
+	int r = 0;
+	while (r == 0 && at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at)), *next = newline ? newline + 1 : end;
+		size_t length = (size_t)((newline ? newline : end) - at);
+		length -= length > 0 && at[length - 1] == '\r';
+		char *line = console_clean(at, length);
+		r = line ? bytes_append(&text, line, strlen(line)) : -ENOMEM;
+		if (r == 0 && next < end)
+			r = bytes_append_u8(&text, '\n');
+		free(line);
+		at = next;
+	}
+	if (r == 0)
+		r = bytes_append_u8(&text, '\0');
+	if (r == 0)
+		return (char *)text.data;
+	bytes_free(&text);
+	return NULL;
+}
+
 static int gdb_command(struct probe *probe, const char *command, char **ret_answer, int64_t deadline_ns, struct error *err)
 {
 	struct gdb *gdb = gdb_of(probe);
@@ -539,7 +609,7 @@ static int gdb_command(struct probe *probe, const char *command, char **ret_answ
 	if (r == 0)
 		r = monitor(gdb, command, &output, deadline_ns, err);
 	r = go_on(gdb, r, deadline_ns, err);
-	if (r == 0 && !(*ret_answer = output.length ? console_clean(output.data, output.length) : strdup("")))
+	if (r == 0 && !(*ret_answer = answer_text(&output)))
 		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	bytes_free(&output);
 	return r;

@@ -15,6 +15,7 @@ struct gdb {
 	bool packed_writes;    /* X works */
 	bool continues;        /* vCont;c works */
 	bool memory_map;       /* it announces one */
+	bool unsure_writes;    /* it says OK to writes that it does not do: qemu's, but for physical addresses */
 };
 
 /* A question of any bytes, its answer: past stops and output. `what`: for messages. Valid until the next question. */

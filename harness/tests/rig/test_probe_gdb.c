@@ -418,7 +418,14 @@ static void fake_serve(int listener, const char *misdeed)
 			continue; /* it runs */
 		else if (*question == 'D')
 			fake_send(&fake, "OK");
-		else if (*question == 'M')
+		else if (strstr(misdeed, "qemu") && strstr(question, "qemu.PhyMemMode"))
+			fake_send(&fake, *question == 'Q' ? "OK" : "0");
+		else if (strstr(misdeed, "talks") && !strncmp(question, "qRcmd,", 6)) {
+			fake_send(&fake, "O66697273740d0a");             /* "first\r\n" */
+			fake_send(&fake, "O7365636f6e64");               /* "second" */
+			fake_send(&fake, "O0a0a091b5b316d66617374ff0a"); /* "\n\n\t\x1b[1mfast\xff\n" */
+			fake_send(&fake, "OK");
+		} else if (*question == 'M')
 			fake_send(&fake, strstr(misdeed, "E-answer") ? "E14" : "OK");
 		else if (*question != 'm')
 			fake_send(&fake, "");
@@ -543,6 +550,48 @@ START_TEST(nobody_listens)
 	attach("");
 	ck_assert_int_eq(probe_read(probe, 0, 4, bytes, 4, within(20000), &error), -ENOENT);
 	ck_assert_msg(strstr(error.message, address), "%s", error.message);
+}
+END_TEST
+
+/* Lines stay lines; what steers a terminal is shown, not sent to it. */
+START_TEST(monitor_output_is_lines)
+{
+	char *answer = NULL;
+	serve("talks");
+	attach("");
+	ck_assert_msg(probe_command(probe, "info", &answer, within(5000), &error) == 0, "%s", error.message);
+	ck_assert_str_eq(answer, "first\nsecond\n\n\t\\x1b[1mfast\\xff");
+	free(answer);
+}
+END_TEST
+
+/* A server that says OK and does nothing: qemu's, to a device register. With physical addresses it is believed. */
+START_TEST(writes_that_are_not_done)
+{
+	serve("qemu");
+	attach("");
+	ck_assert_int_eq(probe_write(probe, 0x20000000, 4, "1234", 4, within(5000), &error), -EOPNOTSUPP);
+	ck_assert_int_eq(error.domain, ERROR_BENCH);
+	ck_assert_msg(strstr(error.message, "20000000h") && strstr(error.message, "physical: true"), "%s", error.message);
+	/* It says "dcba" whatever it is asked. */
+	ck_assert_msg(probe_write(probe, 0x20000000, 4, "dcba", 4, within(5000), &error) == 0, "%s", error.message);
+}
+END_TEST
+
+START_TEST(physical_addresses)
+{
+	serve("qemu");
+	attach(", physical: true");
+	ck_assert_msg(probe_write(probe, 0x20000000, 4, "1234", 4, within(5000), &error) == 0, "%s", error.message);
+}
+END_TEST
+
+START_TEST(physical_addresses_are_for_qemu)
+{
+	serve("none");
+	attach(", physical: true");
+	ck_assert_int_eq(probe_write(probe, 0x20000000, 4, "1234", 4, within(5000), &error), -EOPNOTSUPP);
+	ck_assert_msg(strstr(error.message, "`physical` is nothing for it"), "%s", error.message);
 }
 END_TEST
 
@@ -770,7 +819,7 @@ START_TEST(qemu_resets_by_its_monitor)
 	ck_assert_int_eq(probe_halted(probe, &halted, within(20000), &error), 0);
 	ck_assert(halted);
 	ck_assert_msg(probe_command(probe, "info version", &answer, within(20000), &error) == 0, "%s", error.message);
-	ck_assert_msg(strchr(answer, '.') != NULL, "%s", answer);
+	ck_assert_msg(strchr(answer, '.') != NULL && !strchr(answer, '\\') && !strchr(answer, '\n'), "%s", answer);
 	free(answer);
 }
 END_TEST
@@ -897,6 +946,10 @@ int main(int argc, char **argv)
 	tcase_add_test(fake, half_an_access_is_refused);
 	tcase_add_test(fake, nobody_listens);
 	tcase_add_test(fake, resets_need_their_commands);
+	tcase_add_test(fake, monitor_output_is_lines);
+	tcase_add_test(fake, writes_that_are_not_done);
+	tcase_add_test(fake, physical_addresses);
+	tcase_add_test(fake, physical_addresses_are_for_qemu);
 	tcase_add_loop_test(codec, maps_are_read, 0, sizeof(maps) / sizeof(*maps));
 	tcase_add_test(fake, flash_is_programmed);
 	tcase_add_loop_test(fake, flash_misbehaves, 0, sizeof(flash_misdeeds) / sizeof(*flash_misdeeds));
