@@ -159,7 +159,7 @@ static int find_active(const struct lab *lab, int64_t id, struct lab_rig **ret, 
 	struct lease_record *record;
 	*ret = holder_of(lab, id);
 	if (*ret && (*ret)->lease.kind == LEASE_PERSON && (*ret)->lease.state == LEASE_ACTIVE &&
-	    lease_times_judge(&(*ret)->lease.times, lab_now_ns()) == LEASE_HELD)
+	    lease_times_judge(&(*ret)->lease.times, lab_now_ns()) != LEASE_EXPIRED) /* who beats before he was missed is not missed */
 		return 0;
 	int r = book_lease(lab->book, id, &record, err);
 	if (r == -ENOENT)

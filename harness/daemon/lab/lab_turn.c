@@ -207,13 +207,26 @@ static bool hand_out(struct lab *lab, bool from_loop)
 	return any;
 }
 
+/* That goes on without the book. */
+static bool is_at_work(const struct lab_job *job)
+{
+	for (size_t i = 0; i < job->run_count; i++) {
+		enum run_stage stage = job->runs[i]->stage;
+		if (stage == STAGE_BEGUN || stage == STAGE_REPORT || stage == STAGE_FILES)
+			return true;
+	}
+	return job->stage == STAGE_MERGING;
+}
+
 static bool still(const struct lab *lab)
 {
+	/* Nothing comes to its end in a damaged book: then only processes are waited for. */
+	const bool damaged = book_damage(lab->book) != NULL;
 	for (size_t i = 0; i < lab->job_count; i++)
-		if (lab->jobs[i]->open_count || lab->jobs[i]->stage != STAGE_OPEN)
+		if (damaged ? is_at_work(lab->jobs[i]) : lab->jobs[i]->open_count || lab->jobs[i]->stage != STAGE_OPEN)
 			return false;
 	for (size_t i = 0; i < lab->config->rig_count; i++)
-		if (lab->rigs[i].errand || lab->rigs[i].lease.state == LEASE_CLEANING)
+		if (lab->rigs[i].errand || (!damaged && lab->rigs[i].lease.state == LEASE_CLEANING))
 			return false;
 	return true;
 }

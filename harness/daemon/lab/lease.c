@@ -29,6 +29,12 @@ void lease_times_beat(struct lease_times *times, int64_t now_ns, int64_t heartbe
 		times->expires_ns = later(now_ns, window_ns(heartbeat_ns));
 }
 
+void lease_times_forgive(struct lease_times *times, int64_t late_ns)
+{
+	if (times->expires_ns && late_ns > 0)
+		times->expires_ns = later(times->expires_ns, late_ns);
+}
+
 enum lease_verdict lease_times_judge(const struct lease_times *times, int64_t now_ns)
 {
 	if (times->deadline_ns && now_ns >= times->deadline_ns)

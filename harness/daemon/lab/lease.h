@@ -21,6 +21,8 @@ enum lease_verdict { LEASE_HELD, LEASE_OVERDUE /* no heartbeat */, LEASE_EXPIRED
 /* heartbeat_ns 0: none is asked for. for_ns 0: no deadline. */
 struct lease_times lease_times_new(int64_t now_ns, int64_t for_ns, int64_t heartbeat_ns);
 void lease_times_beat(struct lease_times *, int64_t now_ns, int64_t heartbeat_ns);
+/* The daemon itself was so late: heartbeats of that time are still to be heard. The deadline stays. */
+void lease_times_forgive(struct lease_times *, int64_t late_ns);
 enum lease_verdict lease_times_judge(const struct lease_times *, int64_t now_ns);
 /* The earlier of both ends; INT64_MAX: none. */
 int64_t lease_times_next_ns(const struct lease_times *);

@@ -92,7 +92,7 @@ static void look_for_bench(const json_t *results, struct run_verdict *verdict)
 {
 	const json_t *error = json_object_get(json_object_get(results, "run"), "error"), *board = first_board(results);
 	const char *id = "", *message = first_error(results, "bench", &id);
-	char name[100], said[281] = "";
+	char name[100], said[280] = "";
 	if (error && strcmp(text_of(error, "domain"), "bench") == 0 && !verdict_was_ended(results, error)) {
 		health_brief(text_of(error, "message"), said, sizeof(said));
 		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "a run could not start: %s", said);

@@ -48,14 +48,14 @@ def whole(folder):
         check("a whole book: the log says that it was examined", until(lambda: "examined whole" in lab.log()), lab.log())
         check("a whole book: jobs are taken", lab.get("/status")["accepts_jobs"] is True, lab.get("/status"))
         lab.wait_job(lab.submit({"a.yaml": case("one")})[1]["id"])
-    return lab
+        # Interrupted by the end of this daemon, begun again by the next.
+        return lab, lab.submit({"a.yaml": case("during", waits(2))})[1]
 
 
-def damaged(lab):
+def damaged(lab, running):
     path = os.path.join(lab.state, "book.sqlite")
     mislead(path)
     with lab:
-        running = lab.submit({"a.yaml": case("during", waits(2))})[1]
         check("damage: it is found beside the work", until(lambda: not lab.get("/status")["accepts_jobs"]), lab.log())
         status = lab.get("/status")
         check("damage: the status gives the reason", "jobs_series_id" in status["reason"] and "backup" in status["reason"], status)
@@ -72,7 +72,7 @@ def damaged(lab):
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        damaged(whole(folder))
+        damaged(*whole(folder))
     finish()
 
 

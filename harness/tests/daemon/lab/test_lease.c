@@ -32,6 +32,23 @@ START_TEST(three_heartbeats_may_be_missed)
 }
 END_TEST
 
+START_TEST(a_late_daemon_blames_nobody)
+{
+	struct lease_times times = lease_times_new(0, 20 * SECOND, 2 * SECOND);
+	lease_times_forgive(&times, 5 * SECOND);
+	ck_assert_int_eq(lease_times_judge(&times, 11 * SECOND - 1), LEASE_HELD);
+	ck_assert_int_eq(lease_times_judge(&times, 11 * SECOND), LEASE_OVERDUE);
+	lease_times_forgive(&times, -SECOND);
+	ck_assert_int_eq(lease_times_judge(&times, 11 * SECOND), LEASE_OVERDUE);
+	lease_times_forgive(&times, INT64_MAX);
+	ck_assert_int_eq(lease_times_judge(&times, 20 * SECOND - 1), LEASE_HELD);
+	ck_assert_int_eq(lease_times_judge(&times, 20 * SECOND), LEASE_EXPIRED); /* the deadline stays */
+	times = lease_times_new(0, 20 * SECOND, 0);
+	lease_times_forgive(&times, SECOND);
+	ck_assert_int_eq(times.expires_ns, 0);
+}
+END_TEST
+
 START_TEST(without_ends)
 {
 	struct lease_times times = lease_times_new(SECOND, 0, 0);
@@ -80,6 +97,7 @@ int main(void)
 	TCase *cases = tcase_create("lease");
 	tcase_add_test(cases, deadline_ends_it);
 	tcase_add_test(cases, three_heartbeats_may_be_missed);
+	tcase_add_test(cases, a_late_daemon_blames_nobody);
 	tcase_add_test(cases, without_ends);
 	tcase_add_test(cases, restarts_and_the_wall_clock);
 	suite_add_tcase(suite, cases);
