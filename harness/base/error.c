@@ -117,6 +117,11 @@ void error_prefix(struct error *err, const char *format, ...)
 	message_store(err, message);
 }
 
+const char *error_code_name(const struct error *err)
+{
+	return err->domain == ERROR_BENCH && err->code > 0 ? strerrorname_np(err->code) : NULL;
+}
+
 const char *error_describe(const struct error *err, char *buffer, unsigned size)
 {
 	if (!err->place.file)

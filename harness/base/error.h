@@ -48,6 +48,9 @@ int error_set_at(struct error *err, enum error_domain domain, int code, struct p
 /* Puts "text: " in front of the message. */
 void error_prefix(struct error *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* The name of the code, "ENOSPC", for who has to act by it: of the domain bench, the others have codes of their own meaning. NULL: none. */
+const char *error_code_name(const struct error *err);
+
 /* "file:line:column: message", or the message alone when no place is known, into buffer. Returns buffer. */
 const char *error_describe(const struct error *err, char *buffer, unsigned size);
 

@@ -350,6 +350,7 @@ static int conclude(struct merger *merger)
 		run->stop = (struct report_stop){0};
 		free(run->failure.domain);
 		free(run->failure.message);
+		free(run->failure.errno_name);
 		run->failure = (struct report_failure){0};
 		run->interrupted = false;
 	}

@@ -136,6 +136,8 @@ static void run_end(struct builder *b, const json_t *data)
 	if (!b->run->failure.message) {
 		b->run->failure.domain = event_text(failure, "domain", &b->failed);
 		b->run->failure.message = event_text(failure, "message", &b->failed);
+		if (!b->run->failure.errno_name)
+			b->run->failure.errno_name = event_text(failure, "errno", &b->failed);
 		b->run->failure.place = place_read(failure, &b->failed);
 	}
 	const json_t *stopped = json_object_get(data, "stopped");
@@ -308,6 +310,7 @@ static void case_end(struct builder *b, const json_t *event, const json_t *data)
 	attempt->ended = true;
 	verdict_read(data, &attempt->verdict, &attempt->cause);
 	attempt->message = event_text(data, "message", &b->failed);
+	attempt->errno_name = event_text(data, "errno", &b->failed);
 	attempt->expected = event_text(data, "expected", &b->failed);
 	attempt->actual = event_text(data, "actual", &b->failed);
 	struct place place = place_read(data, &b->failed);
@@ -646,6 +649,7 @@ void report_attempt_clear(struct report_attempt *attempt)
 		report_event_clear(&attempt->events[i]);
 	free(attempt->events);
 	free(attempt->message);
+	free(attempt->errno_name);
 	free(attempt->expected);
 	free(attempt->actual);
 	free(attempt->rig);
@@ -688,6 +692,7 @@ void report_run_free(struct report_run *run)
 	json_decref(run->selected);
 	free(run->failure.domain);
 	free(run->failure.message);
+	free(run->failure.errno_name);
 	free(run->stop.reason);
 	free(run->stop.message);
 	for (size_t i = 0; i < run->lost_run_count; i++)

@@ -28,6 +28,7 @@ struct report_attempt {
 	enum verdict verdict;
 	enum cause cause;
 	char *message, *expected, *actual;
+	char *errno_name;                      /* "ENOSPC": of an error of the bench that has one; else NULL */
 	struct place place;                    /* of the failure, else of the case */
 	int64_t begin_ns, end_ns, duration_ns; /* CLOCK_MONOTONIC */
 	bool has_step;
@@ -48,6 +49,7 @@ struct report_case {
 /* Why the run as a whole could not be. */
 struct report_failure {
 	char *domain, *message; /* message NULL: it could */
+	char *errno_name;       /* as of an attempt */
 	struct place place;
 };
 /* The limit at which the run's keeper ended it. */

@@ -72,6 +72,7 @@ static json_t *failure_json(struct writer *w)
 	json_t *o = json_object();
 	put_text(w, o, "domain", w->run->failure.domain);
 	put_text(w, o, "message", w->run->failure.message);
+	put_text(w, o, "errno", w->run->failure.errno_name);
 	put_place(w, o, "place", w->run->failure.place);
 	return o;
 }
@@ -178,6 +179,7 @@ static void put_outcome(struct writer *w, json_t *o, const struct report_attempt
 	put_text(w, o, "verdict", verdict_name(a->verdict));
 	put_text(w, o, "cause", cause_name(a->cause));
 	put_text(w, o, "message", a->message);
+	put_text(w, o, "errno", a->errno_name);
 	put_place(w, o, "place", a->place);
 	put_text(w, o, "expected", a->expected ? a->expected : a->step.expected);
 	put_text(w, o, "actual", a->actual ? a->actual : a->step.actual);

@@ -132,6 +132,8 @@ void executor_emit_case_end(struct executor *executor, const struct case_def *de
 	                         "cause", cause_name(outcome->cause), "duration_ns", (json_int_t)(loop_now_ns() - executor->case_begin_ns));
 	if (error->message[0])
 		json_object_set_new(data, "message", json_string(error->message));
+	if (error_code_name(error))
+		json_object_set_new(data, "errno", json_string(error_code_name(error)));
 	if (error->place.file)
 		json_object_update_new(data, json_pack("{s:s,s:i,s:i}", "file", error->place.file, "line", (int)error->place.line, "column",
 		                                       (int)error->place.column));
@@ -407,6 +409,8 @@ static json_t *error_json(const struct error *error)
 	static const char *const domains[] = {[ERROR_NONE] = "bench", [ERROR_USAGE] = "usage",       [ERROR_BENCH] = "bench",
 	                                      [ERROR_DUT] = "dut",    [ERROR_TESTCASE] = "testcase", [ERROR_OPERATOR] = "operator"};
 	json_t *data = json_pack("{s:s,s:s}", "domain", domains[error->domain], "message", error->message);
+	if (error_code_name(error))
+		json_object_set_new(data, "errno", json_string(error_code_name(error)));
 	if (error->place.file)
 		json_object_update_new(data, json_pack("{s:s,s:i,s:i}", "file", error->place.file, "line", (int)error->place.line, "column",
 		                                       (int)error->place.column));

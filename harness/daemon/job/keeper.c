@@ -92,7 +92,7 @@ static int timer_new(int clock_id, int64_t after_ns, int64_t every_ns)
 
 static int refuse(struct keeper *keeper, const struct error *err)
 {
-	const char *reason = err->domain == ERROR_OPERATOR ? "cancelled" : err->code == ENOSPC ? "disk" : "start";
+	const char *reason = err->domain == ERROR_OPERATOR ? "cancelled" : err->code == ENOSPC || err->code == EDQUOT ? "disk" : "start";
 	(void)snprintf(keeper->exit.reason, sizeof(keeper->exit.reason), "%s", reason);
 	(void)snprintf(keeper->exit.message, sizeof(keeper->exit.message), "%.500s", err->message);
 	return -1;

@@ -77,15 +77,30 @@ bool lab_accepts(struct lab *lab, char *reason, size_t size)
 
 /* ---- runs that failed for want of it ---- */
 
-/* In nobody's language: that is how messages of the programs have it. */
-static bool names_lack(const char *text)
+/* Only texts of programs that have no other way to say it: what the runner's children write, the last words of what crashed. In nobody's
+ * language: that is how such texts have it. */
+static bool words_name_lack(const char *text)
 {
 	return text && (strstr(text, strerrordesc_np(ENOSPC)) || strstr(text, strerrordesc_np(EDQUOT)));
 }
 
-static bool message_names_lack(const json_t *object)
+static bool is_one_of(const char *name, const int *codes, size_t count)
 {
-	return names_lack(json_string_value(json_object_get(object, "message")));
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(name, strerrorname_np(codes[i])) == 0)
+			return true;
+	return false;
+}
+
+/* Errors of the system are told by their names (docs/reference/journal.md). What a child of the runner had, that is gone or refused, is in
+ * the words that it left. */
+static bool error_names_lack(const json_t *error)
+{
+	static const int lack[] = {ENOSPC, EDQUOT}, of_child[] = {EPIPE, EREMOTEIO};
+	const char *name = json_string_value(json_object_get(error, "errno"));
+	if (name && !is_one_of(name, of_child, sizeof(of_child) / sizeof(*of_child)))
+		return is_one_of(name, lack, sizeof(lack) / sizeof(*lack));
+	return words_name_lack(json_string_value(json_object_get(error, "message")));
 }
 
 static bool case_names_lack(const json_t *one)
@@ -94,7 +109,7 @@ static bool case_names_lack(const json_t *one)
 	size_t i;
 	json_array_foreach (json_object_get(one, "attempts"), i, attempt) {
 		const char *cause = json_string_value(json_object_get(attempt, "cause"));
-		if (cause && strcmp(cause, "bench") == 0 && message_names_lack(attempt))
+		if (cause && strcmp(cause, "bench") == 0 && error_names_lack(attempt))
 			return true;
 	}
 	return false;
@@ -104,10 +119,10 @@ static bool results_name_lack(const json_t *results)
 {
 	const json_t *run = json_object_get(results, "run"), *one;
 	size_t i;
-	if (message_names_lack(json_object_get(run, "error")))
+	if (error_names_lack(json_object_get(run, "error")))
 		return true;
 	json_array_foreach (json_object_get(run, "boards_given_up"), i, one)
-		if (message_names_lack(one))
+		if (error_names_lack(one))
 			return true;
 	json_array_foreach (json_object_get(results, "cases"), i, one)
 		if (case_names_lack(one))
@@ -133,8 +148,9 @@ void lab_disk_excuse(const struct lab_run *run, const json_t *results, struct ru
 	if (strcmp(run->exit.reason, "time_limit") == 0 || strcmp(run->exit.reason, "output") == 0 ||
 	    strcmp(run->exit.reason, "memory") == 0)
 		return; /* a limit of its own */
-	if (strcmp(run->exit.reason, "disk") != 0 && !names_lack(run->exit.message) && !names_lack(verdict->reason) &&
-	    !results_name_lack(results) && !was_short(run))
+	/* Where the results blame nothing, the reason has the last words of the runner. */
+	bool said = !verdict->bench_error && words_name_lack(verdict->reason);
+	if (strcmp(run->exit.reason, "disk") != 0 && !said && !results_name_lack(results) && !was_short(run))
 		return;
 	verdict->no_space = true;
 	verdict->bench_error = verdict->crashed = verdict->good = false;

@@ -246,7 +246,8 @@ int lab_run_watch(struct lab_run *run, struct error *err)
 /* What could not be begun ends like every other run: its lease is cleaned, its job decides. */
 static void not_started(struct lab_run *run, const struct error *why)
 {
-	struct keeper_exit exit = {.exit_status = -1, .signal = -1, .reason = "start", .ended_utc_ns = lab_utc_ns()};
+	struct keeper_exit exit = {.exit_status = -1, .signal = -1, .ended_utc_ns = lab_utc_ns()};
+	(void)snprintf(exit.reason, sizeof(exit.reason), "%s", why->code == ENOSPC || why->code == EDQUOT ? "disk" : "start");
 	(void)snprintf(exit.message, sizeof(exit.message), "%.500s", why->message);
 	lab_run_ended(&exit, run);
 }

@@ -219,6 +219,30 @@ START_TEST(results_fit_the_schema)
 }
 END_TEST
 
+/* Programs act by the name of an error; its words are for people. */
+START_TEST(errors_have_their_names)
+{
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_run(&s, "h");
+	synthetic_case_begin(&s, "one", "a.yaml", 1);
+	synthetic_event(
+	        &s, "case", "case.end",
+	        "{\"id\":\"one\",\"attempt\":1,\"verdict\":\"error\",\"cause\":\"bench\",\"message\":\"full\",\"errno\":\"ENOSPC\"}");
+	synthetic_event(&s, "run", "run.end",
+	                "{\"status\":3,\"interrupted\":false,\"clock_moved_ns\":0,\"error\":{\"domain\":\"bench\",\"message\":\"it broke\","
+	                "\"errno\":\"EIO\"}}");
+	synthetic_close(&s);
+	write_all(&s);
+	json_t *results = results_load(&s), *one = json_array_get(json_object_get(results, "cases"), 0);
+	ck_assert_str_eq(json_string_value(json_object_get(one, "errno")), "ENOSPC");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(one, "attempts"), 0), "errno")), "ENOSPC");
+	ck_assert_str_eq(json_string_value(json_object_get(json_object_get(json_object_get(results, "run"), "error"), "errno")), "EIO");
+	json_decref(results);
+	synthetic_remove(&s);
+}
+END_TEST
+
 /* Forged PDUs are counted in the journal; every report shows the counts, of the last attempt only. */
 START_TEST(sweeps_are_in_every_report)
 {
@@ -860,6 +884,7 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, junit_failure_stands_alone);
 	tcase_add_test(tests, junit_attaches_for_failures_only);
 	tcase_add_test(tests, results_fit_the_schema);
+	tcase_add_test(tests, errors_have_their_names);
 	tcase_add_test(tests, page_shows_and_escapes);
 	tcase_add_test(tests, sweeps_are_in_every_report);
 	tcase_add_test(tests, the_same_journal_gives_the_same_bytes);

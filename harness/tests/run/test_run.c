@@ -30,6 +30,8 @@ static int fail_run(struct step_context *context, const struct step_call *call, 
 	int r = step_arg_text(context, call, "how", &how, err);
 	if (r < 0)
 		return r;
+	if (!strcmp(how, "disk"))
+		return error_set(err, ERROR_BENCH, ENOSPC, "the capture cannot be written");
 	if (!strcmp(how, "bench"))
 		return error_set(err, ERROR_BENCH, EIO, "the bench broke");
 	if (!strcmp(how, "testcase"))
@@ -119,7 +121,7 @@ static const struct step_registry registry = {steps, sizeof(steps) / sizeof(*ste
 /* ---- what the journal said ---- */
 
 struct ended {
-	char id[64], verdict[16], cause[16], message[512], expected[64], actual[64];
+	char id[64], verdict[16], cause[16], message[512], errno_name[32], expected[64], actual[64];
 	unsigned line, attempt;
 };
 static struct ended ended[32];
@@ -144,6 +146,7 @@ static void see(const struct event *event, void *context)
 		copy_text(end->verdict, sizeof(end->verdict), event->data, "verdict");
 		copy_text(end->cause, sizeof(end->cause), event->data, "cause");
 		copy_text(end->message, sizeof(end->message), event->data, "message");
+		copy_text(end->errno_name, sizeof(end->errno_name), event->data, "errno");
 		copy_text(end->expected, sizeof(end->expected), event->data, "expected");
 		copy_text(end->actual, sizeof(end->actual), event->data, "actual");
 		end->line = (unsigned)json_integer_value(json_object_get(event->data, "line"));
@@ -243,6 +246,18 @@ START_TEST(test_case_is_wrong)
 	ck_assert_str_eq(ended[0].verdict, "error");
 	ck_assert_str_eq(ended[0].cause, "testcase");
 	ck_assert_uint_eq(ended_count, 1);
+}
+END_TEST
+
+/* For programs that act by what the system said; a code of another domain is nobody's. */
+START_TEST(errors_of_the_bench_have_their_names)
+{
+	ck_assert_int_eq(run_text(CASE "    - t.fail: disk\n"), 3);
+	ck_assert_str_eq(ended[0].cause, "bench");
+	ck_assert_str_eq(ended[0].errno_name, "ENOSPC");
+	ended_count = run_ends = 0;
+	ck_assert_int_eq(run_text(CASE "    - t.fail: dut\n"), 1);
+	ck_assert_str_eq(ended[0].errno_name, "");
 }
 END_TEST
 
@@ -655,6 +670,7 @@ static Suite *suite(void)
 	tcase_add_test(all, fails_with_place);
 	tcase_add_test(all, expectation_fails);
 	tcase_add_test(all, test_case_is_wrong);
+	tcase_add_test(all, errors_of_the_bench_have_their_names);
 	tcase_add_test(all, bench_is_retried_once);
 	tcase_add_test(all, product_is_not_retried);
 	tcase_add_test(all, always_runs_after_failure);

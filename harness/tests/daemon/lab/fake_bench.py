@@ -3,7 +3,7 @@
 """Stands in for hilbench: does what a plan says, and leaves what a run leaves.
 
 A plan is a text file among the job's files; each line is for every rig, or begins with "@NAME " for one rig only:
-    case ID VERDICT [CAUSE [SECONDS [MESSAGE]]]   mend ID   board ROLE   exit N   crash   hang   flood   wait SECONDS   big MEGABYTES
+    case ID VERDICT [CAUSE[:ERRNO] [SECONDS [MESSAGE]]]   mend ID   board ROLE   exit N   crash   hang   flood   wait SECONDS   big MEGABYTES
 "vanish" ends the run before it has written anything.
 The rig verbs do what RIGFILE.VERB says: "fail", "hang", a number of seconds; absent: all is well. What was done is appended to RIGFILE.log.
 """
@@ -36,10 +36,12 @@ def plan_lines(paths, rig):
                             yield words
 
 
-def attempt(number, verdict, cause, complete=True, message="as planned"):
+def attempt(number, verdict, cause, complete=True, message="as planned", errno=None):
     one = {"attempt": number, "complete": complete, "verdict": verdict, "duration_ns": 1000000, "message": message}
     if cause:
         one["cause"] = cause
+    if errno:
+        one["errno"] = errno
     return one
 
 
@@ -111,10 +113,11 @@ class Run:
     def add(self, words):
         name, verdict = words[1], words[2]
         cause = words[3] if len(words) > 3 and words[3] != "-" else {"fail": "dut"}.get(verdict)
+        cause, _, errno = cause.partition(":") if cause else (None, "", None)
         if len(words) > 4:
             time.sleep(float(words[4]))
         message = " ".join(words[5:]) or "as planned"
-        self.end(case(name, verdict, cause, [attempt(1, verdict, cause, message=message)]))
+        self.end(case(name, verdict, cause, [attempt(1, verdict, cause, message=message, errno=errno)]))
         status = EXIT.get(verdict, 2 if cause == "testcase" else 3)
         self.worsen(status)
 

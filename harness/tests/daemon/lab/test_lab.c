@@ -789,6 +789,26 @@ START_TEST(a_rig_is_not_blamed_for_a_full_disk)
 }
 END_TEST
 
+/* By the name of the error, whatever its words are; words count only of what has no other way to say it. */
+START_TEST(a_full_disk_is_known_by_the_name_of_the_error)
+{
+	static const struct {
+		const char *plan;
+		bool excused;
+	} table[] = {{"case a error bench:ENOSPC 0 cannot write capture.pcapng\n", true},
+	             {"case a error bench:EDQUOT 0 cannot write capture.pcapng\n", true},
+	             {"case a error bench:EPIPE 0 vboard: gone (its log ends with \"No space left on device\")\n", true},
+	             {"case a error bench:EIO 0 the board wrote: No space left on device\n", false}};
+	bed_make(&bed, 1);
+	bed.config.health.quarantine_after = 100;
+	bed_open(&bed);
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		ends(bed_submit(&bed, &(struct bed_job){.plan = table[i].plan}),
+		     table[i].excused ? "error no space on the host: " : "error a: ");
+	all_still();
+}
+END_TEST
+
 /* What breaks gives space back, and cannot always say why it broke. */
 START_TEST(a_rig_is_not_blamed_for_a_disk_that_was_full)
 {
@@ -958,6 +978,7 @@ int main(int argc, char **argv)
 	                                            &a_job_waits_for_space,
 	                                            &no_run_starts_without_space,
 	                                            &a_rig_is_not_blamed_for_a_full_disk,
+	                                            &a_full_disk_is_known_by_the_name_of_the_error,
 	                                            &a_rig_is_not_blamed_for_a_disk_that_was_full,
 	                                            &a_stopped_daemon_goes_on_later,
 	                                            &runs_outlive_the_daemon,
