@@ -133,7 +133,7 @@ struct lab {
 	bool space;
 	char space_reason[200];
 	int64_t space_due_ns, short_utc_ns; /* short: when space was last found wanting; 0: never */
-	int64_t ticked_ns; /* the last tick, which comes every second; 0: none yet */
+	int64_t ticked_ns;                  /* the last tick, which comes every second; 0: none yet */
 	void (*no_space)(void *context);
 	void *no_space_context;
 	uint64_t uses;
