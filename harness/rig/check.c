@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,7 +17,9 @@
 #include "rig_lock.h"
 
 #define TELLING_NS  (INT64_C(300) * 1000000) /* before the end, so that what was found is told */
-#define WORKERS_MAX 128
+#define WORKERS_MAX 400                      /* a rack of fifty boards; each has a pipe to this process */
+#define FILES_LEFT  100                      /* descriptors for everything else */
+#define SHARED      16                       /* processes for what is beyond, and as many for what of it waits for supplies */
 
 /* In the order of the report. */
 static const struct check_kind *const kinds[] = {
@@ -52,6 +55,8 @@ void check_found(struct check_finding *finding, const char *format, ...)
 void check_remedy(struct check_finding *finding, const char *format, ...)
 {
 	va_list arguments;
+	if (finding->refused && finding->remedy[0])
+		return;
 	va_start(arguments, format);
 	put_text(finding->remedy, sizeof(finding->remedy), format, arguments);
 	va_end(arguments);
@@ -60,9 +65,11 @@ void check_remedy(struct check_finding *finding, const char *format, ...)
 void check_problem(struct check_finding *finding, enum rig_check_state state, const char *format, ...)
 {
 	va_list arguments;
-	if (state <= finding->state)
+	finding->refused = state <= finding->state;
+	if (finding->refused)
 		return;
 	finding->state = state;
+	finding->remedy[0] = '\0';
 	va_start(arguments, format);
 	put_text(finding->problem, sizeof(finding->problem), format, arguments);
 	va_end(arguments);
@@ -149,6 +156,24 @@ static bool tell(int fd, unsigned index, const struct check_finding *finding, en
 	return good;
 }
 
+static const struct check_item *supply_of(const struct check_list *list, const char *owner)
+{
+	for (unsigned i = 0; i < list->count; i++)
+		if (list->items[i].kind == &check_kind_supply && !strcmp(list->items[i].owner, owner))
+			return &list->items[i];
+	return NULL;
+}
+
+/* What the process of the supply told before this one was started. */
+static void know_power(const struct check_list *list, const struct check_item *item, struct check_context *context)
+{
+	const struct check_item *supply = item->after_supply ? supply_of(list, item->owner) : NULL;
+	if (!supply)
+		return;
+	(void)snprintf(context->powered_role, sizeof(context->powered_role), "%s", item->owner);
+	context->power = supply->power;
+}
+
 static void look_at_group(const struct check_list *list, const char *group, struct check_context *context, int fd)
 {
 	for (unsigned i = 0; i < list->count; i++) {
@@ -156,6 +181,7 @@ static void look_at_group(const struct check_list *list, const char *group, stru
 		int64_t begin_ns = loop_now_ns();
 		if (strcmp(list->items[i].group, group))
 			continue;
+		know_power(list, &list->items[i], context);
 		list->items[i].kind->look(context, &list->items[i], &finding);
 		if (!tell(fd, i, &finding, check_power_of(context, &list->items[i]), loop_now_ns() - begin_ns))
 			return;
@@ -230,6 +256,7 @@ static void take_line(const char *line, size_t length, struct check_list *list, 
 		fill(&report->results[index], (enum rig_check_state)state, found, problem, remedy);
 		report->results[index].duration_ns = ns;
 		list->items[index].power = (enum check_power)power;
+		list->items[index].told = true;
 	}
 	json_decref(message);
 }
@@ -253,40 +280,15 @@ static void read_worker(struct worker *worker, struct check_list *list, struct r
 	}
 }
 
-static void wait_for_workers(struct worker *workers, unsigned count, struct check_list *list, struct rig_check_report *report,
-                             int64_t deadline_ns)
-{
-	for (;;) {
-		struct pollfd fds[WORKERS_MAX];
-		unsigned open = 0;
-		int64_t left_ns = deadline_ns - loop_now_ns();
-		for (unsigned i = 0; i < count; i++) {
-			fds[i] = (struct pollfd){.fd = workers[i].fd, .events = POLLIN};
-			open += workers[i].fd >= 0;
-		}
-		if (!open || left_ns <= 0)
-			return;
-		int n = poll(fds, count, (int)(left_ns / 1000000) + 1);
-		for (unsigned i = 0; n > 0 && i < count; i++)
-			if (fds[i].revents)
-				read_worker(&workers[i], list, report);
-	}
-}
-
-static void end_workers(struct worker *workers, unsigned count)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (kill(-workers[i].pid, SIGKILL) < 0) /* its process group, also when only its children are left */
-			(void)kill(workers[i].pid, SIGKILL);
-		while (waitpid(workers[i].pid, NULL, 0) < 0 && errno == EINTR)
-			;
-		if (workers[i].fd >= 0)
-			(void)close(workers[i].fd);
-		bytes_free(&workers[i].text);
-	}
-}
-
 /* ---- all of it ---- */
+
+struct looking {
+	struct check_list *list;
+	struct rig_check_report *report;
+	int64_t deadline_ns;
+	struct worker workers[WORKERS_MAX];
+	unsigned count, groups; /* started, of all */
+};
 
 static bool first_of_group(const struct check_list *list, unsigned index)
 {
@@ -296,30 +298,146 @@ static bool first_of_group(const struct check_list *list, unsigned index)
 	return true;
 }
 
-/* More groups than processes: the rest is one. */
-static void bound_groups(struct check_list *list)
+static const struct worker *worker_of(const struct looking *looking, const char *group)
 {
-	unsigned groups = 0, bound = list->count;
-	for (unsigned i = 0; i < bound; i++)
-		if (first_of_group(list, i) && ++groups == WORKERS_MAX)
-			bound = i;
-	for (unsigned i = bound; i < list->count; i++)
-		if (groups == WORKERS_MAX)
-			(void)snprintf(list->items[i].group, sizeof(list->items[i].group), "the rest");
+	for (unsigned i = 0; i < looking->count; i++)
+		if (!strcmp(looking->workers[i].group, group))
+			return &looking->workers[i];
+	return NULL;
+}
+
+/* Every supply that the group has to know of has told, or never will. */
+static bool group_ready(const struct looking *looking, const char *group)
+{
+	for (unsigned i = 0; i < looking->list->count; i++) {
+		const struct check_item *item = &looking->list->items[i];
+		const struct check_item *supply =
+		        item->after_supply && !strcmp(item->group, group) ? supply_of(looking->list, item->owner) : NULL;
+		const struct worker *worker = supply ? worker_of(looking, supply->group) : NULL;
+		if (supply && !supply->told && !(worker && worker->fd < 0))
+			return false;
+	}
+	return true;
+}
+
+static int start_ready(struct looking *looking, struct error *err)
+{
+	int r = 0;
+	for (unsigned i = 0; r == 0 && i < looking->list->count; i++) {
+		const char *group = looking->list->items[i].group;
+		if (!first_of_group(looking->list, i) || worker_of(looking, group) || !group_ready(looking, group))
+			continue;
+		r = start_worker(&looking->workers[looking->count], looking->list, group, looking->deadline_ns, err);
+		looking->count += r == 0;
+	}
+	return r;
+}
+
+/* Until all have told all, or the time is over. */
+static int wait_for_workers(struct looking *looking, struct error *err)
+{
+	for (;;) {
+		struct pollfd fds[WORKERS_MAX];
+		unsigned open = 0;
+		int64_t left_ns = looking->deadline_ns - loop_now_ns();
+		for (unsigned i = 0; i < looking->count; i++) {
+			fds[i] = (struct pollfd){.fd = looking->workers[i].fd, .events = POLLIN};
+			open += looking->workers[i].fd >= 0;
+		}
+		if (!open || left_ns <= 0)
+			return 0;
+		int n = poll(fds, looking->count, (int)(left_ns / 1000000) + 1);
+		for (unsigned i = 0; n > 0 && i < looking->count; i++)
+			if (fds[i].revents)
+				read_worker(&looking->workers[i], looking->list, looking->report);
+		int r = looking->count < looking->groups ? start_ready(looking, err) : 0;
+		if (r < 0)
+			return r;
+	}
+}
+
+static void end_workers(struct looking *looking)
+{
+	for (unsigned i = 0; i < looking->count; i++) {
+		struct worker *worker = &looking->workers[i];
+		if (kill(-worker->pid, SIGKILL) < 0) /* its process group, also when only its children are left */
+			(void)kill(worker->pid, SIGKILL);
+		while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		if (worker->fd >= 0)
+			(void)close(worker->fd);
+		bytes_free(&worker->text);
+	}
+}
+
+/* How many processes there may be at once. */
+static unsigned workers_limit(void)
+{
+	struct rlimit files;
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= WORKERS_MAX + FILES_LEFT)
+		return WORKERS_MAX;
+	return files.rlim_cur > FILES_LEFT + 3 * SHARED ? (unsigned)files.rlim_cur - FILES_LEFT : 3 * SHARED;
+}
+
+static unsigned count_groups(const struct check_list *list)
+{
+	unsigned groups = 0;
+	for (unsigned i = 0; i < list->count; i++)
+		groups += first_of_group(list, i);
+	return groups;
+}
+
+static void rename_group(struct check_list *list, unsigned first, const char *name)
+{
+	char old[sizeof(list->items->group)];
+	(void)snprintf(old, sizeof(old), "%s", list->items[first].group);
+	for (unsigned i = first; i < list->count; i++)
+		if (!strcmp(list->items[i].group, old))
+			(void)snprintf(list->items[i].group, sizeof(list->items[i].group), "%s", name);
+}
+
+/* More groups than processes: what is beyond is dealt out to a few. What is one group stays together, as its instrument takes one client;
+ * what waits for supplies is kept from them, so that nothing waits for itself. */
+static void bound_groups(struct check_list *list, unsigned limit)
+{
+	unsigned groups = 0, bound = 0;
+	char name[32];
+	if (count_groups(list) <= limit)
+		return;
+	while (bound < list->count && (groups += first_of_group(list, bound)) <= limit - 2 * SHARED)
+		bound++;
+	for (unsigned i = list->count; i-- > bound;)
+		if (first_of_group(list, i)) {
+			(void)snprintf(name, sizeof(name), "%s %u", list->items[i].after_supply ? "later" : "shared", i % SHARED);
+			rename_group(list, i, name);
+		}
+}
+
+/* A supply that did not tell in time kept them from being looked at. */
+static void tell_not_started(const struct looking *looking)
+{
+	for (unsigned i = 0; i < looking->list->count; i++) {
+		const struct check_item *item = &looking->list->items[i];
+		if (item->after_supply && !worker_of(looking, item->group))
+			fill(&looking->report->results[i], RIG_CHECK_NOT_ASKED, "", "its supply did not say in time whether it has power",
+			     "");
+	}
 }
 
 static int look_at_all(struct check_list *list, struct rig_check_report *report, int64_t deadline_ns, struct error *err)
 {
-	struct worker workers[WORKERS_MAX];
-	unsigned count = 0;
-	int r = 0;
-	bound_groups(list);
-	for (unsigned i = 0; r == 0 && i < list->count; i++)
-		if (first_of_group(list, i) && (r = start_worker(&workers[count], list, list->items[i].group, deadline_ns, err)) == 0)
-			count++;
+	struct looking *looking = calloc(1, sizeof(*looking));
+	if (!looking)
+		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	*looking = (struct looking){.list = list, .report = report, .deadline_ns = deadline_ns};
+	bound_groups(list, workers_limit());
+	looking->groups = count_groups(list);
+	int r = start_ready(looking, err);
 	if (r == 0)
-		wait_for_workers(workers, count, list, report, deadline_ns);
-	end_workers(workers, count);
+		r = wait_for_workers(looking, err);
+	end_workers(looking);
+	tell_not_started(looking);
+	free(looking);
 	return r;
 }
 

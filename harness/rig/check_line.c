@@ -153,6 +153,37 @@ static const char *device_key(enum serial_kind kind)
 	return kind == SERIAL_PTY ? "console.path" : "console.device";
 }
 
+void check_permission_remedy(struct check_finding *finding, const char *path, const char *subsystem)
+{
+	struct stat status;
+	const mode_t both = S_IRGRP | S_IWGRP;
+	const struct group *group =
+	        stat(path, &status) == 0 && (status.st_mode & both) == both && status.st_gid ? getgrgid(status.st_gid) : NULL;
+	if (group)
+		check_remedy(finding, "add your user to the group %s (`sudo usermod -a -G %s $USER`) and log in again", group->gr_name,
+		             group->gr_name);
+	else
+		check_remedy(finding,
+		             "%s is its owner's alone: a udev rule gives it to a group that your user is in: SUBSYSTEM==\"%s\", "
+		             "GROUP=\"%s\", MODE=\"0660\" in /etc/udev/rules.d/70-hilbench.rules, then plug it in again",
+		             path, subsystem, strcmp(subsystem, "tty") ? "plugdev" : "dialout");
+}
+
+void check_gpio_remedy(struct check_finding *finding, int code, const char *chip, const char *key)
+{
+	if (code != EACCES && code != EPERM)
+		check_remedy(finding, "correct `%s.chip` and `%s.line`, or end the program that has the line", key, key);
+	else if (chip[0] == '/')
+		check_permission_remedy(finding, chip, "gpio");
+	else
+		check_remedy(
+		        finding,
+		        "add your user to the group that the chip belongs to; where that is root, a udev rule gives it away: "
+		        "SUBSYSTEM==\"gpio\", GROUP=\"plugdev\", MODE=\"0660\" in /etc/udev/rules.d/70-hilbench.rules, then plug it in "
+		        "again. `%s.chip` may be another one",
+		        key);
+}
+
 static void look_at_device(const char *path, enum serial_kind kind, struct check_finding *finding)
 {
 	struct stat status;
@@ -172,9 +203,8 @@ static void look_at_device(const char *path, enum serial_kind kind, struct check
 	describe_port(&status, path, text, sizeof(text));
 	check_found(finding, "%s", text);
 	if (access(path, R_OK | W_OK) < 0) {
-		const struct group *group = getgrgid(status.st_gid);
 		check_problem(finding, RIG_CHECK_BAD, "%s: no permission to read and write", path);
-		check_remedy(finding, "add your user to the group %s and log in again", group ? group->gr_name : "that owns it");
+		check_permission_remedy(finding, path, "tty");
 	}
 	if (check_device_users(path, users, sizeof(users))) {
 		check_problem(finding, RIG_CHECK_BAD, "%s: in use by %s", path, users);
@@ -273,7 +303,7 @@ static void look_at_gpio(const struct check_item *item, struct check_finding *fi
 	if (r == 0)
 		return;
 	check_problem(finding, RIG_CHECK_BAD, "%s", error.message);
-	check_remedy(finding, "correct `reset.chip` and `reset.line`, or end the program that has the line");
+	check_gpio_remedy(finding, -r, map_text(item->map, "chip"), "reset");
 }
 
 /* A line of the console's port is there when the port is. */

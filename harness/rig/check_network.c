@@ -4,22 +4,17 @@
 #include <errno.h>
 #include <ifaddrs.h>
 #include <inttypes.h>
-#include <libsocketcan.h>
-#include <linux/can/netlink.h>
-#include <linux/capability.h>
 #include <net/if.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "../base/paths.h"
 #include "../link/address.h"
-#include "../link/can_netlink.h"
 #include "check_private.h"
 #include "rack.h"
 
@@ -312,68 +307,6 @@ static void list_buses(struct check_list *list, const struct check_kind *kind)
 	check_each(list, kind, "buses", add_bus);
 }
 
-static uint32_t rate_of(const struct value *map, const char *key)
-{
-	const struct value *value = value_get(map, key);
-	return value ? (uint32_t)value->integer : 0;
-}
-
-/* Whether a run may set the rates of interfaces, and start them. */
-static bool may_administer(void)
-{
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-	return syscall(SYS_capget, &header, data) == 0 && data[CAP_TO_INDEX(CAP_NET_ADMIN)].effective & CAP_TO_MASK(CAP_NET_ADMIN);
-}
-
-static void compare_rates(const struct value *map, const char *name, const struct can_interface *is, struct check_finding *finding)
-{
-	uint32_t nominal = rate_of(map, "nominal"), data = rate_of(map, "data");
-	if (!is->is_can)
-		return;
-	if (nominal && (is->nominal_bit_rate != nominal || (data && is->data_bit_rate != data))) {
-		check_problem(finding, may_administer() ? RIG_CHECK_WARNING : RIG_CHECK_BAD,
-		              "%s has %" PRIu32 "/%" PRIu32 " bit/s, the rig file says %" PRIu32 "/%" PRIu32, name, is->nominal_bit_rate,
-		              is->data_bit_rate, nominal, data);
-		check_remedy(finding,
-		             "a run sets them if it may (CAP_NET_ADMIN); by hand: `ip link set %s down`, then `ip link set %s up type can "
-		             "bitrate "
-		             "%" PRIu32 " dbitrate %" PRIu32 " fd on`",
-		             name, name, nominal, data);
-	}
-}
-
-static void look_at_interface(const struct value *map, const char *name, struct check_finding *finding)
-{
-	struct can_interface is;
-	int state = 0;
-	int r = can_netlink_read(name, &is);
-	if (r < 0) {
-		check_problem(finding, RIG_CHECK_BAD, "there is no CAN interface %s (%s)", name, strerror(-r));
-		check_remedy(finding,
-		             "is the CAN adapter plugged in and its driver loaded? `ip -details link show type can` lists what is there; "
-		             "correct `interface` of the bus otherwise");
-		return;
-	}
-	check_found(finding, "%s, %s, %" PRIu32 "/%" PRIu32 " bit/s%s", is.is_can ? "controller" : "virtual interface",
-	            is.up ? "up" : "down", is.nominal_bit_rate, is.data_bit_rate, is.fd ? ", FD" : "");
-	if (is.is_can && can_get_state(name, &state) == 0 && state == CAN_STATE_BUS_OFF) {
-		check_problem(finding, RIG_CHECK_BAD, "%s is bus-off", name);
-		check_remedy(finding,
-		             "look at the bus: termination (60 ohm between CAN_H and CAN_L), swapped lines, other bit rate; then `ip link "
-		             "set %s "
-		             "type can restart`",
-		             name);
-	}
-	if (!is.up) {
-		/* With the rates of the rig file a run starts it. */
-		check_problem(finding, is.is_can && rate_of(map, "nominal") && may_administer() ? RIG_CHECK_WARNING : RIG_CHECK_BAD,
-		              "%s is down", name);
-		check_remedy(finding, "`ip link set %s up%s`", name, is.is_can ? " type can bitrate …" : "");
-	}
-	compare_rates(map, name, &is, finding);
-}
-
 static void look_at_tunnel(struct check_context *context, const struct value *map, struct check_finding *finding)
 {
 	const char *driver = map_text(map, "driver"), *address = map_text(map, "address");
@@ -398,7 +331,7 @@ static void look_at_bus(struct check_context *context, const struct check_item *
 	char path[512];
 	struct error error = {0};
 	if (!strcmp(driver, "socketcan") && interface)
-		look_at_interface(item->map, interface, finding);
+		check_can_interface(item->map, interface, finding);
 	else if (strcmp(driver, "vbus"))
 		look_at_tunnel(context, item->map, finding);
 	else if (program_find("vbus", path, sizeof(path), &error) == 0)

@@ -55,9 +55,6 @@ static void list_supplies(struct check_list *list, const struct check_kind *kind
 
 static const char *remedy_of(int code, const char *driver)
 {
-	if (!strcmp(driver, "gpio"))
-		return code == EACCES || code == EPERM ? "give the user access to the GPIO chip (its group, a udev rule)"
-		                                       : "correct `power.chip` and `power.line`, or end the program that has the line";
 	if (!strcmp(driver, "command"))
 		return "correct the program's path in `power`, make it executable, and try it by hand";
 	switch (code) {
@@ -112,7 +109,10 @@ static void look_at_supply(struct check_context *context, const struct check_ite
 		context->dead = error;
 	}
 	check_problem(finding, RIG_CHECK_BAD, "%s", error.message);
-	check_remedy(finding, "%s", remedy_of(-r, driver));
+	if (!strcmp(driver, "gpio"))
+		check_gpio_remedy(finding, -r, map_text(item->map, "chip"), "power");
+	else
+		check_remedy(finding, "%s", remedy_of(-r, driver));
 }
 
 const struct check_kind check_kind_supply = {.name = "supply", .instrument = true, .list = list_supplies, .look = look_at_supply};
@@ -126,8 +126,8 @@ static void add_board(struct check_list *list, const struct check_kind *kind, co
 		return;
 	item->role = role->value;
 	(void)snprintf(item->name, sizeof(item->name), "%s %s", map_text(role->value, "driver"), map_text(role->value, "address"));
-	if (value_get(role->value, "power"))
-		group_by_instrument(item);
+	item->after_supply = value_get(role->value, "power") != NULL;
+	(void)snprintf(item->group, sizeof(item->group), "board %.60s", role->key);
 }
 
 static void list_boards(struct check_list *list, const struct check_kind *kind)

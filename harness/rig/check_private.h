@@ -17,6 +17,10 @@ struct check_item {
 	char owner[64], name[160];
 	char group[96];         /* items of the same group are looked at one after the other, in order */
 	enum check_power power; /* of a role's supply, as it was told */
+	bool told;              /* the look at it has come to its end */
+	/* Whether it is looked at depends on the power of the role: not before the supply has told, each in a group of its own, as one
+	 * instrument feeds many boards. */
+	bool after_supply;
 };
 
 struct check_list {
@@ -31,8 +35,10 @@ struct check_item *check_add(struct check_list *, const struct check_kind *, con
 struct check_finding {
 	enum rig_check_state state;
 	char found[240], problem[700], remedy[400];
+	bool refused; /* the last problem was no worse than the one before */
 };
 void check_found(struct check_finding *, const char *format, ...) PRINTF_LIKE(2, 3);
+/* Of the problem that was told just before; left out when that one was not taken and another has its remedy already. */
 void check_remedy(struct check_finding *, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The state gets worse, never better; the first problem of the worst state is told. */
 void check_problem(struct check_finding *, enum rig_check_state, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -84,6 +90,15 @@ bool check_device_users(const char *path, char *ret, size_t size);
 bool check_own_address(const char *address, char *ret_interface, size_t size);
 /* A TCP connection that is closed at once: 0, -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, … */
 int check_connect(const char *address, int64_t deadline_ns);
+/* What to do about a device that may not be opened: which group, or which udev rule of the subsystem. */
+void check_permission_remedy(struct check_finding *, const char *path, const char *subsystem);
+/* What to do about a GPIO line that is not to be had. key: of the rig file, "power" or "reset". */
+void check_gpio_remedy(struct check_finding *, int code, const char *chip, const char *key);
+struct can_interface;
+void check_can_interface(const struct value *map, const char *name, struct check_finding *);
+/* may: a run may set rates and start interfaces. */
+void check_can_judge(const struct value *map, const char *name, const struct can_interface *, bool bus_off, bool may,
+                     struct check_finding *);
 /* Whether a program of this machine listens at an address of it, as the kernel tells, without connecting: 1, 0, -ENOENT (not ours). */
 int check_listens(const char *address);
 

@@ -91,10 +91,11 @@ static int end_program(pid_t pid, bool wanted, int64_t end_ns)
 	return -1;
 }
 
-/* Runs a program until it has said `until` (NULL: until it ends) or its time is over. Returns its status; -1: it had none by itself. */
+/* A program of this machine has all the time there is: many of them at once are slow, and none of them is another machine's.
+ * Runs a program until it has said `until` (NULL: until it ends) or its time is over. Returns its status; -1: it had none by itself. */
 static int run_program(struct check_context *context, char *const *words, const char *until, char *ret, size_t size)
 {
-	const int64_t end_ns = check_deadline_ns(context);
+	const int64_t end_ns = context->deadline_ns;
 	int pipes[2], status = -1;
 	ret[0] = '\0';
 	if (pipe2(pipes, O_CLOEXEC) < 0)
@@ -138,12 +139,8 @@ static void add_probe(struct check_list *list, const struct check_kind *kind, co
 	               is_gdb(probe) ? address
 	               : program     ? program
 	                             : "openocd");
-	/* After the supply, whose answer says whether a server may be asked. */
-	const char *instrument = map_text(value_get(role->value, "power"), "address");
-	if (is_gdb(probe) && instrument)
-		(void)snprintf(item->group, sizeof(item->group), "instrument %.80s", instrument);
-	else
-		(void)snprintf(item->group, sizeof(item->group), "probe %.60s", role->key);
+	(void)snprintf(item->group, sizeof(item->group), "probe %.60s", role->key);
+	item->after_supply = is_gdb(probe) && value_get(role->value, "power"); /* its answer says whether a server may be asked */
 }
 
 static void list_probes(struct check_list *list, const struct check_kind *kind)
@@ -197,6 +194,15 @@ static void look_at_reading(struct check_context *context, const struct check_it
 	check_remedy(finding, "is `probe.program` the OpenOCD that this configuration is for?");
 }
 
+/* "Open On-Chip Debugger 0.11.0": without read_memory and write_memory. A version that is no number is let pass. */
+static bool too_old(const char *version)
+{
+	static const char name[] = "Open On-Chip Debugger ";
+	const char *number = strstr(version, name);
+	unsigned major, minor;
+	return number && sscanf(number + sizeof(name) - 1, "%u.%u", &major, &minor) == 2 && major == 0 && minor < 12;
+}
+
 static void look_at_openocd(struct check_context *context, const struct check_item *item, struct check_finding *finding)
 {
 	const char *program = map_text(item->map, "program") ? map_text(item->map, "program") : "openocd";
@@ -216,6 +222,9 @@ static void look_at_openocd(struct check_context *context, const struct check_it
 	} else if (!strstr(version, "Open On-Chip Debugger")) {
 		check_problem(finding, RIG_CHECK_WARNING, "%s does not look like OpenOCD", path);
 		check_remedy(finding, "correct `probe.program`");
+	} else if (too_old(version)) {
+		check_problem(finding, RIG_CHECK_BAD, "%s is too old (%.60s): the driver needs OpenOCD 0.12 or later", path, version);
+		check_remedy(finding, "install a later one (package openocd), or name it by `probe.program`");
 	}
 	for (unsigned i = 0; config && i < config->list.count; i++)
 		look_at_config(context, item, config->list.items[i], finding);
@@ -294,7 +303,9 @@ static void look_at_usb(const char *device, struct check_finding *finding)
 	check_found(finding, "%s at USB %s", product, device);
 	if (access(path, R_OK | W_OK) < 0) {
 		check_problem(finding, RIG_CHECK_BAD, "%s: %s", path, strerror(errno));
-		check_remedy(finding, "install OpenOCD's udev rules (60-openocd.rules) and plug the adapter in again");
+		check_remedy(finding,
+		             "install OpenOCD's udev rules (60-openocd.rules, which give it to the group plugdev), be in that group, and "
+		             "plug the adapter in again");
 	}
 }
 

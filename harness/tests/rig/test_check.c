@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The look at a rig's resources, on rig files that name what is not there. */
+#include <arpa/inet.h>
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../rig/check.h"
+#include "../../link/can_netlink.h"
+#include "../../rig/check_private.h"
+#include "scpi_server.h"
 
 #define WITHIN_NS INT64_C(4500000000)
 #define HEAD      "name: x\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles:\n  zgw:\n    driver: board\n"
@@ -139,10 +149,327 @@ START_TEST(numbers)
 }
 END_TEST
 
+/* ---- many at once ---- */
+
+#define SECOND_NS INT64_C(1000000000)
+#define DEAD      60
+#define BOARDS    20
+#define CLIENTS   8
+
+/* At every address of this machine: whoever connects waits, as its queue is full. */
+static int deaf_port(unsigned *ret_port, int clients[CLIENTS])
+{
+	struct sockaddr_in name = {.sin_family = AF_INET};
+	socklen_t length = sizeof(name);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	ck_assert_int_eq(listen(fd, 0), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &length), 0);
+	for (int i = 0; i < CLIENTS; i++) {
+		clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		(void)!connect(clients[i], (struct sockaddr *)&name, sizeof(name));
+	}
+	*ret_port = ntohs(name.sin_port);
+	return fd;
+}
+
+static int open_port(char *address, size_t size)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t length = sizeof(name);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	ck_assert_int_eq(listen(fd, 16), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&name, &length), 0);
+	(void)snprintf(address, size, "127.0.0.1:%u", ntohs(name.sin_port));
+	return fd;
+}
+
+/* All are looked at at the same time, however many they are: one after the other these would take minutes, and the last one, which is
+ * there, would be reached too late. */
+START_TEST(dead_by_the_dozen)
+{
+	static char text[40000];
+	int clients[CLIENTS];
+	char there[32], console[32];
+	unsigned port;
+	int fd = deaf_port(&port, clients), good = open_port(there, sizeof(there));
+	int length = snprintf(text, sizeof(text), "name: x\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles:\n");
+	for (int i = 0; i <= DEAD; i++) {
+		(void)snprintf(console, sizeof(console), "127.3.0.%d:%u", i + 1, port);
+		length += snprintf(
+		        text + length, sizeof(text) - (size_t)length,
+		        "  b%d:\n    driver: board\n    address: 127.1.0.%d\n    plain: \"127.1.0.%d:%u\"\n    tls: \"127.2.0.%d:%u\"\n"
+		        "    power: {driver: command, on: [/bin/true], off: [/bin/true]}\n    console: {driver: tcp, address: \"%s\"}\n",
+		        i, i + 1, i + 1, port, i + 1, port, i == DEAD ? there : console);
+	}
+	struct rig_file *file = load(text);
+	struct rig_check_report report;
+	struct error error = {0};
+	int64_t begin_ns = loop_now_ns();
+	ck_assert_msg(rig_check_resources(file, 60 * SECOND_NS, &report, &error) == 0, "%s", error.message);
+	ck_assert_int_lt(loop_now_ns() - begin_ns, 50 * SECOND_NS);
+	unsigned consoles_seen = 0, endpoints = 0;
+	for (unsigned i = 0; i < report.count; i++) {
+		const struct rig_check_result *result = &report.results[i];
+		ck_assert_msg(!strstr(result->problem, "did not come to an end"), "%s %s", result->owner, result->kind);
+		if (!strcmp(result->kind, "endpoint"))
+			endpoints += result->state == RIG_CHECK_WARNING && strstr(result->problem, "timed out");
+		if (strcmp(result->kind, "console"))
+			continue;
+		consoles_seen++;
+		ck_assert_msg(result->state == (strcmp(result->owner, "b60") ? RIG_CHECK_BAD : RIG_CHECK_OK), "%s: %s", result->owner,
+		              result->problem);
+	}
+	ck_assert_uint_eq(consoles_seen, DEAD + 1);
+	ck_assert_uint_eq(endpoints, 2 * (DEAD + 1));
+	rig_check_report_free(&report);
+	rig_file_free(file);
+	for (int i = 0; i < CLIENTS; i++)
+		(void)close(clients[i]);
+	(void)close(fd);
+	(void)close(good);
+}
+END_TEST
+
+static void write_program(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "we");
+	ck_assert_ptr_nonnull(out);
+	(void)fputs(text, out);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+}
+
+/* One supply feeds them all, and the probe of each hangs: they wait for the supply, not for each other. */
+START_TEST(boards_of_one_supply)
+{
+	static char text[20000];
+	char program[64];
+	struct scpi_server *server = scpi_server_new();
+	scpi_server_rule(server, "*IDN?", "ACME,PS3,1,2\n", 0, false);
+	scpi_server_rule(server, "SYST:ERR?", "0,\"No error\"\n", 0, false);
+	scpi_server_rule(server, "OUTP?", "1\n", 0, false);
+	(void)snprintf(program, sizeof(program), "%s/hangs", folder);
+	write_program(program, "#!/bin/sh\ncase \"$*\" in\n*--version*) echo Open On-Chip Debugger 0.12.0;;\n*shutdown*) exit 0;;\n"
+	                       "*) exec sleep 100;;\nesac\n");
+	int length = snprintf(text, sizeof(text), "name: x\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles:\n");
+	for (int i = 0; i < BOARDS; i++)
+		length += snprintf(text + length, sizeof(text) - (size_t)length,
+		                   "  b%d:\n    driver: board\n    address: 127.0.0.%d\n"
+		                   "    power: {driver: scpi, address: \"%s\", voltage: 12V, current_limit: 2A}\n"
+		                   "    console: {driver: pty, path: /none}\n    probe: {driver: openocd, target: t, config: [/dev/null], "
+		                   "program: %s}\n",
+		                   i, i + 2, scpi_server_address(server), program);
+	struct rig_file *file = load(text);
+	struct rig_check_report report;
+	struct error error = {0};
+	int64_t begin_ns = loop_now_ns();
+	ck_assert_msg(rig_check_resources(file, 60 * SECOND_NS, &report, &error) == 0, "%s", error.message);
+	ck_assert_int_lt(loop_now_ns() - begin_ns, 25 * SECOND_NS); /* 30 s one after the other */
+	for (unsigned i = 0; i < report.count; i++) {
+		const struct rig_check_result *result = &report.results[i];
+		if (!strcmp(result->kind, "supply"))
+			ck_assert_msg(result->state == RIG_CHECK_OK && strstr(result->found, "output on"), "%s: %s", result->owner,
+			              result->problem);
+		if (!strcmp(result->kind, "board"))
+			ck_assert_msg(result->state == RIG_CHECK_BAD && strstr(result->problem, "OpenOCD"), "%s: %s", result->owner,
+			              result->problem);
+	}
+	rig_check_report_free(&report);
+	rig_file_free(file);
+	scpi_server_free(server);
+	(void)unlink(program);
+}
+END_TEST
+
+/* A supply that never says whether it is on leaves its boards not asked, and is bad itself. */
+START_TEST(boards_of_a_silent_supply)
+{
+	char text[900];
+	struct scpi_server *server = scpi_server_new();
+	struct rig_check_report report;
+	struct error error = {0};
+	(void)snprintf(text, sizeof(text),
+	               HEAD "    address: 127.0.0.2\n    power: {driver: scpi, address: \"%s\", voltage: 12V, current_limit: 2A}\n"
+	                    "    console: {driver: pty, path: /none}\n    probe: {driver: gdb, address: \"192.0.2.1:3333\"}\n",
+	               scpi_server_address(server));
+	struct rig_file *file = load(text);
+	ck_assert_msg(rig_check_resources(file, WITHIN_NS, &report, &error) == 0, "%s", error.message);
+	ck_assert_int_eq(of(&report, "supply")->state, RIG_CHECK_BAD);
+	ck_assert_msg(of(&report, "board")->state == RIG_CHECK_NOT_ASKED, "%s", of(&report, "board")->problem);
+	ck_assert_msg(of(&report, "probe")->state == RIG_CHECK_NOT_ASKED, "%s", of(&report, "probe")->problem);
+	rig_check_report_free(&report);
+	rig_file_free(file);
+	scpi_server_free(server);
+}
+END_TEST
+
+/* ---- what to do ---- */
+
+START_TEST(old_openocd)
+{
+	static const struct {
+		const char *version, *problem;
+	} versions[] = {{"Open On-Chip Debugger 0.11.0", "is too old (Open On-Chip Debugger 0.11.0)"},
+	                {"Open On-Chip Debugger 0.12.0+dev-g1234", "cannot read its configuration"},
+	                {"Open On-Chip Debugger 1.0", "cannot read its configuration"},
+	                {"Open On-Chip Debugger snapshot", "cannot read its configuration"}};
+	char program[64], script[200], text[700];
+	(void)snprintf(program, sizeof(program), "%s/old", folder);
+	(void)snprintf(script, sizeof(script), "#!/bin/sh\n[ \"$1\" = --version ] && echo '%s'\nexit 1\n", versions[_i].version);
+	write_program(program, script);
+	(void)snprintf(text, sizeof(text), PROBE "config: [/dev/null], program: %s}\n", program);
+	expect_bad(text, "probe", versions[_i].problem, "probe.program");
+	(void)unlink(program);
+}
+END_TEST
+
+/* A port that another process has open is named with it. */
+START_TEST(port_in_use)
+{
+	char text[700], holder[40], *name;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), ready[2];
+	ck_assert_int_ge(master, 0);
+	ck_assert_int_eq(grantpt(master), 0);
+	ck_assert_int_eq(unlockpt(master), 0);
+	name = ptsname(master);
+	(void)snprintf(text, sizeof(text), REAL "    console: {driver: serial, device: %s}\n", name);
+	ck_assert_int_eq(pipe2(ready, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0) {
+		(void)alarm(60);
+		(void)!open(name, O_RDWR | O_NOCTTY);
+		(void)!write(ready[1], "", 1);
+		for (;;)
+			(void)pause();
+	}
+	(void)!read(ready[0], holder, 1);
+	(void)snprintf(holder, sizeof(holder), "(process %d)", (int)pid);
+	expect_bad(text, "console", holder, "end that program");
+	(void)kill(pid, SIGKILL);
+	(void)waitpid(pid, NULL, 0);
+	(void)close(ready[0]);
+	(void)close(ready[1]);
+	(void)close(master);
+}
+END_TEST
+
+/* A group that may is named; a device of root's alone needs a rule. */
+START_TEST(permissions)
+{
+	char path[64];
+	struct check_finding finding = {.state = RIG_CHECK_OK};
+	(void)snprintf(path, sizeof(path), "%s/device", folder);
+	write_program(path, "");
+	const gid_t gid = geteuid() == 0 ? 20 : getegid();
+	const struct group *group = getgrgid(gid);
+	ck_assert_int_eq(chown(path, (uid_t)-1, gid), 0);
+	ck_assert_int_eq(chmod(path, 0660), 0);
+	check_permission_remedy(&finding, path, "tty");
+	ck_assert_msg(!group || gid == 0 || strstr(finding.remedy, group->gr_name), "%s", finding.remedy);
+	ck_assert_int_eq(chmod(path, 0600), 0);
+	check_permission_remedy(&finding, path, "tty");
+	ck_assert_msg(strstr(finding.remedy, "udev rule") && strstr(finding.remedy, "SUBSYSTEM==\"tty\", GROUP=\"dialout\""), "%s",
+	              finding.remedy);
+	(void)unlink(path);
+	check_gpio_remedy(&finding, EACCES, "relays", "power");
+	ck_assert_msg(strstr(finding.remedy, "SUBSYSTEM==\"gpio\""), "%s", finding.remedy);
+	check_gpio_remedy(&finding, ENODEV, "relays", "reset");
+	ck_assert_msg(strstr(finding.remedy, "`reset.chip`"), "%s", finding.remedy);
+}
+END_TEST
+
+/* The remedy is that of the problem that is told. */
+START_TEST(one_remedy)
+{
+	struct check_finding finding = {.state = RIG_CHECK_OK};
+	check_problem(&finding, RIG_CHECK_WARNING, "small");
+	check_remedy(&finding, "for small");
+	check_problem(&finding, RIG_CHECK_BAD, "large");
+	ck_assert_str_eq(finding.remedy, "");
+	check_remedy(&finding, "for large");
+	check_problem(&finding, RIG_CHECK_BAD, "another");
+	check_remedy(&finding, "for another");
+	ck_assert_str_eq(finding.problem, "large");
+	ck_assert_str_eq(finding.remedy, "for large");
+}
+END_TEST
+
+static const struct {
+	const char *map;
+	struct can_interface is;
+	bool bus_off, may;
+	enum rig_check_state state;
+	const char *problem, *remedy;
+} buses[] = {
+        {"{nominal: 500000, data: 2000000}",
+         {.is_can = true, .up = true, .fd = true, .nominal_bit_rate = 500000, .data_bit_rate = 2000000},
+         false,
+         false,
+         RIG_CHECK_OK,
+         "",
+         ""},
+        {"{nominal: 500000}",
+         {.is_can = true},
+         false,
+         false,
+         RIG_CHECK_BAD,
+         "can9 is down",
+         "`ip link set can9 up type can bitrate 500000`"},
+        {"{nominal: 500000, data: 2000000}",
+         {.is_can = true},
+         false,
+         true,
+         RIG_CHECK_WARNING,
+         "can9 is down",
+         "`ip link set can9 up type can bitrate 500000 dbitrate 2000000 fd on`"},
+        {"{a: 1}", {.is_can = true}, false, true, RIG_CHECK_BAD, "can9 is down", "bitrate RATE"},
+        {"{a: 1}", {.fd = true}, false, true, RIG_CHECK_BAD, "can9 is down", "`ip link set can9 up`"},
+        {"{nominal: 500000}",
+         {.is_can = true, .up = true, .nominal_bit_rate = 250000},
+         false,
+         false,
+         RIG_CHECK_BAD,
+         "can9 has 250000 bit/s, the rig file says 500000",
+         "`ip link set can9 down`, then `ip link set can9 up type can bitrate 500000`"},
+        {"{nominal: 500000, data: 2000000}",
+         {.is_can = true, .up = true, .nominal_bit_rate = 500000, .data_bit_rate = 4000000, .fd = true},
+         false,
+         true,
+         RIG_CHECK_WARNING,
+         "can9 has 500000/4000000 bit/s, the rig file says 500000/2000000",
+         "dbitrate 2000000 fd on"},
+        {"{nominal: 500000}",
+         {.is_can = true, .up = true, .nominal_bit_rate = 500000},
+         true,
+         false,
+         RIG_CHECK_BAD,
+         "can9 is bus-off",
+         "60 ohm"},
+        {"{nominal: 500000, data: 2000000}", {.up = true}, false, false, RIG_CHECK_BAD, "takes no FD frames", "mtu 72"},
+};
+
+START_TEST(can_interfaces)
+{
+	struct check_finding finding = {.state = RIG_CHECK_OK};
+	struct value *map = NULL;
+	struct error error = {0};
+	ck_assert_int_eq(value_parse_text("map", buses[_i].map, strlen(buses[_i].map), &map, &error), 0);
+	check_can_judge(map, "can9", &buses[_i].is, buses[_i].bus_off, buses[_i].may, &finding);
+	ck_assert_msg(finding.state == buses[_i].state && strstr(finding.problem, buses[_i].problem) &&
+	                      strstr(finding.remedy, buses[_i].remedy),
+	              "%s: %s -> %s", rig_check_state_name(finding.state), finding.problem, finding.remedy);
+	ck_assert(!strstr(finding.remedy, "dbitrate 0"));
+	value_free(map);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("check");
-	TCase *cases = tcase_create("resources");
+	TCase *cases = tcase_create("resources"), *many = tcase_create("many");
 	if (!mkdtemp(folder))
 		return EXIT_FAILURE;
 	tcase_set_timeout(cases, 30);
@@ -152,7 +479,17 @@ int main(void)
 	tcase_add_test(cases, files_of_probes);
 	tcase_add_test(cases, own_scripts);
 	tcase_add_test(cases, numbers);
+	tcase_add_test(cases, port_in_use);
+	tcase_add_test(cases, permissions);
+	tcase_add_test(cases, one_remedy);
+	tcase_add_test(cases, boards_of_a_silent_supply);
+	tcase_add_loop_test(cases, old_openocd, 0, 4);
+	tcase_add_loop_test(cases, can_interfaces, 0, (int)(sizeof(buses) / sizeof(*buses)));
+	tcase_set_timeout(many, 90);
+	tcase_add_test(many, dead_by_the_dozen);
+	tcase_add_test(many, boards_of_one_supply);
 	suite_add_tcase(suite, cases);
+	suite_add_tcase(suite, many);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
 	int failed = srunner_ntests_failed(runner);
