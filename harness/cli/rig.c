@@ -220,6 +220,7 @@ const struct command command_rig = {
                  "  quarantine NAME REASON… gives it to nobody\n"
                  "  recover NAME [--wait]   a self-test decides whether it may be used again\n"
                  "  watch NAME              prints what happens on it, whoever has it, until it is given back; --summary: without\n"
-                 "                          traffic; --json; --utc; --wait: until somebody has it\n" DAEMON_USAGE,
+                 "                          traffic; --json; --utc; --wait: until somebody has it; --board, --channel, --protocol,\n"
+                 "                          --kind and --case as of `hilbench trace`\n" DAEMON_USAGE,
         .run = run,
 };

@@ -23,6 +23,7 @@ struct call {
 	char **words; /* behind the name, NULL-terminated */
 	int count;
 	bool has_command, wait, force, summary, json, utc;
+	struct trace_choice choice;
 };
 
 /* ---- lock, unlock ---- */
@@ -236,9 +237,12 @@ static int recover(const struct call *call)
 
 static int watch(const struct call *call)
 {
-	return rig_watch(
-	        call->client,
-	        &(struct rig_watch){.rig = call->name, .wait = call->wait, .summary = call->summary, .json = call->json, .utc = call->utc});
+	return rig_watch(call->client, &(struct rig_watch){.rig = call->name,
+	                                                   .wait = call->wait,
+	                                                   .summary = call->summary,
+	                                                   .json = call->json,
+	                                                   .utc = call->utc,
+	                                                   .choice = call->choice});
 }
 
 /* ---- the verbs ---- */
@@ -253,7 +257,9 @@ static const struct verb {
              {"unlock", "NAME [--force]", "x", 0, false, unlock},
              {"quarantine", "NAME REASON…", "", 1, true, quarantine},
              {"recover", "NAME [--wait]", "w", 0, false, recover},
-             {"watch", "NAME [--summary] [--json] [--utc] [--wait]", "sjuw", 0, false, watch}};
+             {"watch",
+              "NAME [--board ROLE] [--channel GLOB] [--protocol NAME] [--kind GLOB] [--case GLOB] [--summary] [--json] [--utc] [--wait]",
+              "csjuw", 0, false, watch}};
 
 static const struct verb *verb_find(const char *name)
 {
@@ -295,6 +301,7 @@ static int take_options(struct call *call, struct daemon_where *where, char *giv
 	                                        {"summary", no_argument, NULL, 's'},
 	                                        {"json", no_argument, NULL, 'j'},
 	                                        {"utc", no_argument, NULL, 'u'},
+	                                        TRACE_CHOICE_OPTIONS,
 	                                        DAEMON_OPTIONS,
 	                                        {0}};
 	int option, status = 0;
@@ -305,9 +312,12 @@ static int take_options(struct call *call, struct daemon_where *where, char *giv
 			return command_usage_error(COMMAND, "wrong or incomplete option %s", argv[optind - 1]);
 		if (daemon_option(where, option, optarg))
 			continue;
-		if (!strchr(given, option))
-			*(given + strlen(given)) = (char)option;
-		if (option == 'f')
+		const int letter = trace_choice_has(option) ? 'c' : option;
+		if (!strchr(given, letter))
+			*(given + strlen(given)) = (char)letter;
+		if (letter == 'c')
+			status = trace_choice_take(&call->choice, COMMAND, option, optarg);
+		else if (option == 'f')
 			status = daemon_duration(COMMAND, "--for", call->duration = optarg);
 		else if (option == 'n')
 			call->note = optarg;

@@ -28,7 +28,7 @@ struct watching {
 	struct trace trace;
 	const struct trace_sink *sink;
 	void *state;
-	bool over, dropped;
+	bool over, dropped, gaps; /* gaps: not every line came */
 	int r;
 	struct error error;
 };
@@ -94,7 +94,7 @@ static void on_event(const char *name, const char *data, size_t length, void *co
 		watching->over = true;
 	} else if (!strcmp(name, "dropped")) {
 		note(watching, "is ahead of what is shown; lines are missing", daemon_text(json, "reason"));
-		watching->dropped = true;
+		watching->dropped = watching->gaps = true;
 	}
 	json_decref(json);
 }
@@ -204,16 +204,19 @@ static int watch(struct watching *watching, struct error *err)
 		return r;
 	struct error late = {0};
 	r = follow(watching, err);
+	/* Silence would look as if nothing had happened. Who came late may not know all that there was. */
+	if (r == 0 && watching->trace.begun && !watching->gaps)
+		r = trace_check(&watching->trace, err);
 	int closed = watching->sink->close(watching->state, r < 0 ? &late : err);
 	return r < 0 ? r : closed;
 }
 
 int rig_watch(struct daemon_client *client, const struct rig_watch *wish)
 {
-	const struct trace_filter everything = TRACE_FILTER_ALL;
+	const struct trace_filter filter = trace_choice_filter(&wish->choice);
 	struct watching watching = {.wish = wish, .client = client, .sink = wish->json ? &trace_sink_json : &trace_sink_text};
 	struct error error = {0};
-	trace_begin(&watching.trace, &everything);
+	trace_begin(&watching.trace, &filter);
 	int r = watch(&watching, &error);
 	trace_end(&watching.trace);
 	/* Whoever reads only the first lines (head) has what he wanted. */

@@ -15,10 +15,10 @@
 #include "../base/value.h"
 #include "../report/journal.h"
 #include "commands.h"
+#include "trace_choice.h"
 #include "trace_notice.h"
 #include "trace_sink.h"
 
-#define LIST_MAX        32
 #define FOLLOW_POLL_MS  250 /* file systems that tell nothing are looked at so often */
 #define JOURNAL_NAME    "events.jsonl"
 #define FOLLOW_QUIET_S  60    /* without a lock: a journal that nobody wrote for so long belongs to a run that is gone */
@@ -27,13 +27,8 @@
 static const struct trace_sink *const sinks[] = {&trace_sink_text, &trace_sink_json, &trace_sink_csv, &trace_sink_candump,
                                                  &trace_sink_pcapng};
 
-struct list {
-	const char *items[LIST_MAX + 1];
-	unsigned count;
-};
-
 struct options {
-	struct list boards, channels, protocols, kinds, cases;
+	struct trace_choice choice;
 	int64_t from_ns, to_ns;
 	const struct trace_sink *sink;
 	const char *from, *to; /* as they were written */
@@ -54,24 +49,6 @@ static int fail(const struct error *err)
 	char text[1400];
 	(void)fprintf(stderr, "hilbench trace: %s\n", error_describe(err, text, sizeof(text)));
 	return err->domain == ERROR_USAGE ? EXIT_USAGE : EXIT_BENCH;
-}
-
-static int list_add(struct list *list, const char *item)
-{
-	if (list->count == LIST_MAX)
-		return command_usage_error("trace", "more than %d of one kind", LIST_MAX);
-	list->items[list->count++] = item;
-	return 0;
-}
-
-static int protocol_add(struct list *list, const char *name)
-{
-	if (trace_protocol_find(name))
-		return list_add(list, name);
-	char known[256] = "";
-	for (const struct trace_protocol *protocol = trace_protocols; protocol->name; protocol++)
-		snprintf(known + strlen(known), sizeof(known) - strlen(known), "%s%s", known[0] ? ", " : "", protocol->name);
-	return command_usage_error("trace", "no protocol \"%s\"; there are %s", name, known);
 }
 
 static int sink_choose(struct options *options, const char *name)
@@ -100,16 +77,6 @@ static int duration(const char *option, const char *text, int64_t *ret_ns)
 static int option_take(struct options *options, int option, const char *value)
 {
 	switch (option) {
-	case 'b':
-		return list_add(&options->boards, value);
-	case 'c':
-		return list_add(&options->channels, value);
-	case 'p':
-		return protocol_add(&options->protocols, value);
-	case 'k':
-		return list_add(&options->kinds, value);
-	case 'C':
-		return list_add(&options->cases, value);
 	case 'F':
 		options->from = value;
 		return duration("from", value, &options->from_ns);
@@ -134,11 +101,7 @@ static int option_take(struct options *options, int option, const char *value)
 
 static int options_read(int argc, char **argv, struct options *options)
 {
-	static const struct option known[] = {{"board", required_argument, NULL, 'b'},
-	                                      {"channel", required_argument, NULL, 'c'},
-	                                      {"protocol", required_argument, NULL, 'p'},
-	                                      {"kind", required_argument, NULL, 'k'},
-	                                      {"case", required_argument, NULL, 'C'},
+	static const struct option known[] = {TRACE_CHOICE_OPTIONS,
 	                                      {"from", required_argument, NULL, 'F'},
 	                                      {"to", required_argument, NULL, 'T'},
 	                                      {"format", required_argument, NULL, 't'},
@@ -150,7 +113,8 @@ static int options_read(int argc, char **argv, struct options *options)
 	opterr = 0;
 	optind = 1;
 	for (int option; (option = getopt_long(argc, argv, "fo:", known, NULL)) != -1;) {
-		int status = option_take(options, option, optarg);
+		int status = trace_choice_has(option) ? trace_choice_take(&options->choice, "trace", option, optarg)
+		                                      : option_take(options, option, optarg);
 		if (status != 0)
 			return status;
 	}
@@ -293,7 +257,7 @@ static int show(struct reading *reading, struct error *err)
 {
 	const struct options *options = reading->options;
 	struct stat status;
-	bool names = options->boards.count > 0 || options->cases.count > 0;
+	bool names = options->choice.boards.count > 0 || options->choice.cases.count > 0;
 	bool twice = !options->follow && stat(reading->path, &status) == 0 && S_ISREG(status.st_mode);
 	int r = names && twice ? look_through(reading, err) : 0;
 	if (r == 0)
@@ -343,13 +307,9 @@ static int run(int argc, char **argv)
 		status = journal_path(options.path, path, sizeof(path));
 	if (status != 0)
 		return status;
-	struct trace_filter filter = {.boards = options.boards.count ? options.boards.items : NULL,
-	                              .channels = options.channels.count ? options.channels.items : NULL,
-	                              .protocols = options.protocols.count ? options.protocols.items : NULL,
-	                              .kinds = options.kinds.count ? options.kinds.items : NULL,
-	                              .cases = options.cases.count ? options.cases.items : NULL,
-	                              .from_ns = options.from_ns,
-	                              .to_ns = options.to_ns};
+	struct trace_filter filter = trace_choice_filter(&options.choice);
+	filter.from_ns = options.from_ns;
+	filter.to_ns = options.to_ns;
 	struct reading reading = {.options = &options, .watch = -1};
 	struct sigaction action = {.sa_handler = on_interrupt};
 	trace_begin(&reading.trace, &filter);
