@@ -190,15 +190,19 @@ static int64_t patience(const struct probe *probe)
 static int identify(struct probe *probe, const struct arguments *arguments, struct error *err)
 {
 	struct probe_identity identity;
+	char idcode[16], id[24]; /* a GDB server tells neither */
 	bool halted = false;
 	(void)arguments;
 	int r = probe_identify(probe, &identity, probe_deadline_ns(probe), err);
 	if (r == 0)
 		r = probe_halted(probe, &halted, probe_deadline_ns(probe), err);
-	if (r == 0)
-		(void)printf("IDCODE 0x%08" PRIx32 ", unique id 0x%016" PRIx64 ", slot %s, %s\n", identity.idcode, identity.unique_id,
-		             identity.slot[0] ? identity.slot : "not known", halted ? "halted" : "running");
-	return r;
+	if (r < 0)
+		return r;
+	(void)snprintf(idcode, sizeof(idcode), identity.idcode ? "0x%08" PRIx32 : "not known", identity.idcode);
+	(void)snprintf(id, sizeof(id), identity.unique_id ? "0x%016" PRIx64 : "not known", identity.unique_id);
+	(void)printf("IDCODE %s, unique id %s, slot %s, %s\n", idcode, id, identity.slot[0] ? identity.slot : "not known",
+	             halted ? "halted" : "running");
+	return 0;
 }
 
 static int halt(struct probe *probe, const struct arguments *arguments, struct error *err)

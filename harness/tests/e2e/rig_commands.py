@@ -12,6 +12,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -244,6 +245,38 @@ def probe_files():
 
 # ---- from one user to the next ----
 
+def gdb_server():
+    """A probe by qemu's own server: what it says is printed as lines, what it does not know or do is said."""
+    qemu = shutil.which("qemu-system-x86_64")
+    if not qemu:
+        skip("rig probe: a GDB server", "qemu-system-x86_64 is not installed")
+        return
+    with tempfile.TemporaryDirectory(prefix="hilbench-gdb-") as folder:
+        socket_path = os.path.join(folder, "gdb")
+        files = [rig_text(name, more=f"    probe: {{driver: gdb, address: {socket_path}{more}}}\n") for name, more in (("gdb", ""), ("physical", ", physical: true"))]
+        # Commands are answered when the machine is made and it listens for a debugger.
+        with subprocess.Popen([qemu, "-accel", "tcg", "-m", "16", "-nodefaults", "-display", "none", "-S", "-gdb", f"unix:{socket_path},server=on,wait=off",
+                               "-qmp", "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as machine:
+            try:
+                machine.stdout.readline()
+                machine.stdin.write(b'{"execute": "qmp_capabilities"}\n')
+                machine.stdin.flush()
+                machine.stdout.readline()
+                done, _ = rig("probe", "zgw", "identify", file=files[0])
+                check("rig probe: what a GDB server does not know is no number", done.returncode == 0 and "IDCODE not known, unique id not known" in done.stdout, done)
+                done, _ = rig("probe", "zgw", "command", "info", "registers", file=files[0])
+                lines = done.stdout.splitlines()
+                check("rig probe: a monitor command prints lines", done.returncode == 0 and len(lines) > 5 and any(line.startswith("EIP=") for line in lines)
+                      and "\\x0a" not in done.stdout, done)
+                done, _ = rig("probe", "zgw", "write", "0xfec00000", "05", file=files[0])
+                check("rig probe: a write that qemu drops is no success", done.returncode == 3 and "physical: true" in done.stderr, done)
+                done, _ = rig("probe", "zgw", "write", "0xfec00000", "05", file=files[1])
+                read, _ = rig("probe", "zgw", "read", "0xfec00000", "1", file=files[1])
+                check("rig probe: with physical addresses a device register is written", done.returncode == 0 and read.stdout.startswith("fec00000 05 "), (done, read))
+            finally:
+                machine.kill()
+
+
 def items(done):
     try:
         result = json.loads(done.stdout)
@@ -390,6 +423,8 @@ def wait_for_lock(path, pid):
 
 def console_of_real_board(master, path):
     log = os.path.join(OUT, "console.log")
+    if os.path.exists(log):  # it is appended to
+        os.unlink(log)
     with subprocess.Popen([HILBENCH, "rig", "--rig", path, "console", "zgw", "--for", "100s", "--log", log], stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
         STARTED.add(str(process.pid))
@@ -517,6 +552,7 @@ lock_refuses()
 virtual_boards()
 words_first()
 probe_files()
+gdb_server()
 cleanup_virtual()
 cleanup_real()
 selftest()
