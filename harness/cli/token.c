@@ -20,7 +20,7 @@ struct call {
 	bool json;
 };
 
-/* RFC 3339 in UTC has the order of its letters. */
+/* RFC 3339 in UTC has the order of its letters. In the second in which it expires it may still be good. */
 static bool is_expired(const json_t *token)
 {
 	const char *expires = daemon_text(token, "expires");
@@ -29,7 +29,7 @@ static bool is_expired(const json_t *token)
 	struct tm parts;
 	if (gmtime_r(&seconds, &parts))
 		(void)strftime(now, sizeof(now), "%Y-%m-%dT%H:%M:%S", &parts);
-	return *expires && strncmp(expires, now, 19) <= 0;
+	return *expires && strncmp(expires, now, 19) < 0;
 }
 
 static int add(const struct call *call, struct error *err)

@@ -20,7 +20,7 @@ def hilbenchd(path, *options):
     """(status, what it said); a daemon that starts is ended after a while: status None."""
     try:
         done = subprocess.run([HILBENCHD, "--config", path, *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              timeout=60, check=False)
+                              timeout=120, check=False)
     except subprocess.TimeoutExpired:
         return None, "it started"
     return done.returncode, done.stdout

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A night of the lab: many jobs on four virtual racks, of which some crash, hang, flood or lose a board, and one rack that is broken.
 HILBENCH_NIGHT_JOBS: how many (default 60; the whole is 200)."""
+import http.client
 import os
 import random
 import shutil
@@ -19,17 +20,20 @@ from _lab import FAILS, PASSES, RIG, Lab, case, environment_of, nothing_runs, pr
 JOBS = int(os.environ.get("HILBENCH_NIGHT_JOBS", "60"))
 SEED = int(os.environ.get("HILBENCH_NIGHT_SEED", str(random.SystemRandom().randrange(1 << 30))))
 BAD_RIG = "v4"
-QUARANTINE_AFTER = 3  # bench errors in a row
+QUARANTINE_AFTER = 4  # bench errors in a row
+MOST_IN_A_ROW = 2  # that are made on a good rack: it may have one of its own besides
 CONFIG = """jobs: {silence_limit: 10s, grace: 3s, retries: 1, output_limit: 256MiB, free_space: 16MiB}
 health: {quarantine_after: @AFTER@, recovery_after: 0s, check_interval: 60s}
 """.replace("@AFTER@", str(QUARANTINE_AFTER))
+LONG = "\n".join([waits(4)] * 3)  # time to be struck, which ends it; never silent for long
 KINDS = {  # kind: (share, step, outcomes that are right)
-    "passes": (60, PASSES, {"passed"}),
+    "passes": (66, PASSES, {"passed"}),
     "fails": (12, FAILS, {"failed"}),
-    "crashes": (8, waits(3), {"error", "passed"}),  # a retry on which nobody falls passes
-    "hangs": (8, waits(3), {"error", "passed"}),
-    "loses a board": (12, waits(3), {"error", "passed"}),
+    "crashes": (6, LONG, {"error", "passed"}),  # a retry on which nobody falls passes
+    "hangs": (4, waits(4), {"error", "passed"}),
+    "loses a board": (12, waits(2), {"error", "passed"}),
 }
+ONCE = ("hangs",)  # kinds whose second run is left alone: each takes the whole of the silence limit
 
 
 class BrokenRack(threading.Thread):
@@ -68,7 +72,7 @@ class Gremlin(threading.Thread):
 
     def __init__(self, lab, kinds):
         super().__init__(daemon=True)
-        self.lab, self.kinds, self.done, self.ended = lab, kinds, set(), threading.Event()
+        self.lab, self.kinds, self.done, self.ended = lab, kinds, {}, threading.Event()  # done: job by mark
         self.hits = {"crashes": 0, "hangs": 0, "loses a board": 0}
         self.in_a_row = {}  # rig: boards lost since a run was seen on it that nobody disturbs
 
@@ -76,7 +80,7 @@ class Gremlin(threading.Thread):
         while not self.ended.wait(0.2):
             try:
                 self.look()
-            except (OSError, RuntimeError, ValueError):
+            except (OSError, RuntimeError, ValueError, http.client.HTTPException):
                 pass
 
     def look(self):
@@ -89,25 +93,25 @@ class Gremlin(threading.Thread):
                 self.strike(pid, name, mark, *rig_of[run])
 
     def strike(self, pid, name, mark, job, rig):
-        kind = self.kinds.get(job, "passes")
-        if mark in self.done or rig == BAD_RIG:
+        kind = self.kinds.get(job)
+        if mark in self.done or rig == BAD_RIG or (kind in ONCE and job in self.done.values()):
             return
         if kind == "crashes" and name == "hilbench":
-            self.hit(pid, signal.SIGSEGV, kind, mark)
+            self.hit(pid, signal.SIGSEGV, kind, mark, job)
         elif kind == "hangs" and name == "hilbench":
-            self.hit(pid, signal.SIGSTOP, kind, mark)
-        elif kind == "loses a board" and name == "vboard" and self.in_a_row.get(rig, 0) < QUARANTINE_AFTER - 1:
-            self.hit(pid, signal.SIGKILL, kind, mark)
+            self.hit(pid, signal.SIGSTOP, kind, mark, job)
+        elif kind == "loses a board" and name == "vboard" and self.in_a_row.get(rig, 0) < MOST_IN_A_ROW:
+            self.hit(pid, signal.SIGKILL, kind, mark, job)
             self.in_a_row[rig] = self.in_a_row.get(rig, 0) + (mark in self.done)
         elif kind in ("passes", "fails"):
             self.in_a_row[rig] = 0  # more in a row would make a good rack a bad one, and rightly
 
-    def hit(self, pid, number, kind, mark):
+    def hit(self, pid, number, kind, mark, job):
         if environment_of(pid).get(b"HILBENCH_JOB", b"").decode() != mark:
             return
         kill(pid, number)
         self.hits[kind] += 1
-        self.done.add(mark)
+        self.done[mark] = job
 
 
 def plan(random_):
@@ -118,15 +122,14 @@ def plan(random_):
     return kinds[:JOBS]
 
 
-def submit_all(lab, kinds):
-    submitted = {}
+def submit_all(lab, kinds, submitted):
+    """submitted: kind by job, from the moment on at which it is known."""
     for number, kind in enumerate(kinds):
         name = f"night.{kind.replace(' ', '-')}.{number}"
         status, job = lab.submit({"cases/night.yaml": case(name, KINDS[kind][1])}, title=f"{kind} {number}", pool="virtual", key=f"night-{number}")
         if status != 201:
             raise RuntimeError(f"submission {number}: {status} {job}")
         submitted[job["id"]] = kind
-    return submitted
 
 
 def wait_for_the_end(lab, submitted, within):
@@ -167,7 +170,7 @@ def look_at_rigs(lab, gremlin, broken):
     check("night: misfortune struck", all(gremlin.hits.values()) and broken.kills, (gremlin.hits, broken.kills))
 
 
-def files_left(folder, within=30):
+def files_left(folder, within=90):
     """They go away behind the answer that the job is done."""
     limit = time.monotonic() + within
     while True:
@@ -178,12 +181,11 @@ def files_left(folder, within=30):
 
 
 def night(lab, random_, bad_file):
-    kinds = plan(random_)
-    gremlin, broken = Gremlin(lab, {}), BrokenRack(bad_file)
+    submitted = {}
+    gremlin, broken = Gremlin(lab, submitted), BrokenRack(bad_file)
     gremlin.start()
     broken.start()
-    submitted = submit_all(lab, kinds)
-    gremlin.kinds.update(submitted)
+    submit_all(lab, plan(random_), submitted)
     left = wait_for_the_end(lab, submitted, 60 + 6 * JOBS)
     check("night: every job is in a final state", not left, left)
     gremlin.ended.set()

@@ -14,7 +14,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
-from _e2e import BIN, OUT, ROOT, check, finish, free_port, not_ok, skip
+from _e2e import BIN, OUT, ROOT, check, finish, not_ok, skip
 
 PAGES = os.path.join(ROOT, "reports/pages")
 LIMIT_S = 420
@@ -33,7 +33,7 @@ def libraries(folder):
     for name in ("package.json", "package-lock.json"):
         shutil.copy(os.path.join(PAGES, name), folder)
     done = subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline"], cwd=folder, stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=180, check=False)
+                          capture_output=True, text=True, timeout=300, check=False)
     if done.returncode != 0:
         return None, f"npm ci: status {done.returncode}: {' '.join(done.stderr.split())[-200:]}"
     return os.path.join(folder, "node_modules"), None
@@ -65,9 +65,8 @@ def try_pages(what, modules, browser, out, more):
 
 def with_daemon(modules, browser, out, pictures):
     from _lab import Lab  # pylint: disable=import-outside-toplevel
-    port = free_port()
-    with tempfile.TemporaryDirectory(dir=OUT) as folder, Lab(folder, 2, f"listen: {{address: 127.0.0.1:{port}}}\n") as lab:
-        tokens = {}
+    with tempfile.TemporaryDirectory(dir=OUT) as folder, Lab(folder, 2, "listen: {address: 127.0.0.1:0}\nleases: {heartbeat: 3s}\n") as lab:
+        port, tokens = lab.port(), {}
         for name, role in (("ada", "operator"), ("grace", "admin")):
             status, answer = lab.ask("POST", "/api/v1/tokens", {"name": name, "role": role, "expires": None})
             if not check(f"hilbenchd: a token is made for an {role}", status in (200, 201), f"{status} {answer[:200]!r}"):
