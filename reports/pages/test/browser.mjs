@@ -15,7 +15,7 @@ export class Browser {
     Object.assign(browser, { base, folder: mkdtempSync(path.join(tmpdir(), 'hilbench-pages-')), errors: [], foreign: [] });
     browser.context = await chromium.launchPersistentContext(browser.folder, { executablePath: executable, args: ARGUMENTS, headless: true, viewport: { width: 1280, height: 900 }, colorScheme: 'light', timezoneId: 'UTC', locale: 'en-GB',
       acceptDownloads: true, baseURL: base });
-    browser.context.setDefaultTimeout(15000);
+    browser.context.setDefaultTimeout(90000);
     browser.page = browser.context.pages()[0] || await browser.context.newPage();
     browser.page.on('pageerror', (error) => browser.errors.push(error.message));
     browser.page.on('console', (message) => message.type() === 'error' && browser.errors.push(message.text()));

@@ -171,7 +171,7 @@ function work(job) {
     event('run', runListed(run));
     at++;
     return null;
-  }, 350);
+  }, 500);
 }
 
 function finish(job, run, rig) {

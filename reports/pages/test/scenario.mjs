@@ -38,7 +38,7 @@ cases:
     title: The VIN is another vehicle's
     steps:
       - board.boot: {role: vmg}
-      - wait: 1s
+      - wait: 6s
       - doip.udp: {role: vmg, type: identification_request, expect: {vin: "${WRONG}"}}
 `;
 

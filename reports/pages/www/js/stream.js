@@ -3,6 +3,7 @@
 import { problem } from './api.js';
 
 const SILENCE_MS = 40000; // the daemon sends a comment every 15 s
+const LEAST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10000;
 
 /** Splits what comes into events {event, data} and positions, which also come alone; returns a function that takes text. */
@@ -36,7 +37,7 @@ export class Stream {
    * keeps: a position stays good after 'dropped' (an offset of a file); else it may be of an earlier daemon, and would be dropped for ever.
    */
   constructor(address, onEvent, onState = () => {}, keeps = false) {
-    Object.assign(this, { address, onEvent, onState, keeps, position: null, over: false, wait: 500, opened: false });
+    Object.assign(this, { address, onEvent, onState, keeps, position: null, over: false, wait: LEAST_WAIT_MS, opened: false });
     this.visibility = () => (document.hidden ? this.pause() : this.resume());
     document.addEventListener('visibilitychange', this.visibility);
     this.resume();
@@ -84,7 +85,10 @@ export class Stream {
     if (!response.ok) throw await problem(response);
     this.onState(this.opened ? 'again' : 'open');
     this.opened = true;
-    const parse = eventParser((event) => this.take(event), (position) => { this.position = position; });
+    const parse = eventParser((event) => this.take(event), (position) => {
+      this.position = position;
+      this.wait = LEAST_WAIT_MS; // it works: a connection that ends later is soon there again
+    });
     const decoder = new TextDecoder();
     const reader = response.body.getReader();
     for (;;) {
@@ -101,7 +105,7 @@ export class Stream {
   }
 
   take(event) {
-    this.wait = 500;
+    this.wait = LEAST_WAIT_MS;
     if (event.event === 'dropped') {
       this.wait = 3000;
       if (!this.keeps) this.position = null;
