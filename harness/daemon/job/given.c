@@ -31,7 +31,7 @@ int given_write(const char *directory, const struct given_file *files, size_t co
 	if (!list)
 		return error_set(err, ERROR_BENCH, errno, "cannot make %s: %s", path, strerror(errno));
 	for (size_t i = 0; i < count; i++)
-		(void)fprintf(list, "%s %s %s\n", files[i].sha256, files[i].from, files[i].path);
+		(void)fprintf(list, "%s %s %s %s\n", files[i].link ? "link" : "copy", files[i].sha256, files[i].from, files[i].path);
 	bool failed = ferror(list) != 0;
 	if (fclose(list) != 0 || failed)
 		return error_set(err, ERROR_BENCH, errno ? errno : EIO, "cannot write %s: %s", path, strerror(errno ? errno : EIO));
@@ -41,6 +41,7 @@ int given_write(const char *directory, const struct given_file *files, size_t co
 /* ---- one file ---- */
 
 struct copy {
+	const char *store_path;
 	int store, files, from, to;
 	const char *name; /* below files */
 	EVP_MD_CTX *digest;
@@ -172,11 +173,32 @@ static int copy_file(struct copy *copy, const char *sha256, const char *from, st
 	return r;
 }
 
+static int link_file(const struct copy *copy, const char *sha256, const char *from, struct error *err)
+{
+	char target[PATH_SIZE];
+	struct stat status;
+	int r = make_folders(copy, err);
+	if (r < 0)
+		return r;
+	if (snprintf(target, sizeof(target), "%s/%s", copy->store_path, from) >= (int)sizeof(target))
+		return disk_error(ENAMETOOLONG, "link", copy->name, err);
+	if (fstatat(copy->store, from, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return disk_error(errno, "read the stored", copy->name, err);
+	if (!S_ISREG(status.st_mode))
+		return error_set(err, ERROR_BENCH, EUCLEAN, "%s: the stored file %s is damaged", copy->name, sha256);
+	return symlinkat(target, copy->files, copy->name) < 0 ? disk_error(errno, "make", copy->name, err) : 0;
+}
+
 /* ---- all of them ---- */
 
-/* "SHA256 FROM PATH\n", cut into its parts. */
-static bool read_line(char *line, const char **sha256, const char **from, const char **path)
+/* "copy SHA256 FROM PATH\n" or "link …", cut into its parts. */
+static bool read_line(char *line, bool *link, const char **sha256, const char **from, const char **path)
 {
+	static const char words[2][6] = {"copy ", "link "};
+	*link = strncmp(line, words[1], 5) == 0;
+	if (strncmp(line, words[*link], 5) != 0)
+		return false;
+	line += 5;
 	char *first = strchr(line, ' '), *second = first ? strchr(first + 1, ' ') : NULL, *end = strchr(line, '\n');
 	if (!second || !end || first - line != DIGEST_TEXT || second > end)
 		return false;
@@ -192,12 +214,13 @@ static int copy_list(struct copy *copy, FILE *list, struct error *err)
 	const char *sha256, *from;
 	char *line = NULL;
 	size_t size = 0;
+	bool link;
 	int r = 0;
 	while (r == 0 && getline(&line, &size, list) > 0) {
-		if (read_line(line, &sha256, &from, &copy->name))
-			r = copy_file(copy, sha256, from, err);
-		else
+		if (!read_line(line, &link, &sha256, &from, &copy->name))
 			r = error_set(err, ERROR_BENCH, EBADMSG, LIST " is damaged");
+		else
+			r = link ? link_file(copy, sha256, from, err) : copy_file(copy, sha256, from, err);
 	}
 	/* Without memory for a line it ends early too, and that is no error of the stream. */
 	if (r == 0 && !feof(list))
@@ -208,7 +231,8 @@ static int copy_list(struct copy *copy, FILE *list, struct error *err)
 
 int given_fill(const char *store, uint64_t free_bytes, bool (*stopped)(void *context), void *context, struct error *err)
 {
-	struct copy copy = {.store = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	struct copy copy = {.store_path = store,
+	                    .store = open(store, O_RDONLY | O_DIRECTORY | O_CLOEXEC),
 	                    .files = open("files", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW),
 	                    .digest = EVP_MD_CTX_new(),
 	                    .chunk = malloc(CHUNK),

@@ -212,8 +212,9 @@ void lab_run_start(struct lab_run *);
 void lab_run_ended(const struct keeper_exit *, void *run); /* kept_ended */
 int lab_run_watch(struct lab_run *, struct error *err) WARN_UNUSED;
 void lab_run_stop(struct lab_run *, enum run_stop);
-/* For the files of a job in a directory: files/ below it, and files.list, by which the keeper fills it. */
-int lab_job_files(struct lab *, const struct job_record *, const char *directory, struct error *err) WARN_UNUSED;
+/* For the files of a job in a directory: files/ below it, and files.list, by which the keeper fills it. only_cases: only the test cases are
+ * read there, of the others (packages may be large) only the names. */
+int lab_job_files(struct lab *, const struct job_record *, const char *directory, bool only_cases, struct error *err) WARN_UNUSED;
 
 /* ---- lab_store.c ---- */
 void lab_run_advance(struct lab_run *);

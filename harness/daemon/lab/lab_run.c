@@ -90,13 +90,20 @@ int lab_run_add(struct lab_job *job, struct lab_rig *rig, unsigned shard, json_t
 
 /* ---- its directory ---- */
 
-static int list_files(const struct job_record *record, const char *directory, struct error *err)
+static bool is_case_file(const char *path)
+{
+	size_t length = strlen(path);
+	return length > 5 && strcmp(path + length - 5, ".yaml") == 0;
+}
+
+static int list_files(const struct job_record *record, const char *directory, bool only_cases, struct error *err)
 {
 	struct given_file *files = calloc(record->file_count + 1, sizeof(*files));
 	int r = files ? 0 : error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	for (size_t i = 0; r == 0 && i < record->file_count; i++) {
 		files[i].path = record->files[i].path;
 		files[i].sha256 = record->files[i].sha256;
+		files[i].link = only_cases && !is_case_file(files[i].path);
 		r = blob_place(files[i].sha256, files[i].from, sizeof(files[i].from), err);
 	}
 	if (r == 0)
@@ -105,12 +112,12 @@ static int list_files(const struct job_record *record, const char *directory, st
 	return r;
 }
 
-int lab_job_files(struct lab *lab, const struct job_record *record, const char *directory, struct error *err)
+int lab_job_files(struct lab *lab, const struct job_record *record, const char *directory, bool only_cases, struct error *err)
 {
 	char path[PATH_MAX];
 	(void)snprintf(path, sizeof(path), "%.3800s/files", directory);
 	int r = folder_make(path, err);
-	return r == 0 ? list_files(record, directory, err) : r;
+	return r == 0 ? list_files(record, directory, only_cases, err) : r;
 }
 
 static int write_ids(const struct lab_run *run, struct error *err)
@@ -136,7 +143,7 @@ static int make_directory(const struct lab_run *run, const struct job_record *re
 	(void)snprintf(path, sizeof(path), "%s/out", run->directory);
 	int r = folder_make(path, err);
 	if (r == 0)
-		r = lab_job_files(run->job->lab, record, run->directory, err);
+		r = lab_job_files(run->job->lab, record, run->directory, false, err);
 	return r == 0 && run->record->cases ? write_ids(run, err) : r;
 }
 

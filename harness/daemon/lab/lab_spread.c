@@ -273,7 +273,7 @@ static int start_list(struct lab_job *job, const struct job_record *whole, struc
 	const char *environment[10];
 	char directory[PATH_MAX];
 	(void)snprintf(directory, sizeof(directory), "%.3600s/jobs/%" PRId64 "/list", book_directory(lab->book), job->record->id);
-	int r = lab_job_files(job->lab, whole, directory, err);
+	int r = lab_job_files(job->lab, whole, directory, true, err);
 	if (r < 0)
 		return r;
 	struct words *words = calloc(1, sizeof(*words));

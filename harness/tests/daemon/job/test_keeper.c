@@ -825,6 +825,40 @@ START_TEST(errand_of_an_order)
 }
 END_TEST
 
+static void order_errand(struct done *done, const char *directory, const struct keeper_order *order)
+{
+	struct error err = {0};
+	ck_assert_int_ge(sd_event_new(&done->event), 0);
+	ck_assert_int_eq(errand_start_order(&done->errand, done->event, program(), directory, order, 20 * SECOND_NS, on_done, done, &err),
+	                 0);
+	errand_wait(done);
+}
+
+/* Who only looks at names gets no copy, whatever the file holds. */
+START_TEST(errand_that_only_looks_at_names)
+{
+	struct stat status;
+	struct done linked = {0}, none = {0};
+	struct given_file package = {"in/big.swpg", ABC_SHA, "big", true}, missing = {"in/none", ABC_SHA, "none", true};
+	char path[400];
+	struct error err = {0};
+	struct keeper_order order = order_of(&(struct keeper_order){.store = root}, "tell", NULL);
+	file_write(root, "big", "not abc", 7);
+	const char *directory = directory_new();
+	ck_assert_int_eq(given_write(directory, &package, 1, &err), 0);
+	order_errand(&linked, directory, &order);
+	ck_assert_int_eq(linked.result.exit_status, 0);
+	(void)snprintf(path, sizeof(path), "%s/files/in/big.swpg", directory);
+	ck_assert(lstat(path, &status) == 0 && S_ISLNK(status.st_mode));
+	ck_assert(stat(path, &status) == 0 && status.st_size == 7);
+	directory = directory_new();
+	ck_assert_int_eq(given_write(directory, &missing, 1, &err), 0);
+	order_errand(&none, directory, &order);
+	ck_assert_int_eq(none.result.exit_status, 127);
+	ck_assert_ptr_nonnull(strstr(none.errors, "cannot read the stored in/none"));
+}
+END_TEST
+
 START_TEST(errand_output_is_bounded)
 {
 	struct done done = {0};
@@ -931,6 +965,7 @@ int main(void)
 	        damaged_files_are_lost_runs,
 	        errand_tells_its_end_and_output,
 	        errand_of_an_order,
+	        errand_that_only_looks_at_names,
 	        errand_output_is_bounded,
 	        errand_ends_at_its_limit,
 	        errand_that_is_not_wanted_any_more_is_killed,
