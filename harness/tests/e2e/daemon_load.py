@@ -21,7 +21,7 @@ CONFIG = """jobs: {output_limit: 4GiB, free_space: 16MiB, grace: 2s}
 """
 HEAVY = (14000, 1000)  # events a second, bytes of a frame
 LIGHT = (2000, 60)
-BEHIND = 72 << 20  # bytes of a journal: more than a viewer may be behind
+BEHIND = 68 << 20  # bytes of a journal: more than a viewer may be behind, less than there are in the end
 
 
 class Viewer(threading.Thread):
@@ -31,6 +31,7 @@ class Viewer(threading.Thread):
         """woken: until then it takes only as much as keeps its connection."""
         super().__init__(daemon=True)
         self.lab, self.run_id, self.woken, self.lines, self.dropped, self.ended, self.error = lab, run, woken, 0, False, False, None
+        self.taken = 0  # bytes
 
     def run(self):
         try:
@@ -38,7 +39,8 @@ class Viewer(threading.Thread):
             connection.request("GET", f"/api/v1/runs/{self.run_id}/events")
             answer = connection.getresponse()
             tail = b""
-            while data := answer.read1(1 << 16 if self.woken and not self.woken.wait(1) else 1 << 18):
+            while data := answer.read1(1 << 15 if self.woken and not self.woken.wait(1) else 1 << 18):
+                self.taken += len(data)
                 text = tail + data
                 cut = text.rfind(b"\n") + 1
                 self.lines += text[:cut].count(b'data: {"n":')
@@ -107,7 +109,7 @@ def main():
                 lab.get("/rigs")
                 answers.append(time.monotonic() - begin)
                 most = max(most, memory_of(lab.process.pid))
-                if not woken.is_set() and written(lab, runs[0]) >= BEHIND:
+                if not woken.is_set() and written(lab, runs[0]) >= BEHIND + max(viewer.taken for viewer in viewers if viewer.woken):
                     woken.set()
                 time.sleep(0.25)
             woken.set()
