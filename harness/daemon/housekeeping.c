@@ -34,6 +34,7 @@ struct housekeeping {
 	int64_t examine_begin_ns;
 	int64_t offset_ns;      /* CLOCK_REALTIME - CLOCK_BOOTTIME when last seen */
 	int64_t distrust_until; /* CLOCK_BOOTTIME */
+	int64_t keys_due_ns;    /* the same */
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -74,11 +75,35 @@ static bool remove_old(struct housekeeping *keeping)
 	return r == 0 && (more_jobs || more_blobs);
 }
 
+/* ---- keys that older daemons took ---- */
+
+/* Once a day, also for what a restored state directory brings back. Returns whether there is more to do. */
+static bool remove_keys(struct housekeeping *keeping)
+{
+	struct error error = {0};
+	unsigned removed;
+	bool more;
+	int64_t now = now_ns(CLOCK_BOOTTIME);
+	if (now < keeping->keys_due_ns)
+		return false;
+	int r = blobs_remove_keys(keeping->book, &removed, &more, &error);
+	if (r < 0)
+		log_warning("private keys among the files of jobs could not be looked for: %s", error.message);
+	if (!more)
+		keeping->keys_due_ns = now + (r < 0 ? HOUR_NS : DAY_NS);
+	return more;
+}
+
+/* ---- the timer ---- */
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *context)
 {
 	struct housekeeping *keeping = context;
 	/* A damaged book may not know any more which files it names. */
-	bool more = clock_is_trusted(keeping) && !book_damage(keeping->book) && remove_old(keeping);
+	bool trusted = clock_is_trusted(keeping), good = !book_damage(keeping->book);
+	bool more = good && trusted && remove_old(keeping);
+	if (good && remove_keys(keeping))
+		more = true;
 	if (!more)
 		book_tend(keeping->book);
 	sd_event_source_set_time_relative(source, (uint64_t)((more ? BUSY_NS : IDLE_NS) / US_NS));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the daemon does when nobody asks: old results go, unused files go, the database is tended, in small portions from a timer; and soon
- * after the start and then once a day the whole book is examined, in a thread of its own. Damage that it finds ends all writing
- * (book_set_damaged()). */
+/* What the daemon does when nobody asks: old results go, unused files and stored private keys go, the database is tended, in small portions
+ * from a timer; and soon after the start and then once a day the whole book is examined, in a thread of its own. Damage that it finds ends
+ * all writing (book_set_damaged()). */
 #ifndef HARNESS_DAEMON_HOUSEKEEPING_H
 #define HARNESS_DAEMON_HOUSEKEEPING_H
 

@@ -37,5 +37,9 @@ int blob_from_file(struct book *, const char *path, bool take, char name[BLOB_NA
 /* Removes blobs that nothing names and that are older than this; in small portions: *ret_more when there are more. */
 int blobs_sweep(struct book *, int64_t older_than_utc_ns, unsigned at_most, unsigned *ret_removed, bool *ret_more,
                 struct error *err) WARN_UNUSED;
+/* Removes the files of jobs that are PEM files with a private key, which older daemons took, and what names them; a line of the log tells
+ * of each. Jobs that are not done keep theirs. In small portions: *ret_more when there are more to be looked at, else the next call begins
+ * anew. */
+int blobs_remove_keys(struct book *, unsigned *ret_removed, bool *ret_more, struct error *err) WARN_UNUSED;
 
 #endif

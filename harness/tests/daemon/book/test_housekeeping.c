@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "book_fixture.h"
+#include "daemon/book/blobs.h"
 #include "daemon/housekeeping.h"
 
 #define SECOND  INT64_C(1000000000)
@@ -223,9 +224,44 @@ START_TEST(damage_ends_the_writing)
 }
 END_TEST
 
+/* ---- keys ---- */
+
+static void begin_small(void)
+{
+	fixture_begin();
+	ck_assert_int_ge(sd_event_new(&event), 0);
+	fixture_open();
+	fixture_rigs(fixture_book);
+}
+
+START_TEST(a_stored_key_is_removed)
+{
+	static const char pem[] = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n-----END "
+	                          "PRIVATE KEY-----\n";
+	struct blob_writer *writer;
+	char name[BLOB_NAME_SIZE];
+	uint64_t size;
+	int64_t job = 0, limit = book_monotonic_ns() + WITHIN;
+	ck_done(blob_begin(fixture_book, &writer, err));
+	ck_done(blob_write(writer, pem, sizeof(pem) - 1, err));
+	ck_done(blob_end(writer, NULL, name, NULL, err));
+	ck_done(fixture_job(fixture_book, "s", NULL, NULL, &job, err));
+	ck_done(book_execute(fixture_book, err, "INSERT INTO job_files (job, path, sha256, size) VALUES (?1, 'a.pem', ?2, ?3)",
+	                     VALUES(INTEGER(job), TEXT(name), INTEGER(sizeof(pem) - 1))));
+	ck_done(book_execute(fixture_book, err, "UPDATE jobs SET state = 'done', outcome = 'passed', ended = 1 WHERE id = ?1",
+	                     VALUES(INTEGER(job))));
+	ck_done(housekeeping_new(&keeping, event, fixture_book, &rules, err));
+	housekeeping_hurry(keeping);
+	while (blob_find(fixture_book, name, &size, err) >= 0 && book_monotonic_ns() < limit)
+		ck_assert_int_ge(sd_event_run(event, 20000), 0);
+	ck_fails(ENOENT, blob_find(fixture_book, name, &size, err));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("housekeeping");
+	TCase *keys = tcase_create("keys");
 	TCase *tests = tcase_create("examination");
 	SRunner *runner;
 	int failed;
@@ -236,6 +272,10 @@ int main(void)
 	tcase_add_test(tests, an_end_in_the_middle_is_at_once);
 	tcase_add_test(tests, damage_ends_the_writing);
 	suite_add_tcase(suite, tests);
+	tcase_add_checked_fixture(keys, begin_small, end);
+	tcase_set_timeout(keys, 100);
+	tcase_add_test(keys, a_stored_key_is_removed);
+	suite_add_tcase(suite, keys);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);

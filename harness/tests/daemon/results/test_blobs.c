@@ -276,6 +276,88 @@ START_TEST(what_comes_again_meanwhile_is_not_swept)
 }
 END_TEST
 
+/* ---- keys ---- */
+
+#define PEM(what) "-----BEGIN " what "-----\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n-----END " what "-----\n"
+
+static void give(int64_t job, const char *path, const char *text, char sha[65])
+{
+	blob_of(text, sha);
+	ck_done(book_execute(fixture_book, &fixture_error, "INSERT INTO job_files (job, path, sha256, size) VALUES (?1, ?2, ?3, ?4)",
+	                     VALUES(INTEGER(job), TEXT(path), TEXT(sha), INTEGER(strlen(text)))));
+}
+
+static unsigned remove_keys(void)
+{
+	unsigned removed, all = 0;
+	bool more = true;
+	while (more) {
+		ck_done(blobs_remove_keys(fixture_book, &removed, &more, &fixture_error));
+		all += removed;
+	}
+	return all;
+}
+
+START_TEST(keys_of_older_daemons_go)
+{
+	static const char *const kept_texts[] = {"steps:\n  - note: |\n      " PEM("PRIVATE KEY"), PEM("CERTIFICATE"), "-----BEGIN ",
+	                                         "key"};
+	char key[65], chain[65], open_key[65], kept[4][65], name[10];
+	uint64_t size;
+	int64_t done = night_begin("nightly", NIGHT_NS), open = night_begin("nightly", NIGHT_NS);
+	int64_t run = night_run(done, (struct night_run){.results = results_of("a=pass")});
+	give(done, "keys/a.pem", PEM("PRIVATE KEY"), key);
+	give(done, "keys/copy.pem", PEM("PRIVATE KEY"), key);
+	give(done, "keys/chain.pem", PEM("CERTIFICATE") PEM("RSA PRIVATE KEY"), chain);
+	give(open, "keys/b.pem", PEM("EC PRIVATE KEY"), open_key);
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(name, sizeof(name), "kept%zu", i);
+		give(done, name, kept_texts[i], kept[i]);
+	}
+	ck_done(book_artefact_add(fixture_book, run, "key.pem", key, strlen(PEM("PRIVATE KEY")), &fixture_error));
+	(void)night_end(done, NULL, NIGHT_NS);
+	ck_assert_uint_eq(remove_keys(), 2);
+	ck_fails(ENOENT, blob_find(fixture_book, key, &size, &fixture_error));
+	ck_fails(ENOENT, blob_find(fixture_book, chain, &size, &fixture_error));
+	ck_done(blob_find(fixture_book, open_key, &size, &fixture_error)); /* its job may still need it */
+	for (size_t i = 0; i < 4; i++)
+		ck_done(blob_find(fixture_book, kept[i], &size, &fixture_error));
+	ck_fails(ENOENT, book_job_file(fixture_book, done, "keys/a.pem", key, &size, &fixture_error));
+	ck_assert_uint_eq(fixture_breaches(fixture_book, true), 0);
+	(void)night_run(open, (struct night_run){.results = results_of("a=pass")});
+	(void)night_end(open, NULL, NIGHT_NS);
+	ck_assert_uint_eq(remove_keys(), 1);
+	ck_assert_uint_eq(remove_keys(), 0);
+	ck_assert_uint_eq(fixture_breaches(fixture_book, true), 0);
+}
+END_TEST
+
+/* In small portions, also of one key that very many jobs came with, and to the last file. */
+START_TEST(keys_among_many_files_are_found)
+{
+	char sha[65];
+	int64_t job = night_begin("nightly", NIGHT_NS), left = 0;
+	give(job, "key.pem", PEM("PRIVATE KEY"), sha);
+	ck_done(book_execute(
+	        fixture_book, &fixture_error,
+	        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 600) INSERT INTO job_files (job, path, "
+	        "sha256, size) SELECT ?1, 'key' || i || '.pem', ?2, ?3 FROM n",
+	        VALUES(INTEGER(job), TEXT(sha), INTEGER(strlen(PEM("PRIVATE KEY"))))));
+	ck_done(book_execute(
+	        fixture_book, &fixture_error,
+	        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) INSERT INTO job_files (job, path, "
+	        "sha256, size) SELECT ?1, 'other' || i, printf('%064x', i), 5 FROM n",
+	        VALUES(INTEGER(job))));
+	(void)night_run(job, (struct night_run){.results = results_of("a=pass")});
+	(void)night_end(job, NULL, NIGHT_NS);
+	ck_assert_uint_eq(remove_keys(), 1);
+	ck_assert_uint_eq(files_there(false), 0);
+	ck_done(book_integer(fixture_book, &left, &fixture_error, "SELECT count(*) FROM job_files WHERE path GLOB 'other*'", NO_VALUES));
+	ck_assert_int_eq(left, 300);
+	ck_fails(ENOENT, book_integer(fixture_book, &left, &fixture_error, "SELECT 1 FROM job_files WHERE path GLOB 'key*'", NO_VALUES));
+}
+END_TEST
+
 /* What a dead daemon was writing goes; what is being written stays. */
 START_TEST(what_was_cut_off_is_swept)
 {
@@ -397,6 +479,8 @@ int main(void)
 	tcase_add_test(tcase, damage_is_noticed);
 	tcase_add_test(tcase, only_what_nothing_names_is_swept);
 	tcase_add_test(tcase, what_comes_again_meanwhile_is_not_swept);
+	tcase_add_test(tcase, keys_of_older_daemons_go);
+	tcase_add_test(tcase, keys_among_many_files_are_found);
 	tcase_add_test(tcase, what_was_cut_off_is_swept);
 	tcase_add_loop_test(tcase, kill_leaves_whole_files, 0, 12);
 	tcase_add_test(tcase, a_full_disk_leaves_nothing_half);
