@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""Stands in for hilbench where a lab is tested for load: a run that writes journal events at a given rate. `rate=N seconds=S size=B` stand in the title of the case."""
+"""Stands in for hilbench where a lab is tested for load: a run that writes journal events at a given rate. `rate=N seconds=S size=B` stand in the title of the case; with
+`until=FILE` it does not end before that file is there."""
 import json
 import os
 import re
 import sys
 import time
 
-PLAN = re.compile(r"rate=(\d+) seconds=([\d.]+) size=(\d+)")
+PLAN = re.compile(r'rate=(\d+) seconds=([\d.]+) size=(\d+)(?: until=([^\s"]+))?')
+HOLD_S = 300  # for whoever forgot the file
 
 
 def event(number, kind, data, channel="run"):
@@ -18,7 +20,7 @@ def event(number, kind, data, channel="run"):
 def run(arguments):
     out = arguments[arguments.index("--out") + 1]
     with open([a for a in arguments if a.endswith(".yaml") and os.path.isfile(a)][-1], encoding="utf-8") as file:
-        rate, seconds, size = PLAN.search(file.read()).groups()
+        rate, seconds, size, until = PLAN.search(file.read()).groups()
     rate, total = int(rate), int(int(rate) * float(seconds))
     os.makedirs(out, exist_ok=True)
     filler = "0" * int(size)
@@ -37,6 +39,9 @@ def run(arguments):
             journal.write("".join(lines))
             journal.flush()
             time.sleep(0.005)
+        limit = time.monotonic() + HOLD_S
+        while until and not os.path.exists(until) and time.monotonic() < limit:
+            time.sleep(0.05)
         journal.write(event(number + 1, "case.end", {"id": "load", "attempt": 1, "verdict": "pass", "cause": "", "duration_ns": 1}, "case"))
         journal.write(event(number + 2, "run.end", {"status": 0, "interrupted": False, "clock_moved_ns": 0}))
     with open(os.path.join(out, "results.json"), "w", encoding="ascii") as file:

@@ -21,17 +21,15 @@ CONFIG = """jobs: {output_limit: 4GiB, free_space: 16MiB, grace: 2s}
 """
 HEAVY = (14000, 1000)  # events a second, bytes of a frame
 LIGHT = (2000, 60)
-BEHIND = 68 << 20  # bytes of a journal: more than a viewer may be behind, less than there are in the end
 
 
 class Viewer(threading.Thread):
     """Counts the journal lines that it is sent."""
 
     def __init__(self, lab, run, woken=None):
-        """woken: until then it takes only as much as keeps its connection."""
+        """woken: until then it takes only as much as keeps its connection, far less than it may be behind."""
         super().__init__(daemon=True)
         self.lab, self.run_id, self.woken, self.lines, self.dropped, self.ended, self.error = lab, run, woken, 0, False, False, None
-        self.taken = 0  # bytes
 
     def run(self):
         try:
@@ -40,7 +38,6 @@ class Viewer(threading.Thread):
             answer = connection.getresponse()
             tail = b""
             while data := answer.read1(1 << 15 if self.woken and not self.woken.wait(1) else 1 << 18):
-                self.taken += len(data)
                 text = tail + data
                 cut = text.rfind(b"\n") + 1
                 self.lines += text[:cut].count(b'data: {"n":')
@@ -67,13 +64,8 @@ def programs(folder):
     return os.path.join(folder, "hilbenchd")
 
 
-def written(lab, run):
-    """Bytes of a journal that grows."""
-    return max([one["size"] for one in lab.get(f"/runs/{run}")["artefacts"] if one["name"] == "events.jsonl"], default=0)
-
-
-def submit(lab, rig, rate, size):
-    text = f'cases:\n  - id: load\n    title: "rate={rate} seconds={SECONDS} size={size}"\n    steps: [wait: 1s]\n'
+def submit(lab, rig, rate, size, until=""):
+    text = f'cases:\n  - id: load\n    title: "rate={rate} seconds={SECONDS} size={size}{until}"\n    steps: [wait: 1s]\n'
     status, job = lab.submit({"a.yaml": text}, rig=rig, title=f"load {rig}")
     if status != 201:
         raise RuntimeError(f"{status} {job}")
@@ -83,7 +75,7 @@ def submit(lab, rig, rate, size):
 def run_of(lab, job):
     limit = time.monotonic() + 60
     while time.monotonic() < limit:
-        runs = [run["id"] for run in lab.job(job)["runs"] if run["state"] == "running"]
+        runs = [run["id"] for run in lab.job(job)["runs"] if run["state"] != "starting"]
         if runs:
             return runs[0]
         time.sleep(0.02)
@@ -96,11 +88,12 @@ def main():
         _lab.HILBENCHD = programs(os.path.join(folder, "bin"))
         with Lab(os.path.join(folder, "lab"), {f"v{n}": RIG for n in range(1, 5)}, CONFIG) as lab:
             before = memory_of(lab.process.pid)
-            jobs = [submit(lab, "v1", *HEAVY)] + [submit(lab, f"v{n}", *LIGHT) for n in (2, 3, 4)]
+            seen = os.path.join(folder, "seen")
+            jobs = [submit(lab, "v1", *HEAVY, f" until={seen}")] + [submit(lab, f"v{n}", *LIGHT) for n in (2, 3, 4)]
             runs = [run_of(lab, job) for job in jobs]
             woken = threading.Event()
-            viewers = [Viewer(lab, runs[0], woken) for _ in range(6)] + [Viewer(lab, runs[0]) for _ in range(8)]
-            viewers += [Viewer(lab, runs[1 + n % 3]) for n in range(36)]
+            slow, fast = [Viewer(lab, runs[0], woken) for _ in range(6)], [Viewer(lab, runs[0]) for _ in range(8)]
+            viewers = slow + fast + [Viewer(lab, runs[1 + n % 3]) for n in range(36)]
             for viewer in viewers:
                 viewer.start()
             most, answers, limit = before, [], time.monotonic() + SECONDS + 300
@@ -109,8 +102,12 @@ def main():
                 lab.get("/rigs")
                 answers.append(time.monotonic() - begin)
                 most = max(most, memory_of(lab.process.pid))
-                if not woken.is_set() and written(lab, runs[0]) >= BEHIND + max(viewer.taken for viewer in viewers if viewer.woken):
+                # The heavy run goes on until the daemon has shown all of it to those who read, and those who did not have been told.
+                if all(viewer.dropped or viewer.lines >= int(HEAVY[0] * SECONDS) for viewer in fast):
                     woken.set()
+                if woken.is_set() and not any(viewer.is_alive() for viewer in slow):
+                    with open(seen, "w", encoding="ascii"):
+                        pass
                 time.sleep(0.25)
             woken.set()
             for viewer in viewers:

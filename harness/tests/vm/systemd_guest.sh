@@ -68,7 +68,7 @@ field()
 # look is half a minute later.
 given()
 {
-	local limit=$((SECONDS + 150)) status
+	local limit=$((SECONDS + 240)) status
 	while :; do
 		status=0
 		hilbench submit --wait "$@" >/run/given 2>&1 || status=$?
@@ -165,10 +165,10 @@ dies_and_hangs()
 	local client old began
 	given --rig v1 cases/waits.yaml >/run/waited 2>&1 &
 	client=$!
-	check 'a job that takes a while is under way' until_true 150 under_way
+	check 'a job that takes a while is under way' until_true 240 under_way
 	old=$(main_pid)
 	kill -KILL "$old"
-	check 'after kill -9 systemd starts it again' until_true 60 is_new_main "$old"
+	check 'after kill -9 systemd starts it again' until_true 180 is_new_main "$old"
 	check 'that was one restart' test "$(restarts)" -eq 1
 	check 'it answers' hilbench status
 	mark 'kill -9'
@@ -176,7 +176,7 @@ dies_and_hangs()
 	began=$SECONDS
 	kill -STOP "$old"
 	looks_at_units
-	check 'a daemon that hangs is ended and started again' until_true 120 is_new_main "$old"
+	check 'a daemon that hangs is ended and started again' until_true 240 is_new_main "$old"
 	mark "watchdog, $((SECONDS - began)) s after it hung"
 	check 'by the watchdog' eval 'journalctl --no-pager -u hilbenchd.service | grep -i "watchdog timeout"'
 	check 'that was one more' test "$(restarts)" -eq 2
@@ -208,10 +208,10 @@ looks_at_units()
 nightly_and_stop()
 {
 	local job began took
-	check 'the service of the timer submits' until_true 120 systemctl start hilbench-nightly.service
+	check 'the service of the timer submits' until_true 240 systemctl start hilbench-nightly.service
 	job=$(journalctl --no-pager -o cat -u hilbench-nightly.service | sed -n 's/^job \([0-9]*\)$/\1/p' | tail -n 1)
 	check 'a job of the series nightly' test "$(field "$job" series)" = nightly
-	check 'which is begun' until_true 150 under_way
+	check 'which is begun' until_true 240 under_way
 	mark 'nightly'
 	began=$SECONDS
 	check 'systemctl stop while a job runs' systemctl stop hilbenchd.socket hilbenchd.service

@@ -13,7 +13,7 @@ export class Browser {
     const { chromium } = createRequire(path.join(modules, 'x.js'))('playwright-core');
     const browser = new Browser();
     Object.assign(browser, { base, folder: mkdtempSync(path.join(tmpdir(), 'hilbench-pages-')), errors: [], foreign: [] });
-    browser.context = await chromium.launchPersistentContext(browser.folder, { executablePath: executable, args: ARGUMENTS, headless: true, viewport: { width: 1280, height: 900 }, colorScheme: 'light', timezoneId: 'UTC', locale: 'en-GB',
+    browser.context = await chromium.launchPersistentContext(browser.folder, { executablePath: executable, args: ARGUMENTS, headless: true, timeout: 120000, viewport: { width: 1280, height: 900 }, colorScheme: 'light', timezoneId: 'UTC', locale: 'en-GB',
       acceptDownloads: true, baseURL: base });
     browser.context.setDefaultTimeout(90000);
     browser.page = browser.context.pages()[0] || await browser.context.newPage();

@@ -56,7 +56,7 @@ function journal(run, kind, data) {
 }
 
 // ---- what a person does ----
-const BEAT_MS = 2000, BEATS = 3;
+const BEAT_MS = 3000, BEATS = 3; // a page is loaded anew within them, on a loaded machine too
 const shows = new Map(); // by lease: {text, followers}
 
 function showOf(id) {
