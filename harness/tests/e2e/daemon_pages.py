@@ -65,7 +65,7 @@ def try_pages(what, modules, browser, out, more):
 
 def with_daemon(modules, browser, out, pictures):
     from _lab import Lab  # pylint: disable=import-outside-toplevel
-    with tempfile.TemporaryDirectory(dir=OUT) as folder, Lab(folder, 2, "listen: {address: 127.0.0.1:0}\nleases: {heartbeat: 3s}\n") as lab:
+    with tempfile.TemporaryDirectory(dir=OUT) as folder, Lab(folder, 2, "listen: {address: 127.0.0.1:0}\nleases: {heartbeat: 4s}\n") as lab:
         port, tokens = lab.port(), {}
         for name, role in (("ada", "operator"), ("grace", "admin")):
             status, answer = lab.ask("POST", "/api/v1/tokens", {"name": name, "role": role, "expires": None})

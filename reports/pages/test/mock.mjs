@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The daemon, played: the documented requests over an invented lab, so that the pages can be tried without a bench.
 //   node mock.mjs WWW NODE_MODULES        prints the port
-// /mock/drop drops every viewer; /mock/cut ends their connections; /mock/restart does, and knows no earlier position; /mock/down?s=2 answers 503 for so long; /mock/large makes it a large lab; /mock/asked tells the requests so far.
+// /mock/drop drops every viewer; /mock/cut ends their connections; /mock/restart does, and knows no earlier position; /mock/down?s=2 answers 503 for so long; /mock/patience?s=0 ends locks whose heartbeats are missing at once; /mock/large makes it a large lab; /mock/asked tells the requests so far.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -56,7 +56,8 @@ function journal(run, kind, data) {
 }
 
 // ---- what a person does ----
-const BEAT_MS = 3000, BEATS = 3; // a page is loaded anew within them, on a loaded machine too
+const BEAT_MS = 1000, BEATS = 3;
+let patienceMs = 120000; // beyond that: nobody loses a lock because this machine is slow
 const shows = new Map(); // by lease: {text, followers}
 
 function showOf(id) {
@@ -104,7 +105,7 @@ function secretOf(rig, secret) {
 
 // Who does not tell that they live has lost the rig.
 setInterval(() => {
-  for (const rig of world.rigs) if (rig.lease?.expires && Date.parse(rig.lease.expires) < Date.now()) endLease(rig, 'its holder is gone: no heartbeat came');
+  for (const rig of world.rigs) if (rig.lease?.expires && Date.parse(rig.lease.expires) + patienceMs < Date.now()) endLease(rig, 'its holder is gone: no heartbeat came');
 }, 100).unref();
 addLines(leased(290), shellLines().join(''));
 
@@ -394,6 +395,7 @@ function control(response, name, query) {
   if (name === 'restart') era++;
   if (name === 'large') large(world, Date.now());
   if (name === 'cut' || name === 'restart') for (const v of viewers) v.destroy();
+  if (name === 'patience') patienceMs = Number(query.s) * 1000;
   if (name === 'down') downUntil = Date.now() + Number(query.s) * 1000;
   answer(response, 200, asked);
 }

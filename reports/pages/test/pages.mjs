@@ -317,7 +317,7 @@ async function main() {
     await part('tokens', () => tokens(browser, token, admin));
     await part('digests', () => digests(browser));
     await part('rigs', () => rigs(browser));
-    await part('locks', () => locks(browser, options.rig || 'v2'));
+    await part('locks', () => locks(browser, options.rig || 'v2', async (seconds) => { if (!options.base) await asked(server.base, `patience?s=${seconds}`); }));
     await part('watching', () => watching(browser, token, options.rig || 'v2'));
     await part('jobs', () => jobs(browser));
     await part('timeline', async () => {

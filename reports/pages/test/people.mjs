@@ -89,8 +89,8 @@ async function lock(page, name, stays) {
   return body;
 }
 
-/** A second page takes the rig; what the first sees of it. */
-export async function locks(browser, name) {
+/** A second page takes the rig; what the first sees of it. patience(seconds): how long the mock waits for missing heartbeats. */
+export async function locks(browser, name, patience) {
   const { page } = browser, mine = await browser.context.newPage();
   await browser.show('#/rigs');
   await mine.goto(`${browser.base}/#/rigs`);
@@ -112,8 +112,10 @@ export async function locks(browser, name) {
   await again;
   check('a page that is loaded anew keeps its rig', true);
   await mine.close();
+  await patience(0);
   await page.getByRole('button', { name: `Lock ${name}`, exact: true }).waitFor({ timeout: GONE_MS });
   check('a lock ends soon after its page was closed', true);
+  await patience(120);
   const stays = await lock(page, name, true);
   check('a lock until the deadline is asked for without a heartbeat', stays.heartbeat === false && await page.locator('#held').isHidden(), stays);
   await page.getByRole('button', { name: `Unlock ${name}`, exact: true }).click();
