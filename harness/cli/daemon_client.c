@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../base/bytes.h"
+#include "../base/hex.h"
 #include "../base/loop.h"
 
 #define ANSWER_MAX  (64u << 20)
@@ -549,13 +550,11 @@ static int on_saved(const void *data, size_t length, void *context)
 static int check_digest(struct saving *saving, const char *sha256, const char *file, struct error *err)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
-	char text[2 * EVP_MAX_MD_SIZE + 1] = "";
+	char text[2 * EVP_MAX_MD_SIZE + 1];
 	unsigned length = 0;
 	if (EVP_DigestFinal_ex(saving->digest, digest, &length) != 1)
 		return error_set(err, ERROR_BENCH, EIO, "cannot compute a digest");
-	for (unsigned i = 0; i < length; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
-	return !sha256 || !strcmp(sha256, text)
+	return !sha256 || !strcmp(sha256, hex_text(digest, length, text))
 	               ? 0
 	               : error_set(err, ERROR_BENCH, EBADMSG, "what came for %s has another digest than was told", file);
 }

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "../base/hex.h"
 #include "../run/steps/ota_package.h"
 #include "commands.h"
 #include "daemon_command.h"
@@ -133,9 +134,7 @@ static int set_key(json_t *request, const char *text)
 		return set_text(request, "key", text);
 	if (EVP_Digest(text, strlen(text), digest, NULL, EVP_sha256(), NULL) != 1)
 		return EXIT_BENCH;
-	for (unsigned i = 0; i < sizeof(digest); i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-	return set_text(request, "key", hex);
+	return set_text(request, "key", hex_text(digest, sizeof(digest), hex));
 }
 
 static int take_selection(struct submission *submission, int option, const char *text)
@@ -217,9 +216,7 @@ static int set_fresh_key(json_t *request)
 		return 0;
 	if (getrandom(random, sizeof(random), 0) != sizeof(random))
 		return EXIT_BENCH;
-	for (unsigned i = 0; i < sizeof(random); i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", random[i]);
-	return set_text(request, "key", hex);
+	return set_text(request, "key", hex_text(random, sizeof(random), hex));
 }
 
 static int read_arguments(struct submission *submission, int argc, char **argv)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../base/hex.h"
 #include "../base/private_key.h"
 
 #define DEPTH_MAX 32
@@ -186,8 +187,7 @@ static int take_digest(struct submit_file *file, struct reading *reading, struct
 	unsigned length = 0;
 	if (EVP_DigestFinal_ex(reading->digest, digest, &length) != 1 || length != 32)
 		return no_memory(err);
-	for (unsigned i = 0; i < length; i++)
-		(void)snprintf(file->sha256 + 2 * i, 3, "%02x", digest[i]);
+	(void)hex_text(digest, length, file->sha256);
 	file->size = reading->size;
 	return 0;
 }

@@ -139,6 +139,21 @@ void api_answer(struct http_request *request, int r, const struct error *error, 
 		api_fail(request, r, error);
 }
 
+void api_answer_one(struct http_request *request, void *context, int (*get)(struct lab *, int64_t id, json_t **ret, struct error *err),
+                    void (*add)(struct api *, int64_t id, json_t *thing))
+{
+	struct api *api = api_enter(request, context);
+	struct error error = {0};
+	json_t *json = NULL;
+	int64_t id;
+	if (!api || !http_parameter_id(request, "id", &id))
+		return;
+	int r = get(api->lab, id, &json, &error);
+	if (r == 0 && json && add)
+		add(api, id, json);
+	api_answer(request, r, &error, 200, json);
+}
+
 void api_fail(struct http_request *request, int r, const struct error *error)
 {
 	/* The book does not know who asked: what it does not have, a client asked for. */

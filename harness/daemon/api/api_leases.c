@@ -205,14 +205,7 @@ void api_lease_end(struct http_request *request, void *context)
 
 void api_lease_get(struct http_request *request, void *context)
 {
-	struct api *api = api_enter(request, context);
-	struct error error = {0};
-	json_t *json = NULL;
-	int64_t id;
-	if (!api || !http_parameter_id(request, "id", &id))
-		return;
-	int r = lab_lease_json(api->lab, id, &json, &error);
-	api_answer(request, r, &error, 200, json);
+	api_answer_one(request, context, lab_lease_json, NULL);
 }
 
 /* ---- what a holder shows ---- */

@@ -58,6 +58,9 @@ struct api *api_enter(struct http_request *, void *context);
 /* json with the status, or what went wrong; takes json. */
 void api_answer(struct http_request *, int r, const struct error *, unsigned status, json_t *json);
 void api_fail(struct http_request *, int r, const struct error *);
+/* Answers a GET of one thing of the lab, by the parameter "id". add (may be NULL): puts in what the lab does not know. */
+void api_answer_one(struct http_request *, void *context, int (*get)(struct lab *, int64_t id, json_t **ret, struct error *err),
+                    void (*add)(struct api *, int64_t id, json_t *thing));
 int64_t api_now_ns(void); /* CLOCK_BOOTTIME */
 int64_t api_utc_ns(void);
 /* limit and before of a list. */

@@ -11,21 +11,18 @@
 
 #define TIMELINES_MAX 8 /* at once; each reads a whole journal */
 
+/* Those of a run that still runs are not in the book. */
+static void add_artefacts(struct api *api, int64_t id, json_t *run)
+{
+	char out[PATH_MAX] = "";
+	lab_run_directory(api->lab, id, out, sizeof(out));
+	if (out[0] && json_array_size(json_object_get(run, "artefacts")) == 0)
+		json_object_set_new(run, "artefacts", run_listing(out));
+}
+
 void api_run_get(struct http_request *request, void *context)
 {
-	struct api *api = api_enter(request, context);
-	struct error error = {0};
-	json_t *json = NULL;
-	int64_t id;
-	if (!api || !http_parameter_id(request, "id", &id))
-		return;
-	int r = lab_run_json(api->lab, id, &json, &error);
-	char out[PATH_MAX] = "";
-	if (r == 0)
-		lab_run_directory(api->lab, id, out, sizeof(out));
-	if (out[0] && json_array_size(json_object_get(json, "artefacts")) == 0)
-		json_object_set_new(json, "artefacts", run_listing(out));
-	api_answer(request, r, &error, 200, json);
+	api_answer_one(request, context, lab_run_json, add_artefacts);
 }
 
 /* ---- the timeline: a portion a turn of the loop ---- */

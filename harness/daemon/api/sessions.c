@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../../base/hex.h"
+
 #define NAME_BYTES 32
 #define LIFE_NS    (SESSION_LIFE_S * INT64_C(1000000000))
 
@@ -58,8 +60,7 @@ int sessions_add(struct sessions *sessions, const char *token, int64_t now_ns, c
 	if (sessions->count == SESSIONS_MAX)
 		remove_at(sessions, 0);
 	struct session *session = &sessions->list[sessions->count++];
-	for (unsigned i = 0; i < NAME_BYTES; i++)
-		snprintf(session->name + 2 * (size_t)i, 3, "%02x", random[i]);
+	(void)hex_text(random, sizeof(random), session->name);
 	memcpy(session->token, token, strlen(token) + 1);
 	session->end_ns = now_ns + LIFE_NS;
 	memcpy(name, session->name, SESSION_NAME_SIZE);

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../base/hex.h"
 #include "blobs_private.h"
 #include "book_private.h"
 
@@ -126,11 +127,7 @@ int blob_digest_end(EVP_MD_CTX *digest, char name[BLOB_NAME_SIZE], struct error 
 	unsigned length = 0;
 	if (EVP_DigestFinal_ex(digest, bytes, &length) != 1 || length != (BLOB_NAME_SIZE - 1) / 2)
 		return error_set(err, ERROR_BENCH, EIO, "cannot make a SHA-256");
-	for (unsigned i = 0; i < length; i++) {
-		name[2 * i] = "0123456789abcdef"[bytes[i] >> 4];
-		name[2 * i + 1] = "0123456789abcdef"[bytes[i] & 15];
-	}
-	name[BLOB_NAME_SIZE - 1] = '\0';
+	(void)hex_text(bytes, length, name);
 	return 0;
 }
 

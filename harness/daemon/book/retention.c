@@ -24,67 +24,63 @@ static int strip(struct book *book, int64_t job, struct error *err)
 	return r < 0 ? r : 0;
 }
 
-/* Ids of one column into a list that the caller frees. */
-static int ids_of(struct book *book, const char *sql, int64_t key, int64_t **ret, size_t *ret_count, struct error *err)
+struct ids {
+	int64_t *ids;
+	size_t count, room;
+};
+
+static int read_id(struct book *book, sqlite3_stmt *row, void *ret, struct error *err)
 {
-	sqlite3_stmt *rows = NULL;
-	size_t room = 0;
-	*ret = NULL;
-	*ret_count = 0;
-	int r = book_select(book, &rows, err, sql, VALUES(INTEGER(key)));
-	while (r >= 0 && (r = book_next(book, rows, err)) > 0) {
-		if (*ret_count == room) {
-			int64_t *grown = reallocarray(*ret, room += 64, sizeof(**ret));
-			if (!grown) {
-				r = book_no_memory(err);
-				break;
-			}
-			*ret = grown;
-		}
-		(*ret)[(*ret_count)++] = sqlite3_column_int64(rows, 0);
+	struct ids *ids = ret;
+	if (ids->count == ids->room) {
+		int64_t *grown = reallocarray(ids->ids, ids->room + 64, sizeof(*grown));
+		if (!grown)
+			return book_no_memory(err);
+		ids->ids = grown;
+		ids->room += 64;
 	}
-	book_select_end(book, rows);
-	return r;
+	ids->ids[ids->count++] = sqlite3_column_int64(row, 0);
+	return 0;
 }
 
 /* Names and series that nothing is left of. */
-static int forget_names(struct book *book, const int64_t *names, size_t count, struct error *err)
+static int forget_names(struct book *book, const struct ids *names, struct error *err)
 {
 	int r = 0;
-	for (size_t i = 0; i < count && r >= 0; i++) {
+	for (size_t i = 0; i < names->count && r >= 0; i++) {
 		r = book_execute(book, err,
 		                 "DELETE FROM measurement_series WHERE name = ?1 AND NOT EXISTS (SELECT 1 FROM measured WHERE series = "
 		                 "measurement_series.id)",
-		                 VALUES(INTEGER(names[i])));
+		                 VALUES(INTEGER(names->ids[i])));
 		if (r >= 0)
 			r = book_execute(
 			        book, err,
 			        "DELETE FROM case_names WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM cases WHERE name = ?1) AND NOT EXISTS "
 			        "(SELECT 1 FROM measurement_series WHERE name = ?1)",
-			        VALUES(INTEGER(names[i])));
+			        VALUES(INTEGER(names->ids[i])));
 	}
 	return r < 0 ? r : 0;
 }
 
 static int remove_whole(struct book *book, int64_t job, struct error *err)
 {
-	int64_t *runs = NULL, *names = NULL;
-	size_t run_count = 0, name_count = 0;
-	int r = ids_of(book, "SELECT id FROM runs WHERE job = ?1", job, &runs, &run_count, err);
+	struct ids runs = {0}, names = {0};
+	int r = book_each(book, read_id, &runs, err, "SELECT id FROM runs WHERE job = ?1", VALUES(INTEGER(job)));
 	if (r >= 0)
-		r = ids_of(book,
-		           "SELECT c.name FROM runs r JOIN cases c ON c.run = r.id WHERE r.job = ?1 UNION SELECT s.name FROM runs r JOIN "
-		           "measured m ON m.run "
-		           "= r.id JOIN measurement_series s ON s.id = m.series WHERE r.job = ?1",
-		           job, &names, &name_count, err);
-	for (size_t i = 0; i < run_count && r >= 0; i++)
-		r = results_remove(book, runs[i], err);
+		r = book_each(
+		        book, read_id, &names, err,
+		        "SELECT c.name FROM runs r JOIN cases c ON c.run = r.id WHERE r.job = ?1 UNION SELECT s.name FROM runs r JOIN "
+		        "measured m ON m.run "
+		        "= r.id JOIN measurement_series s ON s.id = m.series WHERE r.job = ?1",
+		        VALUES(INTEGER(job)));
+	for (size_t i = 0; i < runs.count && r >= 0; i++)
+		r = results_remove(book, runs.ids[i], err);
 	if (r >= 0)
 		r = book_execute(book, err, "DELETE FROM jobs WHERE id = ?1 AND state = 'done' AND pinned = 0", VALUES(INTEGER(job)));
 	if (r >= 0)
-		r = forget_names(book, names, name_count, err);
-	free(names);
-	free(runs);
+		r = forget_names(book, &names, err);
+	free(names.ids);
+	free(runs.ids);
 	return r;
 }
 

@@ -9,6 +9,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "../../base/hex.h"
 #include "book_private.h"
 #include "jobs_private.h"
 
@@ -37,16 +38,11 @@ bool token_role_from_name(const char *name, enum token_role *ret)
 
 static int hash_of(const char *token, char hash[HASH_SIZE], struct error *err)
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char digest[32];
 
 	if (!EVP_Digest(token, strlen(token), digest, NULL, EVP_sha256(), NULL))
 		return error_set(err, ERROR_BENCH, EIO, "the token cannot be hashed");
-	for (size_t i = 0; i < sizeof(digest); i++) {
-		hash[2 * i] = digits[digest[i] >> 4];
-		hash[2 * i + 1] = digits[digest[i] & 15];
-	}
-	hash[HASH_SIZE - 1] = '\0';
+	(void)hex_text(digest, sizeof(digest), hash);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "../../base/hex.h"
 #include "../../base/size.h"
 
 #define LIST        "files.list"
@@ -106,15 +107,14 @@ static int copy_chunk(struct copy *copy, struct error *err)
 static int check_digest(struct copy *copy, const char *sha256, struct error *err)
 {
 	unsigned char bytes[EVP_MAX_MD_SIZE];
-	char text[2 * EVP_MAX_MD_SIZE + 1] = "";
+	char text[2 * EVP_MAX_MD_SIZE + 1];
 	unsigned length = 0;
 	if (EVP_DigestFinal_ex(copy->digest, bytes, &length) != 1)
 		return error_set(err, ERROR_BENCH, EIO, "cannot make a SHA-256");
-	for (unsigned i = 0; i < length; i++)
-		(void)snprintf(text + 2 * i, 3, "%02x", bytes[i]);
 	/* A damaged file must not become a verdict. */
-	return strcmp(text, sha256) == 0 ? 0
-	                                 : error_set(err, ERROR_BENCH, EUCLEAN, "%s: the stored file %s is damaged", copy->name, sha256);
+	return strcmp(hex_text(bytes, length, text), sha256) == 0
+	               ? 0
+	               : error_set(err, ERROR_BENCH, EUCLEAN, "%s: the stored file %s is damaged", copy->name, sha256);
 }
 
 /* A full disk would be everybody's, the book's too: it is looked at before, as it is while a run goes on. A clone takes nothing of it. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "../../base/hex.h"
 #include "lab_private.h"
 
 #define SECRET_BYTES 32
@@ -41,8 +42,7 @@ static bool hash_secret(const char *secret, char hash[HASH_SIZE])
 	uint8_t digest[32];
 	if (!EVP_Digest(secret, strlen(secret), digest, NULL, EVP_sha256(), NULL))
 		return false;
-	for (unsigned i = 0; i < sizeof(digest); i++)
-		(void)snprintf(hash + 2 * i, 3, "%02x", digest[i]);
+	(void)hex_text(digest, sizeof(digest), hash);
 	return true;
 }
 

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../base/hex.h"
 #include "../../base/loop.h"
 #include "../../base/paths.h"
 #include "../../base/size.h"
@@ -78,6 +79,16 @@ START_TEST(interning_survives_growth)
 		ck_assert_ptr_eq(place_intern(text), first[i]);
 		ck_assert_str_eq(first[i], text);
 	}
+}
+END_TEST
+
+START_TEST(digests_are_text)
+{
+	static const unsigned char bytes[] = {0x00, 0x0f, 0xa5, 0xff};
+	char text[] = "xxxxxxxxxx";
+	ck_assert_str_eq(hex_text(bytes, sizeof(bytes), text), "000fa5ff");
+	ck_assert_int_eq(text[9], 'x'); /* not a byte behind its end */
+	ck_assert_str_eq(hex_text(bytes, 0, text), "");
 }
 END_TEST
 
@@ -507,6 +518,7 @@ int main(void)
 	const TTest *const tests[] = {errors_carry_place_and_context,
 	                              long_errors_end_between_characters,
 	                              interning_survives_growth,
+	                              digests_are_text,
 	                              bytes_grow_parse_and_print,
 	                              verdicts_decide_the_exit_status,
 	                              statistics_are_type_7,
