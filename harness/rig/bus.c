@@ -12,7 +12,7 @@
 
 #include "rig_private.h"
 
-#define SIGN_OF_LIFE_NS 2000000000 /* a virtual bus tells its load every second */
+#define SIGN_OF_LIFE_NS 6000000000 /* a virtual bus tells its load every second; on a loaded machine it may come seconds late */
 #define SECOND_LOOK_NS  100000000
 #define LOOK_USEC       200000
 

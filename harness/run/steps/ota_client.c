@@ -10,7 +10,7 @@
 #include "generic.h"
 
 /* What a request may take on top of P2: the links between, and a bench that shares its processors. */
-#define MARGIN_NS 1000000000
+#define MARGIN_NS 2000000000
 /* An erase of a whole bank answers 0x78 at least every P2*. */
 #define PENDING_MAX 200
 
