@@ -46,7 +46,7 @@ def start_rack(out, selection=(), params=None, **more):
 
 def children(pid):
     """Process ids below pid."""
-    found = []
+    below = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
@@ -54,9 +54,10 @@ def children(pid):
                     text = stat.read()
             except OSError:
                 continue
-            if int(text[text.rindex(")") + 2 :].split()[1]) == pid:
-                found.append(int(entry))
-                found += children(int(entry))
+            below.setdefault(int(text[text.rindex(")") + 2 :].split()[1]), []).append(int(entry))
+    found = list(below.get(pid, ()))
+    for child in found:
+        found += below.get(child, ())
     return found
 
 

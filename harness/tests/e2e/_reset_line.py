@@ -4,7 +4,7 @@ import socket
 import sys
 
 with socket.socket(socket.AF_UNIX) as line:
-    line.settimeout(5)
+    line.settimeout(30)
     line.connect(sys.argv[1])
     line.sendall(f"{sys.argv[2]} {sys.argv[3]}".encode())
     said = line.recv(100).decode().strip()

@@ -79,10 +79,14 @@ class ScpiSupply:
         """No more faults; whoever was connected has been noticed to be gone."""
         self.slow_s, self.slow_for, self.garbage_for, self.cut_for, self.unit_for, self.trip = 0.0, None, None, None, None, False
         self._healed.set()
-        limit = time.monotonic() + 5
-        while self._client is not None and time.monotonic() < limit:
-            time.sleep(0.01)
+        self.wait_client(False)
         self._healed.clear()
+
+    def wait_client(self, connected):
+        """Until a client is there, or the last one has been noticed to be gone."""
+        limit = time.monotonic() + 60
+        while (self._client is not None) != connected and time.monotonic() < limit:
+            time.sleep(0.005)
 
     def disconnect(self):
         """The LAN cable is pulled: the client sees a reset."""

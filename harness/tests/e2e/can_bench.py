@@ -21,7 +21,7 @@ OFF = """    - rack.ready:
     - secoc.pdu: {id: 0x110, layout: profile1, data_id: 0x0101, authentic_bytes: 4, last: 5}
     - can.error: {action: short}
     - can.send: {id: 0x6f0, data: "11", within: 300ms, expect: {sent: 0}}
-    - poll: {within: 2s, every: 20ms, steps: [{can.status: {expect: {state: bus-off}}}]}
+    - poll: {within: 20s, every: 20ms, steps: [{can.status: {expect: {state: bus-off}}}]}
 """
 SHARED = """    - rack.ready:
     - secoc.pdu: {id: 0x101, layout: demo}
@@ -50,9 +50,9 @@ def deaf_bench():
         path = os.path.join(out, "cases.yaml")
         with open(path, "w", encoding="utf-8") as file:
             for name, steps, _, _ in CASES:
-                file.write(f"- id: b.{name}\n  title: T\n  requires: [can, virtual]\n  timeout: 6s\n  steps:\n{steps}")
+                file.write(f"- id: b.{name}\n  title: T\n  requires: [can, virtual]\n  timeout: {'6s' if name == 'late' else '60s'}\n  steps:\n{steps}")
         run = subprocess.run(command(out, paths=(path,)) + ["--retry", "0"], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                             timeout=180, check=False)
+                             timeout=400, check=False)
         results = results_of(out)
         cases = {case["id"]: case for case in results["cases"]} if results else {}
         for name, _, cause, message in CASES:
@@ -85,11 +85,11 @@ def hanging_bus():
     with tempfile.TemporaryDirectory() as out:
         path = os.path.join(out, "cases.yaml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write("- {id: b.hangs, title: T, requires: [can], steps: [can.absent: {id: 0x7aa, for: 20s, since: now}]}\n")
+            file.write("- {id: b.hangs, title: T, requires: [can], timeout: 150s, steps: [can.absent: {id: 0x7aa, for: 100s, since: now}]}\n")
         run = subprocess.Popen(command(out, paths=(path,)) + ["--retry", "0"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True)
         begin, stopped = time.monotonic(), False
-        while not stopped and time.monotonic() < begin + 20:
+        while not stopped and time.monotonic() < begin + 60:
             journal = os.path.join(out, "run", "events.jsonl")
             if os.path.exists(journal) and '"case.begin"' in open(journal, encoding="utf-8").read():
                 for pid in children(run.pid):
@@ -98,29 +98,29 @@ def hanging_bus():
                         stopped = True
             time.sleep(0.01)
         begin = time.monotonic()
-        text = run.communicate(timeout=60)[0]
+        text = run.communicate(timeout=200)[0]
         took = time.monotonic() - begin
-        check("a bus that hangs is a bench error, within seconds", run.returncode == 3 and took < 10, f"status {run.returncode}, {took:.1f} s: {text[-200:]}")
+        check("a bus that hangs is a bench error, long before the step ends", run.returncode == 3 and took < 60, f"status {run.returncode}, {took:.1f} s: {text[-200:]}")
 
 
-def folders():
-    return set(glob.glob("/tmp/hilbench-rig-*"))
+def folders(watcher):
+    """Those of one process: other scripts use rigs meanwhile."""
+    return set(glob.glob(f"/tmp/hilbench-rig-{watcher.pid}-*"))
 
 
 def killed_watcher():
-    before = folders()
+    """What it leaves behind is for the next one to remove, whoever that is."""
     watcher = subprocess.Popen([HILBENCH, "rig", "--rig", RIG, "can", "--watch"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True)
     watcher.stdout.readline()
-    left = folders() - before
+    left = folders(watcher)
     living = subprocess.run([HILBENCH, "rig", "--rig", RIG, "can"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    check("a watcher's folder stays while it lives", living.returncode == 0 and len(left) == 1 and left <= folders(), f"{living.stdout} {left}")
+    check("a watcher's folder stays while it lives", living.returncode == 0 and len(left) == 1 and left == folders(watcher), f"{living.stdout} {living.stderr} {left}")
     watcher.kill()
     watcher.wait()
     watcher.stdout.close()
-    check("a killed watcher leaves its folder", left <= folders(), left)
     again = subprocess.run([HILBENCH, "rig", "--rig", RIG, "can"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    check("the next start removes it", again.returncode == 0 and not left & folders(), f"{again.stdout}{again.stderr} {left & folders()}")
+    check("the next start removes what a killed one left", again.returncode == 0 and not folders(watcher), f"{again.stdout}{again.stderr} {folders(watcher)}")
 
 
 deaf_bench()

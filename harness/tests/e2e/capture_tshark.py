@@ -87,7 +87,7 @@ def judge_malformed(captures, events):
         for interface in capture.interfaces:
             for line in tshark(capture.of(interface), "_ws.malformed", "frame.number", "frame.time_epoch", "ip.src", "doip.source_address", "_ws.col.Info"):
                 number, when, source, author, info = (line.split("\t") + [""] * 5)[:5]
-                cases = [case for begin, end, case in spans if begin - 0.005 <= float(when) <= end + 0.05]
+                cases = [case for begin, end, case in spans if begin - 0.05 <= float(when) <= end + 1]
                 # A gateway forwards a tester's UDS bytes as they are; ISO 13400-2 gives testers 0x0E00..0x0FFF, of which ours uses 0x0E80 on.
                 forwarded = any(0x0E80 <= int(address, 0) <= 0x0FFF for address in author.split(",") if address)
                 if cases and (source not in boards or forwarded):

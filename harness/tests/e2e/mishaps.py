@@ -41,7 +41,7 @@ def events_of(out):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def begun(out, kind="case.begin"):
+def begun(out, kind):
     path = os.path.join(out, "run", "events.jsonl")
     try:
         with open(path, encoding="utf-8") as file:
@@ -62,7 +62,7 @@ def waits_in_a_step(out):
 
 
 def nothing_left(pids):
-    return wait_until(lambda: not any(is_alive(pid) for pid in pids), 30)
+    return wait_until(lambda: not any(is_alive(pid) for pid in pids), 60)
 
 
 def next_run_works(name):
@@ -74,13 +74,12 @@ def next_run_works(name):
 def killed_vboard():
     with tempfile.TemporaryDirectory() as out:
         run = start_rack(out, LONG)
-        wait_until(lambda: begun(out), 60)
-        time.sleep(1.0)
+        wait_until(lambda: begun(out, "tcp.opened"), 60)
         below = children(run.pid)
         victims = [pid for pid in below if name_of(pid) == "vboard" and "zgw" in arguments_of(pid)]
         for pid in victims:
             os.kill(pid, signal.SIGKILL)
-        run.communicate(timeout=120)
+        run.communicate(timeout=300)
         results = results_of(out) or {"cases": []}
         attempts = [attempt for case in results["cases"] for attempt in case["attempts"]]
         bench = [a for a in attempts if a["verdict"] == "error" and a.get("cause") == "bench"]
@@ -90,10 +89,12 @@ def killed_vboard():
 
 
 WAITING_CASES = """\
-- {id: e.absent, title: A, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, doip.absent: 10s]}
-- {id: e.expect, title: B, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, doip.expect: {type: announcement, within: 10s}]}
-- {id: e.request, title: C, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, {uds.request: {role: zgw, data: "3e 80", silent: true, margin: 10s}}]}
-- {id: e.open, title: D, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, tester.expect_open: {for: 10s}]}
+defaults: {timeout: 150s}
+cases:
+- {id: e.absent, title: A, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, doip.absent: 40s]}
+- {id: e.expect, title: B, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, doip.expect: {type: announcement, within: 40s}]}
+- {id: e.request, title: C, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, {uds.request: {role: zgw, data: "3e 80", silent: true, margin: 40s}}]}
+- {id: e.open, title: D, steps: [rack.ready: , tester.connect: {role: zgw}, doip.activate: , note: now, tester.expect_open: {for: 40s}]}
 """
 
 
@@ -113,7 +114,7 @@ def killed_while_a_step_waits(board):
             for pid in children(run.pid):
                 if name_of(pid) == "vboard" and board in arguments_of(pid):
                     os.kill(pid, signal.SIGKILL)
-            text = run.communicate(timeout=120)[0]
+            text = run.communicate(timeout=300)[0]
             check(f"a vboard ({board}) killed during {case} is a bench error", run.returncode == 3, f"status {run.returncode}: {text[-200:]}")
 
 
@@ -122,15 +123,15 @@ def stopped_vbus():
     with tempfile.TemporaryDirectory() as out:
         path = os.path.join(out, "cases.yaml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write("- {id: e.still, title: S, requires: [can], steps: [rack.ready: , note: now, can.absent: {id: 0x7aa, for: 20s, since: now}]}\n")
+            file.write("- {id: e.still, title: S, requires: [can], timeout: 150s, steps: [rack.ready: , note: now, can.absent: {id: 0x7aa, for: 60s, since: now}]}\n")
         line = command(out, ["e.still"], paths=(path,)) + ["--retry", "0"]
         run = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         wait_until(lambda: waits_in_a_step(out), 60)
-        time.sleep(1.5)  # the bus has given a sign of life; the step waits much longer
+        time.sleep(1.5)  # so that the bus may have given a sign of life; the step waits much longer
         for pid in children(run.pid):
             if name_of(pid) == "vbus":
                 os.kill(pid, signal.SIGSTOP)
-        text = run.communicate(timeout=120)[0]
+        text = run.communicate(timeout=300)[0]
         check("a bus that stands still is a bench error", run.returncode == 3, f"status {run.returncode}: {text[-200:]}")
 
 
@@ -150,11 +151,10 @@ def killed_vboard_for_good():
 def interrupted(number, name, status):
     with tempfile.TemporaryDirectory() as out:
         run = start_rack(out, LONG)
-        wait_until(lambda: begun(out), 60)
-        time.sleep(1.0)
+        wait_until(lambda: begun(out, "tcp.opened"), 60)
         below = children(run.pid)
         run.send_signal(number)
-        run.communicate(timeout=120)
+        run.communicate(timeout=300)
         events = events_of(out)
         junit = os.path.join(out, "run", "junit.xml")
         check(f"{name}: status {status}", run.returncode == status, f"status {run.returncode}")
@@ -166,8 +166,7 @@ def interrupted(number, name, status):
 def killed_runner():
     with tempfile.TemporaryDirectory() as out:
         run = start_rack(out, LONG)
-        wait_until(lambda: begun(out), 60)
-        time.sleep(0.7)
+        wait_until(lambda: begun(out, "tcp.opened"), 60)
         below = children(run.pid)
         run.kill()
         run.wait()
@@ -184,7 +183,7 @@ def full_disk():
         def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
         run = subprocess.Popen(command(out, ["doip.header.*"]), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=limit)
-        text = run.communicate(timeout=120)[0]
+        text = run.communicate(timeout=300)[0]
         events = events_of(out)
         check("a full disk ends the run as a bench error", run.returncode == 3, f"status {run.returncode}: {text[-300:]}")
         check("a full disk leaves a whole journal", [e["n"] for e in events] == list(range(1, len(events) + 1)), "")
@@ -257,13 +256,14 @@ READY = "- {{id: {0}, title: {0}, setup: [{{rack.ready: {{within: {1}}}}}], step
 
 def dead_board():
     """The third case does not wait for a board that failed the first two; one that powers it does."""
-    text = READY.format("a", "1500ms") + READY.format("b", "1500ms") + READY.format("c", "30s")
-    text += "- {id: d, title: d, steps: [{board.power_off: zgw}, {rack.ready: {within: 700ms}}]}\n" + READY.format("e", "30s")
+    ready = READY.replace("rack.ready: {{", "rack.ready: {{roles: [zgw], ")
+    text = ready.format("a", "1500ms") + ready.format("b", "1500ms") + ready.format("c", "30s")
+    text += "- {id: d, title: d, steps: [{board.power_off: zgw}, {rack.ready: {roles: [zgw], within: 700ms}}]}\n" + ready.format("e", "30s")
     status, said, results, _, _ = run_text(text, "--param", "zgw:fault=no-boot")
     cases = {case["id"]: case for case in (results or {"cases": []})["cases"]}
     check("firmware that does not boot is a failure of the product", status == 1 and len(cases) == 5 and
           all((case["verdict"], case.get("cause")) == ("fail", "dut") for case in cases.values()), said)
-    check("a dead board is given up", all(cases[name]["duration_ns"] < 10**10 and "since case a; not tried again" in cases[name]["message"] for name in "ce"), said)
+    check("a dead board is given up", all(cases[name]["duration_ns"] < 25 * 10**9 and "since case a; not tried again" in cases[name]["message"] for name in "ce"), said)
     check("a dead board that a case powers is tried again", "not tried again" not in cases["d"]["message"], said)
     check("a dead board is named at the end", re.search(r"Board zgw was given up \d+\.\d+ s after the begin, since case a", said), said)
 

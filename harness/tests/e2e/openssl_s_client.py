@@ -4,28 +4,39 @@
 import os
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 # pylint: disable=wrong-import-position
 from _e2e import TESTER_ADDRESS, Gateway, certificate, check, finish, not_ok
 
 ACTIVATION = bytes.fromhex("03fc000500000007") + TESTER_ADDRESS.to_bytes(2, "big") + bytes(5)
+LIMIT_S = 60
 ACTIVATED = bytes.fromhex("03fc000600000009") + TESTER_ADDRESS.to_bytes(2, "big") + bytes.fromhex("009110")
 
 
 def client(gateway, *options, identity="tester"):
-    """Makes a handshake, sends a routing activation, returns (what came back, what s_client says). One second for the answer."""
+    """Makes a handshake, sends a routing activation; (what came back, what s_client says) as soon as there is an answer or the gateway has closed."""
     command = ["openssl", "s_client", "-connect", f"127.0.0.1:{gateway.tls}", "-CAfile", certificate("ca.pem"), "-verify_return_error", "-brief",
                "-ign_eof", *options]
     if identity:
         command += ["-cert", certificate(identity + ".pem"), "-key", certificate(identity + ".key")]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    deadline = threading.Timer(LIMIT_S, process.kill)
+    deadline.start()
     try:
-        output, says = process.communicate(ACTIVATION, timeout=1.5)
-    except subprocess.TimeoutExpired:
+        process.stdin.write(ACTIVATION)
+        process.stdin.flush()
+    except BrokenPipeError:
+        pass
+    output = process.stdout.read(len(ACTIVATED))  # all of it, or the end of s_client
+    ended = not output
+    if not ended:
         process.kill()
-        output, says = process.communicate()
-    return output, says.decode("utf-8", "replace")
+    process.stdin = None  # what is written in it is gone either way
+    rest, says = process.communicate()
+    deadline.cancel()
+    return output + rest, says.decode("utf-8", "replace")
 
 
 def accepted(gateway, name, *options, expect=()):

@@ -19,7 +19,7 @@ NAME = re.compile(r"^name: .*$", re.M)
 
 def can(folder, path):
     return subprocess.run([HILBENCH, "rig", "--rig", path, "can"], env=dict(os.environ, HILBENCH_LOCKS=folder), stdin=subprocess.DEVNULL,
-                          capture_output=True, text=True, timeout=90, check=False)
+                          capture_output=True, text=True, timeout=200, check=False)
 
 
 def main():

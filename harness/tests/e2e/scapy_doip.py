@@ -20,6 +20,13 @@ except ImportError as error:
 from _e2e import EID, GATEWAY_ADDRESS, GID, TESTER_ADDRESS, VIN, Gateway, certificate, check, finish, not_ok
 
 
+class PatientSocket(DoIPSocket):
+    """Scapy's own gives the activation a second: too little where other things run."""
+
+    def sr1(self, *arguments, timeout=20, **options):
+        return super().sr1(*arguments, timeout=max(timeout, 20), **options)
+
+
 def exchange_udp(gateway, request):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.settimeout(20)
@@ -69,7 +76,7 @@ def diagnostics(connection, name):
 
 
 def refused_activation(gateway):
-    connection = DoIPSocket("127.0.0.1", port=gateway.plain, activate_routing=False)
+    connection = PatientSocket("127.0.0.1", port=gateway.plain, activate_routing=False)
     connection.send(DoIP(payload_type=0x0005, source_address=0x0001))
     answer = receive(connection)
     check("activation of an unknown source", answer is not None and answer.payload_type == 0x0006 and answer.routing_activation_response == 0x00,
@@ -87,11 +94,11 @@ def mutual_tls():
 def main():
     with Gateway() as gateway:
         identification(gateway)
-        connection = DoIPSocket("127.0.0.1", port=gateway.plain, source_address=TESTER_ADDRESS)
+        connection = PatientSocket("127.0.0.1", port=gateway.plain, source_address=TESTER_ADDRESS)
         diagnostics(connection, "plain")
         connection.close()
         refused_activation(gateway)
-        connection = DoIPSocket("127.0.0.1", tls_port=gateway.tls, source_address=TESTER_ADDRESS, force_tls=True, context=mutual_tls())
+        connection = PatientSocket("127.0.0.1", tls_port=gateway.tls, source_address=TESTER_ADDRESS, force_tls=True, context=mutual_tls())
         diagnostics(connection, "TLS")
         connection.close()
         check("the gateway lives", gateway.alive(), gateway.console[-5:])

@@ -16,9 +16,9 @@
 #include "lines.h"
 
 enum { NOMINAL = 500000, DATA = 2000000, BURST = 200 };
-#define LIMIT_NS INT64_C(4000000000)
+#define LIMIT_NS INT64_C(30000000000)
 /* Both channels' clocks are set by a question over USB each: so far their stamps of one instant may be apart. */
-#define CLOCKS_APART_NS INT64_C(200000000)
+#define CLOCKS_APART_NS INT64_C(1000000000)
 
 struct bench {
 	struct loop *loop;
@@ -103,7 +103,7 @@ static void burst(struct bench *bench)
 		result = can_send(bench->from.can, &message, NULL, &err);
 	}
 	if (result == 0)
-		result = can_end_wait(bench->loop, &bench->from, &bench->to, begin + BURST, 5 * LIMIT_NS, &err);
+		result = can_end_wait(bench->loop, &bench->from, &bench->to, begin + BURST, LIMIT_NS, &err);
 	line_check(result == 0 && bench->to.received == begin + BURST && bench->to.wrong_data == 0 && bench->to.lost == 0,
 	           "adapter: 200 FD frames in a burst come whole and in order", "%u of %u came, %u wrong, %" PRIu64 " lost: %s",
 	           bench->to.received - begin, (unsigned)BURST, bench->to.wrong_data, bench->to.lost, err.message);

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LIMIT_NS INT64_C(4000000000)
+#define LIMIT_NS INT64_C(30000000000)
 
 void can_end_fill(struct can_message *message, unsigned number, unsigned length, uint8_t flags)
 {

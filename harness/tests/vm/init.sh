@@ -22,19 +22,19 @@ gs_usb_emulator /run/adapter &
 emulator=$!
 
 $ip link add vcan1 type vcan && $ip link set vcan1 up
-run 'vcan' 60 can_plain vcan0 vcan0 vcan1
-run 'vxcan' 60 can_plain vxcan0 vxcan1
-run 'SecOC over vcan' 60 secoc_loop vcan0 vcan0 fd
-run 'SecOC over vxcan' 60 secoc_loop vxcan0 vxcan1 classic
-run 'ISO-TP' 100 isotp_oracle vcan0
+run 'vcan' 120 can_plain vcan0 vcan0 vcan1
+run 'vxcan' 120 can_plain vxcan0 vxcan1
+run 'SecOC over vcan' 120 secoc_loop vcan0 vcan0 fd
+run 'SecOC over vxcan' 120 secoc_loop vxcan0 vxcan1 classic
+run 'ISO-TP' 200 isotp_oracle vcan0
 
 # Classic controllers: qemu's kvaser_pci, both on one bus.
-run 'classic' 60 can_classic can0 can1
+run 'classic' 120 can_classic can0 can1
 check 'classic: iproute2 reads the bit rate back too' shows can0 ' bitrate 500000 '
 
 wait_for_adapter()
 {
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
+	for _ in $(seq 120); do
 		[ -e /sys/class/net/can3 ] && return 0
 		sleep 0.5
 	done
@@ -42,10 +42,10 @@ wait_for_adapter()
 	return 1
 }
 check 'adapter: gs_usb finds it over USB/IP' wait_for_adapter
-run 'adapter' 60 can_adapter can2 can3 /run/adapter
+run 'adapter' 120 can_adapter can2 can3 /run/adapter
 check 'adapter: iproute2 reads the bit rates of both phases back too' shows can2 ' bitrate 500000 .* dbitrate 2000000 '
 check 'adapter: and the other data bit rate of the other end' shows can3 ' bitrate 500000 .* dbitrate 4000000 '
-run 'adapter, unplugged' 30 can_adapter can2 can3 /run/adapter unplug
+run 'adapter, unplugged' 120 can_adapter can2 can3 /run/adapter unplug
 
 wait $emulator || say "not ok adapter: the emulator ends by itself when it is pulled out - status $?"
 conclude

@@ -22,7 +22,7 @@
 #include "../../proto/isotp.h"
 #include "lines.h"
 
-enum { ID_OURS = 0x7e0, ID_KERNEL = 0x7e8, MESSAGE_MAX = 5000, DEADLINE_MS = 8000, EXTENSION_OURS = 0x31, EXTENSION_KERNEL = 0x42 };
+enum { ID_OURS = 0x7e0, ID_KERNEL = 0x7e8, MESSAGE_MAX = 5000, DEADLINE_MS = 30000, EXTENSION_OURS = 0x31, EXTENSION_KERNEL = 0x42 };
 
 struct oracle_case {
 	const char *name;

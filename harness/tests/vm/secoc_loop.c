@@ -14,7 +14,7 @@
 #include "lines.h"
 
 enum { ID = 0x101, GOOD_FRAMES = 300, PDU_MAX = 64 };
-#define LIMIT_NS INT64_C(3000000000)
+#define LIMIT_NS INT64_C(30000000000)
 
 struct bench {
 	struct loop *loop;

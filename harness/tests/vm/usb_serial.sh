@@ -28,10 +28,10 @@ since()
 	tail -n +$((lines + 1)) /run/log
 }
 
-# happens PATTERN: within half a minute or more, since the mark.
+# happens PATTERN: within a minute or more, since the mark.
 happens()
 {
-	for _ in $(seq 300); do
+	for _ in $(seq 600); do
 		since | grep -q -- "$1" && return 0
 		sleep 0.1
 	done
@@ -145,7 +145,7 @@ told()
 # until_said PATTERN: what a program in the background says.
 until_said()
 {
-	for _ in $(seq 300); do
+	for _ in $(seq 600); do
 		grep -q "$1" /run/said && return 0
 		sleep 0.1
 	done
