@@ -75,9 +75,7 @@ static struct {
 	uint8_t ram[PORT_RAM_SIZE];
 	enum port_reset_reason reason;
 	struct fake_socket sockets[PORT_MAX_SOCKETS];
-	struct connection connections[CONNECTIONS];
 	int next_connection;
-	struct datagram_queue inward, outward;
 	struct port_endpoint groups[GROUPS];
 	unsigned group_count;
 	struct {
@@ -92,6 +90,10 @@ static struct {
 	uint32_t started_address, started_length;
 } fake;
 
+/* Megabytes: a clear touches of them only what was in use. */
+static struct connection connections[CONNECTIONS];
+static struct datagram_queue inward, outward; /* what lies behind their count is never read */
+
 static struct {
 	uint64_t (*next_us)(void);
 	void (*after)(void);
@@ -103,6 +105,10 @@ static bool run_armed;
 void fake_port_clear(void)
 {
 	memset(&fake, 0, sizeof fake);
+	for (int i = 0; i < CONNECTIONS; i++)
+		connections[i].used = false; /* the rest when it is taken */
+	inward.count = 0;
+	outward.count = 0;
 	memset(fake.nvm, 0xFF, sizeof fake.nvm);
 	fake.link_up = true;
 	fake.ephemeral = EPHEMERAL_FIRST;
@@ -639,7 +645,7 @@ static int connection_take(void)
 	for (int n = 0; n < CONNECTIONS; n++) {
 		int i = fake.next_connection;
 		fake.next_connection = (i + 1) % CONNECTIONS;
-		struct connection *c = &fake.connections[i];
+		struct connection *c = &connections[i];
 		if (c->used && !c->firmware_finished && !c->firmware_reset && !c->refused)
 			continue;
 		memset(c, 0, sizeof *c);
@@ -672,7 +678,7 @@ enum port_status port_tcp_accept(port_socket listener, port_socket *ret_socket, 
 	if (fails(FAKE_ACCEPT, &status))
 		return status;
 	for (int i = 0; i < CONNECTIONS; i++) {
-		struct connection *c = &fake.connections[i];
+		struct connection *c = &connections[i];
 		if (!c->used || c->listener != listener || c->accepted)
 			continue;
 		port_socket handle = socket_take(SOCKET_STREAM);
@@ -697,7 +703,7 @@ enum port_status port_tcp_connect(const struct port_endpoint *local, const struc
 	if (handle == PORT_NO_SOCKET)
 		return PORT_FULL;
 	int index = connection_take();
-	struct connection *c = &fake.connections[index];
+	struct connection *c = &connections[index];
 	c->begun_by_firmware = true;
 	c->handle_open = true;
 	c->peer = *remote;
@@ -710,7 +716,7 @@ enum port_status port_tcp_connect(const struct port_endpoint *local, const struc
 
 static struct connection *connection_of(port_socket handle)
 {
-	return &fake.connections[socket_get(handle, SOCKET_STREAM)->connection];
+	return &connections[socket_get(handle, SOCKET_STREAM)->connection];
 }
 
 enum port_status port_tcp_connected(port_socket handle)
@@ -777,8 +783,8 @@ void port_tcp_close(port_socket handle)
 {
 	if (handle >= 0 && handle < PORT_MAX_SOCKETS && fake.sockets[handle].kind == SOCKET_LISTENER) {
 		for (int i = 0; i < CONNECTIONS; i++)
-			if (fake.connections[i].used && fake.connections[i].listener == handle && !fake.connections[i].accepted)
-				fake.connections[i].firmware_reset = true;
+			if (connections[i].used && connections[i].listener == handle && !connections[i].accepted)
+				connections[i].firmware_reset = true;
 		fake.sockets[handle].kind = SOCKET_FREE;
 		return;
 	}
@@ -794,9 +800,9 @@ void port_tcp_abort(port_socket handle)
 
 static struct connection *peer_get(int peer)
 {
-	if (peer < 0 || peer >= CONNECTIONS || !fake.connections[peer].used)
+	if (peer < 0 || peer >= CONNECTIONS || !connections[peer].used)
 		__builtin_trap();
-	return &fake.connections[peer];
+	return &connections[peer];
 }
 
 int fake_peer_connect(const char *from, const char *to)
@@ -806,7 +812,7 @@ int fake_peer_connect(const char *from, const char *to)
 		if (fake.sockets[i].kind != SOCKET_LISTENER || !bound_to(&fake.sockets[i].local, &target))
 			continue;
 		int index = connection_take();
-		struct connection *c = &fake.connections[index];
+		struct connection *c = &connections[index];
 		c->listener = i;
 		c->firmware = target;
 		c->peer = endpoint_of(from);
@@ -820,7 +826,7 @@ int fake_peer_connect(const char *from, const char *to)
 int fake_peer_incoming(void)
 {
 	for (int i = 0; i < CONNECTIONS; i++) {
-		struct connection *c = &fake.connections[i];
+		struct connection *c = &connections[i];
 		if (c->used && c->begun_by_firmware && !c->accepted && !c->refused && c->handle_open)
 			return i;
 	}
@@ -946,7 +952,7 @@ enum port_status port_udp_send(port_socket handle, const struct port_endpoint *r
 	struct fake_socket *s = socket_get(handle, SOCKET_UDP);
 	if (fails(FAKE_UDP_SEND, &status))
 		return status;
-	return queue_put(&fake.outward, handle, &s->local, remote, data, length) ? PORT_OK : PORT_WOULD_BLOCK;
+	return queue_put(&outward, handle, &s->local, remote, data, length) ? PORT_OK : PORT_WOULD_BLOCK;
 }
 
 enum port_status port_udp_receive(port_socket handle, uint8_t *buffer, size_t size, size_t *ret_received, struct port_endpoint *ret_remote)
@@ -955,15 +961,15 @@ enum port_status port_udp_receive(port_socket handle, uint8_t *buffer, size_t si
 	socket_get(handle, SOCKET_UDP);
 	if (fails(FAKE_UDP_RECEIVE, &status))
 		return status;
-	for (unsigned i = 0; i < fake.inward.count; i++) {
-		if (fake.inward.target[i] != handle)
+	for (unsigned i = 0; i < inward.count; i++) {
+		if (inward.target[i] != handle)
 			continue;
-		const struct fake_datagram *item = &fake.inward.items[i];
+		const struct fake_datagram *item = &inward.items[i];
 		size_t length = item->length < size ? item->length : size; /* the rest of a longer datagram is lost */
 		memcpy(buffer, item->data, length);
 		*ret_received = length;
 		*ret_remote = item->from;
-		queue_remove(&fake.inward, i);
+		queue_remove(&inward, i);
 		return PORT_OK;
 	}
 	return PORT_WOULD_BLOCK;
@@ -979,16 +985,16 @@ bool fake_udp_send(const char *from, const char *to, const void *data, size_t le
 	struct port_endpoint source = endpoint_of(from), target = endpoint_of(to);
 	for (port_socket i = 0; i < PORT_MAX_SOCKETS; i++)
 		if (fake.sockets[i].kind == SOCKET_UDP && bound_to(&fake.sockets[i].local, &target))
-			return queue_put(&fake.inward, i, &source, &target, data, length);
+			return queue_put(&inward, i, &source, &target, data, length);
 	return false;
 }
 
 bool fake_udp_take(struct fake_datagram *ret_datagram)
 {
-	if (fake.outward.count == 0)
+	if (outward.count == 0)
 		return false;
-	*ret_datagram = fake.outward.items[0];
-	queue_remove(&fake.outward, 0);
+	*ret_datagram = outward.items[0];
+	queue_remove(&outward, 0);
 	return true;
 }
 

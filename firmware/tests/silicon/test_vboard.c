@@ -246,11 +246,11 @@ END_TEST
 
 START_TEST(watchdog_bites)
 {
-	driver_start(&board, (const char *const[]){"--param", "watchdog.ms=1000", NULL});
+	driver_start(&board, (const char *const[]){"--param", "watchdog.ms=2000", NULL});
 	boot();
 	expect_reset("power", 1);
-	/* Three watchdog times in which nothing may happen: a healthy firmware sleeps through them. */
-	nanosleep(&(struct timespec){.tv_sec = 3}, NULL);
+	/* More than two watchdog times in which nothing may happen: a healthy firmware sleeps through them. */
+	nanosleep(&(struct timespec){.tv_sec = 5}, NULL);
 	type("w");
 	driver_expect(&board, "reason 0\r\n");
 	type("h");

