@@ -12,6 +12,8 @@ readonly results=$out/results
 readonly python=/usr/bin/python3
 readonly fuzz_seconds=${HILBENCH_FUZZ_SECONDS:-60}
 readonly e2e_lanes=3
+# Begun first, so that none of them is alone at the end (build/test/e2e/seconds has what each took).
+readonly e2e_longest=(planted_defects openocd_faults kernel_can gpio_relay mishaps real_drivers)
 
 export PATH="/usr/bin:/bin:/usr/sbin:/sbin:${PATH:-}"
 export LC_ALL=C.UTF-8
@@ -191,7 +193,7 @@ part_rack()
 	heading 'every test case on the virtual rack'
 	need_programs || return
 	local status=0 run
-	supervised rack 900 "$out/rack.log" "$tools/run-racks.sh" "$out" || status=$?
+	supervised rack 1800 "$out/rack.log" "$tools/run-racks.sh" "$out" || status=$?
 	record_supervisor rack "$out/rack.log"
 	for run in "$HILBENCH_RUN" "$HILBENCH_RUN-ota" "$HILBENCH_RUN-ota-boot"; do
 		if [ -e "$run/junit.xml" ]; then
@@ -216,26 +218,28 @@ part_e2e()
 		part_rack
 		heading 'end to end, again'
 	fi
-	local script lane number status
-	local -a scripts=()
+	local script name number status
+	local -a queues=()
 	mkdir -p "$out/e2e"
-	rm -f "$out"/e2e/lane-*
-	lane=0
-	for script in "$root"/harness/tests/e2e/*.sh "$root"/harness/tests/e2e/*.py; do
-		[[ -e $script && $(basename "$script") != _* ]] || continue
-		# Those of the daemon bring several racks each: never two of them at once.
-		if [[ $(basename "$script") == daemon_* ]]; then
-			printf '%s\0' "$script" >>"$out/e2e/lane-0.scripts"
-		else
-			lane=$((lane % (e2e_lanes - 1) + 1))
-			printf '%s\0' "$script" >>"$out/e2e/lane-$lane.scripts"
-		fi
+	rm -f "$out"/e2e/lane-* "$out"/e2e/queue-* "$out/e2e/seconds"
+	: >"$out/e2e/queue-daemon"
+	# Those of the daemon bring several racks each: never two of them at once.
+	for script in "$root"/harness/tests/e2e/daemon_*.py; do
+		printf '%s\n' "$script" >>"$out/e2e/queue-daemon"
 	done
-	# Scripts wait more than they compute: several lanes.
+	for name in "${e2e_longest[@]}"; do
+		printf '%s\n' "$root/harness/tests/e2e/$name.py"
+	done >"$out/e2e/queue-others"
+	for script in "$root"/harness/tests/e2e/*.sh "$root"/harness/tests/e2e/*.py; do
+		[[ -e $script && $(basename "$script") != _* && $(basename "$script") != daemon_* ]] || continue
+		grep -q -x -F -- "$script" "$out/e2e/queue-others" || printf '%s\n' "$script" >>"$out/e2e/queue-others"
+	done
+	# Scripts wait more than they compute: several lanes. Each takes the next script when it has done one.
 	for ((number = 0; number < e2e_lanes; number++)); do
-		mapfile -d '' -t scripts <"$out/e2e/lane-$number.scripts"
-		"$python" "$tools/supervise.py" --name "lane $number" --timeout 1200 --log "$out/e2e/lane-$number.log" -- \
-			"$tools/run-lane.sh" "$out/e2e" "$out/e2e/lane-$number.lines" "${scripts[@]}" &
+		queues=("$out/e2e/queue-others")
+		[ "$number" -ne 0 ] || queues=("$out/e2e/queue-daemon" "${queues[@]}")
+		"$python" "$tools/supervise.py" --name "lane $number" --timeout 3000 --log "$out/e2e/lane-$number.log" -- \
+			"$tools/run-lane.sh" "$out/e2e" "$out/e2e/lane-$number.lines" "${queues[@]}" &
 		child+=($!)
 	done
 	for ((number = 0; number < e2e_lanes; number++)); do
