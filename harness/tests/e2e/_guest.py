@@ -18,7 +18,7 @@ from _e2e import OUT, ROOT, check, not_ok, ok, skip
 CACHE = os.path.join(ROOT, "build/vm")
 PROGRAMS = os.path.join(CACHE, "meson")
 GUEST = os.path.join(ROOT, "harness/tests/vm")
-BUILD_S, BOOT_S = 400, int(os.environ.get("HILBENCH_VM_SECONDS", "450"))
+BUILD_S, BOOT_S = 400, int(os.environ.get("HILBENCH_VM_SECONDS", "700"))
 COMMAND_LINE = "console=ttyS0 loglevel=2 panic=-1 nokaslr mitigations=off tsc=reliable random.trust_cpu=on"
 PASSED, FAILED = 1, 3  # what qemu makes of the 0 or 1 that the guest writes to isa-debug-exit
 
