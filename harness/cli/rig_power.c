@@ -17,13 +17,16 @@ static int64_t switch_deadline(void)
 
 /* ---- power of a real board ---- */
 
-static void tell_supply(struct supply *supply, const char *role, bool on)
+/* Fails where the supply measures, and its answer is none. */
+static int tell_supply(struct supply *supply, const char *role, bool on, struct error *err)
 {
 	int32_t mv, ma;
-	if (supply_measure(supply, &mv, &ma, switch_deadline(), NULL) == 0)
+	int r = supply_measure(supply, &mv, &ma, switch_deadline(), err);
+	if (r == 0)
 		(void)printf("%s is %s: %.3f V, %.3f A\n", role, on ? "on" : "off", mv / 1e3, ma / 1e3);
 	else
 		(void)printf("%s is %s\n", role, on ? "on" : "off");
+	return r == -EOPNOTSUPP ? 0 : r;
 }
 
 /* Between the two halves of a cycle, from the moment at which the board is known to be off. */
@@ -46,9 +49,7 @@ static int switch_supply(struct rig_live *live, struct supply *supply, const cha
 		r = supply_switch(supply, on, switch_deadline(), &at, err);
 	if (r == 0)
 		r = supply_settle(supply, switch_deadline(), err);
-	if (r == 0)
-		tell_supply(supply, role, on);
-	return r;
+	return r == 0 ? tell_supply(supply, role, on, err) : r;
 }
 
 static int power_real(struct rig_live *live, const char *role, const char *verb, struct error *err)
@@ -63,7 +64,7 @@ static int power_real(struct rig_live *live, const char *role, const char *verb,
 	if (r == 0)
 		r = supply_is_on(supply, &on, switch_deadline(), err);
 	if (r == 0)
-		tell_supply(supply, role, on);
+		r = tell_supply(supply, role, on, err);
 	if (r == 0 && identity[0])
 		(void)printf("supply: %s\n", identity);
 	return r;

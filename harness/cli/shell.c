@@ -79,9 +79,19 @@ static void power_off(struct shell *shell, struct session *session)
 	for (unsigned i = 0; rig && i < rig_board_count(rig); i++) {
 		struct rig_board *board = rig_board_at(rig, i);
 		struct error error = {0};
-		if (rig_board_powered(board) && rig_board_power(board, false, loop_now_ns() + POWER_OFF_NS, &error) < 0)
-			shell_say(shell, "%s: cannot be switched off: %s\n", rig_board_role(board), error.message);
+		if (!rig_board_powered(board) || rig_board_power(board, false, loop_now_ns() + POWER_OFF_NS, &error) == 0)
+			continue;
+		error_prefix(&error, "the power could not be switched off at the end");
+		session_left_on(session, &error);
+		rig_board_keep(board); /* once is enough */
 	}
+}
+
+static void keep_power(struct session *session)
+{
+	struct rig *rig = session_rig(session);
+	for (unsigned i = 0; rig && i < rig_board_count(rig); i++)
+		rig_board_keep(rig_board_at(rig, i));
 }
 
 /* What stays when the shell ends. */
@@ -98,6 +108,8 @@ static void leave(struct shell *shell, struct session *session, const struct opt
 		shell_say(shell, "the boards of a virtual rack have power only as long as this program runs: they are off now\n");
 	else
 		shell_say(shell, "the boards are left as they are\n");
+	if (options->leave_powered)
+		keep_power(session);
 }
 
 static int talk(struct shell *shell, const struct options *options, const struct executor_options *run)

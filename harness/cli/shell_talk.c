@@ -218,6 +218,14 @@ static void print_list(struct shell *shell, const struct typed *typed, struct er
 	shell->wrong++;
 }
 
+/* The one step whose argument goes into the journal as it is. */
+static void hush_note(const struct step_call *call)
+{
+	struct value *text = call->args && !strcmp(call->def->name, "note") ? (struct value *)value_get(call->args, "text") : NULL;
+	if (text && text->type == VALUE_TEXT)
+		text->text[0] = '\0';
+}
+
 /* What was typed behind a blank may hold a key: the journal gets the steps' names only. */
 static void hush_block(struct step_block *block)
 {
@@ -226,6 +234,7 @@ static void hush_block(struct step_block *block)
 		size_t name = strlen(call->def->name);
 		if (strlen(call->text) > name)
 			call->text[name] = '\0';
+		hush_note(call);
 		if (call->block)
 			hush_block(call->block);
 	}

@@ -190,8 +190,9 @@ void report_summary_free(struct report_summary *s)
 
 static void print_problem(FILE *out, const struct report_problem *p)
 {
-	if (p->place.file)
-		fprintf(out, "%s:%u:%u: ", p->place.file, p->place.line, p->place.column);
+	/* What was typed in a shell has a name, and no file. */
+	if (p->place.file && p->place.file[0])
+		fprintf(out, "%s:%u:%u: ", p->place.file, p->place.line, p->place.column ? p->place.column : 1);
 	fprintf(out, "%s", verdict_name(p->verdict));
 	if (p->cause != CAUSE_NONE)
 		fprintf(out, " (%s)", cause_name(p->cause));

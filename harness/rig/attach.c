@@ -75,6 +75,9 @@ int rig_attached_supply(struct rig_attached *attached, struct supply **ret, stru
 	int r = 0;
 	if (!board->supply)
 		r = supply_open(&board->supply, &attached->rig, value_get(board->map, "power"), attached->channel, err);
+	/* By hand: what was switched on stays on. */
+	if (r == 0)
+		supply_keep(board->supply);
 	*ret = board->supply;
 	return r;
 }

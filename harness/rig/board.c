@@ -8,6 +8,7 @@
 #include "link_tap.h"
 #include "probe_private.h"
 #include "rig_private.h"
+#include "supply.h"
 
 /* Role keys that are parameters of the board under another name. */
 static const struct {
@@ -254,6 +255,20 @@ int rig_board_power(struct rig_board *board, bool on, int64_t deadline_ns, struc
 	if (r < 0)
 		error_prefix(err, "%s", board->role);
 	return r;
+}
+
+int rig_board_end(struct rig_board *board, struct error *err)
+{
+	int r = board->supply ? supply_end(board->supply, err) : 0;
+	if (r < 0)
+		error_prefix(err, "%s", board->role);
+	return r;
+}
+
+void rig_board_keep(struct rig_board *board)
+{
+	if (board->supply)
+		supply_keep(board->supply);
 }
 
 void board_resets(struct rig_board *board)

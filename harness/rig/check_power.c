@@ -66,9 +66,19 @@ static const char *remedy_of(int code, const char *driver)
 	case EREMOTEIO:
 	case EIO:
 		return "correct `power.dialect` and `power.channel`; look at the instrument's own display";
+	case ERANGE:
+		return "it measures nothing of use: look at the instrument's own display";
 	default:
 		return "is the supply switched on, its LAN cable in, this machine in the same network, and `power.address` its address?";
 	}
+}
+
+/* Not every driver measures; of one that does, the answer has to be one. */
+static int measures(struct check_context *context, struct supply *supply, struct error *err)
+{
+	int32_t mv, ma;
+	int r = supply_measure(supply, &mv, &ma, check_deadline_ns(context), err);
+	return r == -EOPNOTSUPP ? 0 : r;
 }
 
 static int ask_supply(struct check_context *context, const struct check_item *item, struct check_finding *finding, struct error *err)
@@ -81,11 +91,18 @@ static int ask_supply(struct check_context *context, const struct check_item *it
 	int r = supply_open(&supply, &rig, item->map, item->owner, err);
 	if (r == 0)
 		r = supply_check(supply, identity, sizeof(identity), check_deadline_ns(context), err);
+	if (r == 0)
+		r = supply_is_on(supply, &on, check_deadline_ns(context), err);
+	/* No `status`, or a relay that nobody has switched yet: nothing is wrong. */
+	const bool known = r == 0;
+	if (r == -EOPNOTSUPP || r == -ENODATA)
+		r = 0;
+	if (r == 0)
+		r = measures(context, supply, err);
 	if (r == 0) {
-		int known = supply_is_on(supply, &on, check_deadline_ns(context), NULL);
 		(void)snprintf(context->powered_role, sizeof(context->powered_role), "%s", item->owner);
-		context->power = known < 0 ? CHECK_POWER_UNKNOWN : on ? CHECK_POWER_ON : CHECK_POWER_OFF;
-		check_found(finding, "%s%soutput %s", identity, identity[0] ? ", " : "", known < 0 ? "not known" : on ? "on" : "off");
+		context->power = !known ? CHECK_POWER_UNKNOWN : on ? CHECK_POWER_ON : CHECK_POWER_OFF;
+		check_found(finding, "%s%soutput %s", identity, identity[0] ? ", " : "", !known ? "not known" : on ? "on" : "off");
 	}
 	supply_close(supply);
 	return r;

@@ -67,6 +67,11 @@ int rig_identity(const struct rig *, const char *name, struct tls_identity *ret,
 /* Power, reset, parameters: asynchronous requests acknowledged by the driver; these pump the loop until done or deadline. */
 int rig_board_power(struct rig_board *, bool on, int64_t deadline_ns,
                     struct error *err) WARN_UNUSED; /* emits power.on / power.off with the driver's stamp */
+/* Nobody uses the board any more: its power is switched off, once, where the rig file says `off_at_end: true`. rig_stop() does it for
+ * those of which it was not asked; whoever is to know of a failure asks before. */
+int rig_board_end(struct rig_board *, struct error *err) WARN_UNUSED;
+/* Its power stays as it is when the rig stops, whatever the rig file says. */
+void rig_board_keep(struct rig_board *);
 int rig_board_reset(struct rig_board *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int rig_board_hold(struct rig_board *, bool on, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 int rig_board_set_param(struct rig_board *, const char *name, const char *value_or_null, struct error *err) WARN_UNUSED;

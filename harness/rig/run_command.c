@@ -15,7 +15,8 @@
 
 #include "console.h"
 
-#define WORDS_MAX 64U
+#define WORDS_MAX  64U
+#define LONGEST_NS (INT64_C(5) * 1000000000)
 
 struct running {
 	pid_t pid;
@@ -215,6 +216,8 @@ int run_command(struct loop *loop, const struct value *words, int64_t deadline_n
 		items[i] = words->list.items[i]->text;
 	items[count] = NULL;
 	int64_t begin_ns = loop_now_ns();
+	if (deadline_ns > begin_ns + LONGEST_NS)
+		deadline_ns = begin_ns + LONGEST_NS;
 	int r = spawn(&running, items, err);
 	if (r == 0)
 		r = await_end(&running, loop, items[0], deadline_ns, err);

@@ -22,7 +22,8 @@ struct run_command_result {
 int run_command_check(const struct value *words, const char *name, struct error *err) WARN_UNUSED;
 /* Whether the program is there and may be run: ERROR_BENCH. */
 int run_command_look(const struct value *words, struct error *err) WARN_UNUSED;
-/* Pumps the loop until it ended. ERROR_BENCH when it cannot be started or has not ended at the deadline; its status is the caller's. */
+/* Pumps the loop until it ended. ERROR_BENCH when it cannot be started or has not ended at the deadline, 5 s from now at the latest; its
+ * status is the caller's. */
 int run_command(struct loop *, const struct value *words, int64_t deadline_ns, struct run_command_result *ret,
                 struct error *err) WARN_UNUSED;
 /* "PATH ended with status 3: what it said": err as ERROR_BENCH, -EREMOTEIO. */

@@ -12,10 +12,11 @@
 #include "supply_private.h"
 #include "supply_units.h"
 
-#define CLOSE_NS       (INT64_C(2) * 1000000000)
+#define CLOSE_NS       (INT64_C(5) * 1000000000)
 #define RESTORE_NS     (INT64_C(3) * 1000000000)
 #define QUIET_NS       (INT64_C(300) * 1000000) /* after a change nothing is said of a missing voltage */
 #define LOW_LIMIT      2U
+#define MISSING_NS     (INT64_C(2) * 1000000000)
 #define SHORTEST_EVERY (INT64_C(10) * 1000000)
 
 static const struct supply_driver *const drivers[] = {
@@ -73,8 +74,30 @@ static void trip(struct supply *supply, int32_t mv, int32_t ma, struct instant a
 	              json_pack("{s:i,s:i,s:i}", "voltage_mv", (int)mv, "current_ma", (int)ma, "set_mv", (int)supply->now_mv));
 }
 
+static void tell(const struct supply *supply, json_t *stolen_text)
+{
+	timeline_emit_now(supply->timeline, supply->channel, "note", json_pack("{s:o}", "text", stolen_text));
+}
+
+void supply_missing(struct supply *supply, const char *why)
+{
+	if (supply->missing[0])
+		return;
+	(void)snprintf(supply->missing, sizeof(supply->missing), "%s", why);
+	supply->missing_ns = loop_now_ns();
+	tell(supply, json_sprintf("the supply gives no measurement any more: %s", supply->missing));
+}
+
+static void found_again(struct supply *supply)
+{
+	tell(supply, json_sprintf("the supply measures again, after %.1f s", (double)(loop_now_ns() - supply->missing_ns) / 1e9));
+	supply->missing[0] = '\0';
+}
+
 void supply_measured(struct supply *supply, int32_t mv, int32_t ma, struct instant at)
 {
+	if (supply->missing[0])
+		found_again(supply);
 	timeline_emit(supply->timeline, at, supply->channel, "supply.measure",
 	              json_pack("{s:i,s:i}", "voltage_mv", (int)mv, "current_ma", (int)ma));
 	bool expected = supply->on && supply->now_mv >= 1000 && at.ns - supply->changed_ns > QUIET_NS;
@@ -133,17 +156,30 @@ int supply_open(struct supply **ret, struct rig *rig, const struct value *map, c
 	return 0;
 }
 
+int supply_end(struct supply *supply, struct error *err)
+{
+	struct instant at;
+	const bool due = supply->off_at_end && supply->on;
+	supply->timer = sd_event_source_disable_unref(supply->timer);
+	supply->off_at_end = false;
+	int r = due ? supply_switch(supply, false, loop_now_ns() + CLOSE_NS, &at, err) : 0;
+	if (r < 0)
+		error_prefix(err, "the power could not be switched off at the end");
+	return r;
+}
+
+void supply_keep(struct supply *supply)
+{
+	supply->off_at_end = false;
+}
+
 void supply_close(struct supply *supply)
 {
 	if (!supply)
 		return;
-	struct error err = {0};
-	struct instant at;
-	supply->timer = sd_event_source_disable_unref(supply->timer);
-	if (supply->off_at_end && supply->on && supply_switch(supply, false, loop_now_ns() + CLOSE_NS, &at, &err) < 0)
-		timeline_emit_now(
-		        supply->timeline, supply->channel, "note",
-		        json_pack("{s:o}", "text", json_sprintf("the power could not be switched off at the end: %s", err.message)));
+	struct error error = {0};
+	if (supply_end(supply, &error) < 0)
+		tell(supply, json_sprintf("%s", error.message));
 	if (supply->driver)
 		supply->driver->close(supply);
 	free(supply->channel);
@@ -276,6 +312,9 @@ int supply_alive(const struct supply *supply, struct error *err)
 	const char *address = map_text(supply->map, "address");
 	if (supply->tripped[0])
 		return error_set(err, ERROR_BENCH, EIO, "power supply %s: %s", address ? address : "", supply->tripped);
+	const int64_t since_ns = supply->missing[0] ? loop_now_ns() - supply->missing_ns : 0;
+	if (since_ns >= MISSING_NS)
+		return error_set(err, ERROR_BENCH, EIO, "no measurement for %.1f s: %s", (double)since_ns / 1e9, supply->missing);
 	return supply->driver->alive ? supply->driver->alive(supply, err) : 0;
 }
 

@@ -14,7 +14,12 @@ struct supply;
 int supply_check_map(const struct value *map, struct error *err) WARN_UNUSED;
 /* Reads the map and connects to nothing yet. `map` is borrowed. */
 int supply_open(struct supply **ret, struct rig *, const struct value *map, const char *channel, struct error *err) WARN_UNUSED;
-void supply_close(struct supply *); /* the output stays as it is unless the map says `off_at_end: true` */
+/* The output stays as it is unless the map says `off_at_end: true`: then supply_end(), and its failure is a note. */
+void supply_close(struct supply *);
+/* With `off_at_end: true` the output is switched off, once, whatever becomes of it. */
+int supply_end(struct supply *, struct error *err) WARN_UNUSED;
+/* From now on the output stays as it is at the end, whatever the map says. */
+void supply_keep(struct supply *);
 /* *ret_at: when it took effect, with the uncertainty of the way there. */
 int supply_switch(struct supply *, bool on, int64_t deadline_ns, struct instant *ret_at, struct error *err) WARN_UNUSED;
 /* After switching on: waits until the voltage is there, or says why it is not (short circuit, limit, protection). */
@@ -37,7 +42,8 @@ int supply_check(struct supply *, char *ret_identity, size_t size, int64_t deadl
 int supply_prepare(struct supply *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
 /* Voltage and limit back to those of the map where they differ. */
 int supply_restore(struct supply *, int64_t deadline_ns, struct error *err) WARN_UNUSED;
-/* ERROR_BENCH when the output went away by itself (seen where `measure_every` looks), or a relay's chip. Asks nothing of the device. */
+/* ERROR_BENCH when the output went away by itself or measurements are missing for 2 s (seen where `measure_every` looks), or a relay's
+ * chip went. Asks nothing of the device. */
 int supply_alive(const struct supply *, struct error *err) WARN_UNUSED;
 /* What is set now, mV and mA; 0: not known. */
 uint32_t supply_voltage(const struct supply *);

@@ -23,7 +23,8 @@ struct supply_driver {
 	int (*voltage)(struct supply *, uint32_t millivolts, int64_t deadline_ns, struct error *err);
 	int (*limit)(struct supply *, uint32_t milliamperes, int64_t deadline_ns, struct error *err);
 	int (*measure)(struct supply *, int32_t *ret_mv, int32_t *ret_ma, int64_t deadline_ns, struct error *err);
-	/* Begins a measurement without waiting; supply_measured() follows, or nothing. Called from the loop. */
+	/* Begins a measurement without waiting; supply_measured() or supply_missing() follows, or nothing while somebody else is at the
+	 * device. Called from the loop. */
 	void (*look)(struct supply *);
 };
 
@@ -44,10 +45,14 @@ struct supply {
 	sd_event_source *timer;
 	unsigned low; /* measurements in a row that found no voltage */
 	char tripped[256];
+	char missing[300];  /* why there are no measurements any more, "": there are */
+	int64_t missing_ns; /* since when */
 };
 
 extern const struct supply_driver supply_scpi, supply_gpio, supply_command;
 
 void supply_measured(struct supply *, int32_t mv, int32_t ma, struct instant at);
+/* What was asked for without waiting did not come. why: with the device's name; the first one counts, until it is measured again. */
+void supply_missing(struct supply *, const char *why);
 
 #endif

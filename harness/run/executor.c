@@ -64,6 +64,14 @@ static int rig_build(struct executor *executor, struct error *err)
 	return rig_start(executor->options->rig_file, executor->loop, executor->timeline, &options, &executor->rig, err);
 }
 
+static void rig_tear_down(struct executor *executor)
+{
+	if (executor->rig)
+		executor_power_end(executor);
+	rig_stop(executor->rig);
+	executor->rig = NULL;
+}
+
 /* After a bench error nothing of the rack is trusted: it is torn down and built once more. */
 static int rig_renew(struct executor *executor, struct error *err)
 {
@@ -73,12 +81,12 @@ static int rig_renew(struct executor *executor, struct error *err)
 	}
 	if (!executor->rig_suspect || !executor->options->rig_file)
 		return 0;
-	rig_stop(executor->rig);
-	executor->rig = NULL;
+	rig_tear_down(executor);
 	int r = rig_build(executor, err);
 	boards_changed(executor, NULL);
+	/* A rack begins with every board off. */
 	if (r == 0)
-		executor->rig_suspect = false;
+		executor->rig_suspect = executor->left_on = false;
 	else if (err->domain != ERROR_OPERATOR) {
 		error_prefix(err, "the rack cannot be built again");
 		err->domain = ERROR_BENCH;
@@ -421,7 +429,9 @@ int executor_end(struct executor *executor, int r, struct verdict_tally *tally, 
 {
 	const int64_t offset_ns = clock_realtime_offset_ns();
 	struct error lost;
-	rig_stop(executor->rig);
+	rig_tear_down(executor);
+	if (executor->left_on)
+		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_BENCH);
 	if (timeline_failed(executor->timeline, &lost))
 		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_BENCH);
 	executor_judge_stop(executor, r, tally, err);

@@ -43,6 +43,7 @@ struct executor {
 	struct rig *rig;
 	bool rig_suspect;    /* a bench error came since the rig was built */
 	struct error broken; /* why no rig can be built any more; domain ERROR_NONE: it can */
+	bool left_on;        /* a board may still have power, although it was to be switched off (executor_power.c) */
 	const struct case_def *current;
 	const char *phase;
 	uint64_t case_mark; /* timeline mark at the begin of the case */
@@ -70,6 +71,12 @@ void boards_came_up(struct step_context *, const struct rig_board *);
 /* A step changed the board (NULL: all of them are new): it is worth one more try. */
 void boards_changed(struct executor *, const struct rig_board *board_or_null);
 void boards_free(struct executor *);
+
+/* ---- power at the end ---- */
+/* Boards are switched off where the rig file says so, also after an interruption. */
+void executor_power_end(struct executor *);
+/* A board could not be switched off: the journal, who looks at the program, and its status have it. */
+void executor_left_on(struct executor *, const struct error *why);
 
 /* The verdict of a case, a block or a step. */
 struct outcome {

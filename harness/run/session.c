@@ -187,6 +187,11 @@ int session_new(struct session **ret, struct loop *loop, struct timeline *timeli
 	return r;
 }
 
+void session_left_on(struct session *session, const struct error *why)
+{
+	executor_left_on(session->executor, why);
+}
+
 static void release(struct session *session)
 {
 	free(session->breaks);

@@ -114,6 +114,8 @@ int session_always(struct session *, struct error *err) WARN_UNUSED;
 /* `always`, measurements, case.end. What was not run makes it an error (cause operator) unless it failed before. Nothing
  * to do when no case is open. */
 void session_finish(struct session *, enum verdict *ret_verdict, struct error *ret_why);
+/* A board could not be switched off: told on stderr and in the journal, and an error of the bench in the totals. */
+void session_left_on(struct session *, const struct error *why);
 /* The run goes on by itself after this case: the session belongs to executor_run(). */
 bool session_guided(const struct session *);
 /* Why nothing may go on: a board's driver died, the journal failed. */

@@ -10,24 +10,12 @@
 #include <string.h>
 
 #include "../rig_private.h"
-#include "../supply_private.h"
 #include "../supply_units.h"
-#include "supply_scpi_link.h"
+#include "supply_scpi.h"
 
-#define ERRORS_MAX   32 /* a queue that never gets empty is broken */
-#define SETTLE_NS    (INT64_C(1) * 1000000000)
-#define LOOK_NS      (INT64_C(1) * 1000000000)
-#define POLL_NS      (INT64_C(10) * 1000000)
-#define CHANNEL_NONE 0
-
-struct scpi {
-	struct scpi_link *link;
-	bool list; /* dialect */
-	unsigned channel;
-	unsigned generation; /* of the connection on which it was identified */
-	char identity[128];
-	int64_t settle_ns;
-};
+#define ERRORS_MAX 32 /* a queue that never gets empty is broken */
+#define SETTLE_NS  (INT64_C(1) * 1000000000)
+#define POLL_NS    (INT64_C(10) * 1000000)
 
 static int scpi_check(const struct value *map, struct error *err)
 {
@@ -49,7 +37,7 @@ static int scpi_open(struct supply *supply, struct error *err)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	supply->state = scpi;
 	scpi->list = dialect && !strcmp(dialect, "list");
-	scpi->channel = channel ? (unsigned)channel->integer : scpi->list ? 1 : CHANNEL_NONE;
+	scpi->channel = channel ? (unsigned)channel->integer : scpi->list ? 1 : SCPI_CHANNEL_NONE;
 	int r = supply_value_time(supply->map, "settle", SETTLE_NS, &scpi->settle_ns, err);
 	return r < 0 ? r : scpi_link_get(&scpi->link, supply->loop, map_text(supply->map, "address"), err);
 }
@@ -67,6 +55,13 @@ static void scpi_close(struct supply *supply)
 
 /* ---- session ---- */
 
+bool scpi_error_code(const char *answer, long *ret)
+{
+	char *end;
+	*ret = strtol(answer, &end, 10);
+	return end != answer && (!*end || *end == ',');
+}
+
 static int device_error(const struct supply *supply, const char *command, const char *answer, struct error *err)
 {
 	return error_set(err, ERROR_BENCH, EREMOTEIO, "power supply %s: refuses \"%s\": %s", map_text(supply->map, "address"), command,
@@ -79,12 +74,11 @@ static int read_errors(struct supply *supply, const char *command, int64_t deadl
 	struct scpi *scpi = supply->state;
 	char answer[SCPI_ANSWER_MAX], first[SCPI_ANSWER_MAX] = "";
 	for (unsigned i = 0; i < ERRORS_MAX; i++) {
-		char *end;
+		long code;
 		int r = scpi_ask(scpi->link, "SYST:ERR?", answer, deadline_ns, err);
 		if (r < 0)
 			return r;
-		long code = strtol(answer, &end, 10);
-		if (end == answer || (*end && *end != ','))
+		if (!scpi_error_code(answer, &code))
 			return error_set(err, ERROR_BENCH, EBADMSG, "power supply %s: answers \"SYST:ERR?\" with \"%.60s\"",
 			                 map_text(supply->map, "address"), answer);
 		if (code == 0)
@@ -96,19 +90,23 @@ static int read_errors(struct supply *supply, const char *command, int64_t deadl
 	                 first);
 }
 
-static int identify(struct supply *supply, int64_t deadline_ns, struct error *err)
+int scpi_look_at_identity(struct supply *supply, const char *answer, struct error *err)
 {
 	struct scpi *scpi = supply->state;
 	const char *wanted = map_text(supply->map, "identity");
-	char answer[SCPI_ANSWER_MAX];
-	int r = scpi_ask(scpi->link, "*IDN?", answer, deadline_ns, err);
-	if (r < 0)
-		return r;
 	(void)snprintf(scpi->identity, sizeof(scpi->identity), "%.120s", answer);
 	if (wanted && !strstr(answer, wanted))
 		return error_set(err, ERROR_BENCH, ENODEV, "power supply %s: it is \"%.120s\", not a \"%s\" (`identity`)",
 		                 map_text(supply->map, "address"), answer, wanted);
 	return 0;
+}
+
+static int identify(struct supply *supply, int64_t deadline_ns, struct error *err)
+{
+	struct scpi *scpi = supply->state;
+	char answer[SCPI_ANSWER_MAX];
+	int r = scpi_ask(scpi->link, "*IDN?", answer, deadline_ns, err);
+	return r < 0 ? r : scpi_look_at_identity(supply, answer, err);
 }
 
 /* A connection that is new: the right instrument, and an error queue that holds only what is ours. */
@@ -128,15 +126,49 @@ static int session(struct supply *supply, int64_t deadline_ns, struct error *err
 	return r;
 }
 
+bool scpi_selects(const struct scpi *scpi)
+{
+	return !scpi->list && scpi->channel != SCPI_CHANNEL_NONE;
+}
+
+int scpi_look_at_selection(const struct supply *supply, const char *answer, struct error *err)
+{
+	const struct scpi *scpi = supply->state;
+	char *end;
+	double number = strtod(answer, &end);
+	if (end != answer && !*end && number > scpi->channel - 0.5 && number < scpi->channel + 0.5)
+		return 0;
+	return error_set(err, ERROR_BENCH, EBADMSG, "power supply %s: after \"INST:NSEL %u\" it answers \"INST:NSEL?\" with \"%.60s\"",
+	                 map_text(supply->map, "address"), scpi->channel, answer);
+}
+
+/* Whatever follows would go to the channel that was selected before, which is another board's: so the refusal is looked for each time,
+ * and once a connection whether the instrument took the number in silence. */
+static int select_it(struct supply *supply, int64_t deadline_ns, struct error *err)
+{
+	struct scpi *scpi = supply->state;
+	char message[32], answer[SCPI_ANSWER_MAX];
+	(void)snprintf(message, sizeof(message), "INST:NSEL %u", scpi->channel);
+	int r = scpi_tell(scpi->link, message, err);
+	if (r == 0)
+		r = read_errors(supply, message, deadline_ns, err);
+	if (r < 0 || scpi->selected == scpi_generation(scpi->link))
+		return r;
+	r = scpi_ask(scpi->link, "INST:NSEL?", answer, deadline_ns, err);
+	if (r == 0)
+		r = scpi_look_at_selection(supply, answer, err);
+	if (r == 0)
+		scpi->selected = scpi_generation(scpi->link);
+	return r;
+}
+
 static int select_channel(struct supply *supply, int64_t deadline_ns, struct error *err)
 {
 	struct scpi *scpi = supply->state;
-	char message[32];
 	int r = session(supply, deadline_ns, err);
-	if (r < 0 || scpi->list || scpi->channel == CHANNEL_NONE)
+	if (r < 0 || !scpi_selects(scpi))
 		return r;
-	(void)snprintf(message, sizeof(message), "INST:NSEL %u", scpi->channel);
-	r = scpi_tell(scpi->link, message, err);
+	r = select_it(supply, deadline_ns, err);
 	if (r < 0)
 		scpi_end(scpi->link);
 	return r;
@@ -192,18 +224,17 @@ static int scpi_limit(struct supply *supply, uint32_t ma, int64_t deadline_ns, s
 /* ---- measuring ---- */
 
 /* Both in one message, so that they are of one moment: the answers come in one line, with `;` between (488.2, 8.4.1). */
-static void measure_message(const struct scpi *scpi, bool with_channel, char *message, size_t size)
+void scpi_measure_message(const struct scpi *scpi, char *message, size_t size)
 {
 	if (scpi->list)
 		(void)snprintf(message, size, "MEAS:VOLT? (@%u);:MEAS:CURR? (@%u)", scpi->channel, scpi->channel);
-	else if (with_channel && scpi->channel != CHANNEL_NONE)
+	else if (scpi_selects(scpi))
 		(void)snprintf(message, size, "INST:NSEL %u;:MEAS:VOLT?;:MEAS:CURR?", scpi->channel);
 	else
 		(void)snprintf(message, size, "MEAS:VOLT?;:MEAS:CURR?");
 }
 
-static int read_measured(const struct supply *supply, const char *message, char *answer, int32_t *ret_mv, int32_t *ret_ma,
-                         struct error *err)
+int scpi_read_measured(const struct supply *supply, const char *message, char *answer, int32_t *ret_mv, int32_t *ret_ma, struct error *err)
 {
 	const struct scpi *scpi = supply->state;
 	char *second = strchr(answer, ';');
@@ -219,41 +250,16 @@ static int measure(struct supply *supply, int32_t *ret_mv, int32_t *ret_ma, int6
 {
 	struct scpi *scpi = supply->state;
 	char message[64], answer[SCPI_ANSWER_MAX];
-	measure_message(scpi, true, message, sizeof(message));
+	scpi_measure_message(scpi, message, sizeof(message));
 	int r = session(supply, deadline_ns, err);
+	/* A channel that the instrument has once taken it takes again. */
+	if (r == 0 && scpi_selects(scpi) && scpi->selected != scpi_generation(scpi->link))
+		r = select_channel(supply, deadline_ns, err);
 	if (r < 0)
 		return r;
 	r = scpi_ask(scpi->link, message, answer, deadline_ns, err);
 	scpi_end(scpi->link);
-	return r < 0 ? r : read_measured(supply, message, answer, ret_mv, ret_ma, err);
-}
-
-static void measured_later(const char *answer, int64_t sent_ns, void *context)
-{
-	struct supply *supply = context;
-	char copy[SCPI_ANSWER_MAX];
-	int32_t mv, ma;
-	if (!answer)
-		return;
-	(void)snprintf(copy, sizeof(copy), "%s", answer);
-	if (read_measured(supply, "", copy, &mv, &ma, NULL) < 0)
-		return;
-	struct instant at = instant_now();
-	at.uncertainty_ns += (at.ns - sent_ns) / 2;
-	at.ns -= (at.ns - sent_ns) / 2;
-	supply_measured(supply, mv, ma, at);
-}
-
-static void scpi_look(struct supply *supply)
-{
-	struct scpi *scpi = supply->state;
-	char message[64];
-	/* A new connection is for whoever can wait for it. */
-	if (scpi->generation == 0 || scpi->generation != scpi_generation(scpi->link))
-		return;
-	measure_message(scpi, true, message, sizeof(message));
-	if (scpi_ask_later(scpi->link, message, LOOK_NS, measured_later, supply) < 0)
-		return;
+	return r < 0 ? r : scpi_read_measured(supply, message, answer, ret_mv, ret_ma, err);
 }
 
 /* ---- output ---- */

@@ -29,7 +29,7 @@ struct scpi_link {
 	size_t length;
 	bool complete; /* input holds a whole line, without its end */
 	bool held;     /* between begin and end */
-	void (*done)(const char *, int64_t, void *);
+	scpi_later done;
 	void *context;
 	bool asking; /* without waiting */
 	int64_t sent_ns;
@@ -73,6 +73,12 @@ static void drop(struct scpi_link *link)
 	link->fd = -1;
 	link->connected = link->complete = link->asking = false;
 	link->length = 0;
+}
+
+static void give_up(struct scpi_link *link, const char *reason)
+{
+	(void)snprintf(link->reason, sizeof(link->reason), "%s", reason);
+	drop(link);
 }
 
 void scpi_link_put(struct scpi_link *link)
@@ -175,50 +181,62 @@ static int no_connection(struct scpi_link *link, int code, struct error *err)
 	                           ? " (is its LAN interface on, is the port right, does another program hold its only connection?)"
 	                   : code == ETIMEDOUT || code == EHOSTUNREACH ? " (is it switched on, is the cable in, is the address right?)"
 	                                                               : "";
-	drop(link);
+	give_up(link, strerror(code));
 	return error_set(err, ERROR_BENCH, code, "power supply %s: cannot connect: %s%s", link->address, strerror(code), hint);
+}
+
+/* Of a socket that became writable: 0 or -errno. */
+static int be_connected(struct scpi_link *link)
+{
+	int code = 0, on = 1;
+	socklen_t length = sizeof(code);
+	link->source = sd_event_source_disable_unref(link->source);
+	if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &code, &length) < 0 || code != 0)
+		return code ? -code : -EIO;
+	(void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	int r = sd_event_add_io(loop_event(link->loop), &link->source, link->fd, EPOLLIN, on_io, link);
+	if (r < 0)
+		return r;
+	link->connected = true;
+	link->generation++;
+	return 0;
 }
 
 static int await_connection(struct scpi_link *link, int64_t deadline_ns, struct error *err)
 {
-	int code = 0, on = 1;
-	socklen_t length = sizeof(code);
 	int64_t limit_ns = loop_now_ns() + CONNECT_NS;
 	int r = sd_event_add_io(loop_event(link->loop), &link->source, link->fd, EPOLLOUT, on_connect, link);
 	if (r < 0)
 		return no_connection(link, -r, err);
 	r = loop_until(link->loop, is_connected, link, deadline_ns < limit_ns ? deadline_ns : limit_ns);
-	link->source = sd_event_source_disable_unref(link->source);
 	if (r == -ECANCELED) {
 		drop(link);
 		return error_set(err, ERROR_OPERATOR, ECANCELED, "cancelled");
 	}
-	if (r < 0)
-		return no_connection(link, -r, err);
-	if (getsockopt(link->fd, SOL_SOCKET, SO_ERROR, &code, &length) < 0 || code != 0)
-		return no_connection(link, code ? code : EIO, err);
-	(void)setsockopt(link->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	r = sd_event_add_io(loop_event(link->loop), &link->source, link->fd, EPOLLIN, on_io, link);
+	if (r == 0)
+		r = be_connected(link);
 	return r < 0 ? no_connection(link, -r, err) : 0;
+}
+
+/* 0 or -errno; the address was looked at when the link was made. */
+static int begin_connecting(struct scpi_link *link)
+{
+	struct address to;
+	struct error wrong;
+	drop(link);
+	link->lost = false;
+	if (address_parse(link->address, &to, &wrong) < 0)
+		return -EINVAL;
+	link->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (link->fd < 0)
+		return -errno;
+	return connect(link->fd, &to.any, to.length) < 0 && errno != EINPROGRESS ? -errno : 0;
 }
 
 static int connect_to(struct scpi_link *link, int64_t deadline_ns, struct error *err)
 {
-	struct address to;
-	int r = address_parse(link->address, &to, err);
-	if (r < 0)
-		return r;
-	drop(link);
-	link->lost = false;
-	link->fd = socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (link->fd < 0)
-		return no_connection(link, errno, err);
-	if (connect(link->fd, &to.any, to.length) < 0 && errno != EINPROGRESS)
-		return no_connection(link, errno, err);
-	r = await_connection(link, deadline_ns, err);
-	if (r == 0)
-		link->generation++;
-	return r;
+	int r = begin_connecting(link);
+	return r < 0 ? no_connection(link, -r, err) : await_connection(link, deadline_ns, err);
 }
 
 static bool is_idle(void *context)
@@ -250,6 +268,16 @@ void scpi_end(struct scpi_link *link)
 unsigned scpi_generation(const struct scpi_link *link)
 {
 	return link->generation;
+}
+
+bool scpi_is_connected(const struct scpi_link *link)
+{
+	return link->fd >= 0 && link->connected && !link->lost;
+}
+
+const char *scpi_reason(const struct scpi_link *link)
+{
+	return link->reason[0] ? link->reason : "it is not connected";
 }
 
 /* ---- messages ---- */
@@ -298,6 +326,7 @@ static const char *so_far(const struct scpi_link *link, char *text, size_t size)
 static int no_answer(struct scpi_link *link, const char *message, int r, struct error *err)
 {
 	char part[320];
+	const char *reason = r == -ECANCELED ? "a question was given up" : "no answer in time";
 	so_far(link, part, sizeof(part));
 	if (r == -ECANCELED)
 		r = error_set(err, ERROR_OPERATOR, ECANCELED, "cancelled");
@@ -306,7 +335,10 @@ static int no_answer(struct scpi_link *link, const char *message, int r, struct 
 	else
 		r = error_set(err, ERROR_BENCH, EPIPE, "power supply %s: \"%s\": %s%s%s", link->address, message, link->reason, part,
 		              part[0] ? "" : " (many supplies take one client: is another program connected?)");
-	drop(link);
+	if (link->lost)
+		drop(link);
+	else
+		give_up(link, reason);
 	return r;
 }
 
@@ -332,7 +364,7 @@ int scpi_ask(struct scpi_link *link, const char *message, char answer[static SCP
 		r = error_set(err, ERROR_BENCH, EBADMSG, "power supply %s: answers \"%s\" with what is no text: \"%s\"", link->address,
 		              message, clean ? clean : "");
 		free(clean);
-		drop(link);
+		give_up(link, "it answered with what is no text");
 		return r;
 	}
 	memcpy(answer, link->input, link->length + 1);
@@ -345,15 +377,14 @@ static int on_late(sd_event_source *source, uint64_t usec, void *context)
 {
 	(void)source;
 	(void)usec;
-	lose(context, "no answer in time");
+	struct scpi_link *link = context;
+	lose(link, link->connected ? "no answer in time" : "cannot connect in time");
 	return 0;
 }
 
-int scpi_ask_later(struct scpi_link *link, const char *message, int64_t within_ns, void (*done)(const char *, int64_t, void *),
-                   void *context)
+/* Who asks without waiting, until answer_later() or lose(). */
+static int begin_asking(struct scpi_link *link, int64_t within_ns, scpi_later done, void *context)
 {
-	if (link->held || link->asking || link->lost || link->fd < 0 || link->length > 0 || link->complete)
-		return -EBUSY;
 	int r = sd_event_add_time(loop_event(link->loop), &link->timer, CLOCK_MONOTONIC, (uint64_t)(loop_now_ns() + within_ns) / 1000, 1000,
 	                          on_late, link);
 	if (r < 0)
@@ -361,6 +392,51 @@ int scpi_ask_later(struct scpi_link *link, const char *message, int64_t within_n
 	link->done = done;
 	link->context = context;
 	link->sent_ns = loop_now_ns();
+	return 0;
+}
+
+static int on_connect_later(sd_event_source *source, int fd, uint32_t events, void *context)
+{
+	struct scpi_link *link = context;
+	(void)source;
+	(void)fd;
+	(void)events;
+	int r = be_connected(link);
+	if (r < 0) {
+		lose(link, strerror(-r));
+		return 0;
+	}
+	link->timer = sd_event_source_disable_unref(link->timer);
+	link->asking = false;
+	if (link->done)
+		link->done("", link->sent_ns, link->context);
+	return 0;
+}
+
+int scpi_connect_later(struct scpi_link *link, int64_t within_ns, scpi_later done, void *context)
+{
+	if (link->held || link->asking || scpi_is_connected(link))
+		return -EBUSY;
+	int r = begin_connecting(link);
+	if (r == 0)
+		r = sd_event_add_io(loop_event(link->loop), &link->source, link->fd, EPOLLOUT, on_connect_later, link);
+	if (r >= 0)
+		r = begin_asking(link, within_ns, done, context);
+	if (r < 0) {
+		give_up(link, strerror(-r));
+		return r;
+	}
+	link->asking = true;
+	return 0;
+}
+
+int scpi_ask_later(struct scpi_link *link, const char *message, int64_t within_ns, scpi_later done, void *context)
+{
+	if (link->held || link->asking || !scpi_is_connected(link) || link->length > 0 || link->complete)
+		return -EBUSY;
+	int r = begin_asking(link, within_ns, done, context);
+	if (r < 0)
+		return r;
 	r = send_message(link, message);
 	if (r < 0) {
 		lose(link, strerror(-r));

@@ -21,6 +21,9 @@ int scpi_begin(struct scpi_link *, int64_t deadline_ns, struct error *err) WARN_
 void scpi_end(struct scpi_link *);
 /* Counts connections: when it differs, the instrument may be another one, or in another state. */
 unsigned scpi_generation(const struct scpi_link *);
+bool scpi_is_connected(const struct scpi_link *);
+/* Why it is not, as far as that is known. */
+const char *scpi_reason(const struct scpi_link *);
 
 /* One program message, without its end. */
 int scpi_tell(struct scpi_link *, const char *message, struct error *err) WARN_UNUSED;
@@ -31,10 +34,12 @@ int scpi_ask(struct scpi_link *, const char *message, char answer[static SCPI_AN
 int scpi_milli(const struct scpi_link *, const char *what, const char *answer, const char *unit, int32_t *ret,
                struct error *err) WARN_UNUSED;
 
+typedef void (*scpi_later)(const char *answer, int64_t sent_ns, void *context);
 /* Asks without waiting; done is called with the answer, or with NULL. Does nothing (-EBUSY) while something else is going on or nothing
  * is connected. An answer later than within_ns ends the connection. */
-int scpi_ask_later(struct scpi_link *, const char *message, int64_t within_ns, void (*done)(const char *answer, int64_t sent_ns, void *),
-                   void *context) WARN_UNUSED;
+int scpi_ask_later(struct scpi_link *, const char *message, int64_t within_ns, scpi_later done, void *context) WARN_UNUSED;
+/* Connects without waiting; done is called with "", or with NULL. -EBUSY while something else is going on, or it is connected. */
+int scpi_connect_later(struct scpi_link *, int64_t within_ns, scpi_later done, void *context) WARN_UNUSED;
 /* Whoever asked is no longer interested. */
 void scpi_forget(struct scpi_link *, void *context);
 

@@ -310,7 +310,8 @@ START_TEST(boards_of_a_silent_supply)
 END_TEST
 
 #define SUPPLY                                                                                                                             \
-	HEAD "    address: 127.0.0.2\n    power: {driver: scpi, address: \"%s\", voltage: 12V%s}\n    console: {driver: pty, path: /none}\n"
+	HEAD "    address: 127.0.0.2\n    power: {driver: scpi, address: \"%s\", voltage: 12V%s}\n    console: {driver: pty, path: "       \
+	     "/none}\n"
 
 /* What it says of itself is no word about the channel, nor about its output. */
 START_TEST(supplies_that_answer_wrongly)
@@ -513,6 +514,7 @@ int main(void)
 	tcase_add_test(cases, port_in_use);
 	tcase_add_test(cases, permissions);
 	tcase_add_test(cases, one_remedy);
+	tcase_add_loop_test(cases, supplies_that_answer_wrongly, 0, 5);
 	tcase_add_test(cases, boards_of_a_silent_supply);
 	tcase_add_loop_test(cases, old_openocd, 0, 4);
 	tcase_add_loop_test(cases, can_interfaces, 0, (int)(sizeof(buses) / sizeof(*buses)));

@@ -23,19 +23,24 @@ static struct scpi_server *server;
 static struct supply *supply;
 static struct value *map;
 static struct instant at;
-static unsigned trips, measured;
+static unsigned trips, measured, notes;
+static char last_note[400];
 
 static void on_event(const struct event *event, void *context)
 {
 	(void)context;
 	trips += !strcmp(event->kind, "supply.trip");
 	measured += !strcmp(event->kind, "supply.measure");
+	if (strcmp(event->kind, "note") != 0)
+		return;
+	notes++;
+	(void)snprintf(last_note, sizeof(last_note), "%s", json_string_value(json_object_get(event->data, "text")));
 }
 
 static void setup(void)
 {
 	memset(&error, 0, sizeof(error));
-	trips = measured = 0;
+	trips = measured = notes = 0;
 	supply = NULL;
 	map = NULL;
 	ck_assert_int_eq(loop_new(&rig.loop, &error), 0);
@@ -47,6 +52,8 @@ static void setup(void)
 	scpi_server_rule(server, "SYST:ERR?", "0,\"No error\"\n", 0, false);
 	scpi_server_rule(server, "MEAS:VOLT?;:MEAS:CURR?", "+1.20000E+01;+3.50000E-01\n", 0, false);
 	scpi_server_rule(server, "OUTP?", "1\n", 0, false);
+	scpi_server_rule(server, "INST:NSEL?", "2\n", 0, false);
+	scpi_server_rule(server, "INST:NSEL 2;:MEAS:VOLT?;:MEAS:CURR?", "12;0.1\n", 0, false);
 }
 
 static void teardown(void)
@@ -147,6 +154,45 @@ START_TEST(channels_are_named_by_dialect)
 	ck_assert_int_eq(supply_set_limit(supply, 100, soon(), &error), 0);
 	ck_assert_uint_eq(scpi_server_heard(server, "INST:NSEL 2"), 1);
 	ck_assert_uint_eq(scpi_server_heard(server, "CURR 0.100"), 1);
+}
+END_TEST
+
+enum { VOLTAGE, LIMIT, OFF, IS_ON, MEASURE, SELECTING };
+
+static int use_channel(int what)
+{
+	int32_t mv, ma;
+	bool on;
+	switch (what) {
+	case VOLTAGE:
+		return supply_set_voltage(supply, 9000, soon(), &error);
+	case LIMIT:
+		return supply_set_limit(supply, 7000, soon(), &error);
+	case OFF:
+		return supply_switch(supply, false, soon(), &at, &error);
+	case IS_ON:
+		return supply_is_on(supply, &on, soon(), &error);
+	default:
+		return supply_measure(supply, &mv, &ma, soon(), &error);
+	}
+}
+
+/* Another board is at the channel that was selected before: it must hear nothing, whether the instrument says that it refused, or is
+ * silent about it. */
+START_TEST(a_channel_that_is_not_there)
+{
+	static const char *const forbidden[] = {"VOLT 9.000", "CURR 7.000", "OUTP OFF", "OUTP?", "INST:NSEL 9;:MEAS:VOLT?;:MEAS:CURR?"};
+	const int what = _i % SELECTING;
+	must_open(", channel: 9");
+	if (_i < SELECTING)
+		scpi_server_rule(server, "SYST:ERR?", "-222,\"Data out of range\"\n", 0, false);
+	ck_assert_int_lt(use_channel(what), 0);
+	ck_assert_int_eq(error.domain, ERROR_BENCH);
+	ck_assert_msg(strstr(error.message, _i < SELECTING ? "-222,\"Data out of range\"" : "answers \"INST:NSEL?\" with \"2\"") != NULL,
+	              "%s", error.message);
+	ck_assert_msg(strstr(error.message, "INST:NSEL 9") || _i < SELECTING, "%s", error.message);
+	ck_assert_uint_eq(scpi_server_heard(server, "INST:NSEL 9"), 1);
+	ck_assert_uint_eq(scpi_server_heard(server, forbidden[what]), 0);
 }
 END_TEST
 
@@ -259,6 +305,106 @@ START_TEST(measured_without_being_asked)
 }
 END_TEST
 
+static bool has_noted(void *context)
+{
+	return notes >= *(const unsigned *)context;
+}
+
+static bool is_dead(void *context)
+{
+	(void)context;
+	return supply_alive(supply, &error) < 0;
+}
+
+/* The cable is pulled, or the instrument hangs: the journal has it at once, the bench is at fault when it stays so, and an instrument
+ * that comes back is measured again. */
+START_TEST(a_supply_that_goes_away_while_it_is_measured)
+{
+	static const char question[] = "INST:NSEL 2;:MEAS:VOLT?;:MEAS:CURR?";
+	static const char *const answers[] = {NULL, NULL, "12 A;0.1\n"};
+	static const char *const said[] = {"it closed the connection", "no answer in time", "which is not in V"};
+	unsigned wanted = 1;
+	must_open(", channel: 2, measure_every: 10ms");
+	ck_assert_msg(supply_prepare(supply, soon(), &error) == 0, "%s", error.message);
+	ck_assert_int_eq(loop_until(rig.loop, has_measured, NULL, soon()), 0);
+	scpi_server_rule(server, question, answers[_i], 0, _i == 0);
+	ck_assert_int_eq(loop_until(rig.loop, has_noted, &wanted, soon()), 0);
+	ck_assert_msg(strstr(last_note, said[_i]) && strstr(last_note, scpi_server_address(server)), "%s", last_note);
+	if (_i == 0) {
+		ck_assert_int_eq(loop_until(rig.loop, is_dead, NULL, soon()), 0);
+		ck_assert_int_eq(error.domain, ERROR_BENCH);
+		ck_assert_msg(strstr(error.message, "no measurement for ") && strstr(error.message, said[_i]), "%s", error.message);
+	}
+	scpi_server_rule(server, question, "12;0.1\n", 0, false);
+	measured = 0;
+	wanted = 2;
+	ck_assert_int_eq(loop_until(rig.loop, has_measured, NULL, soon()), 0);
+	ck_assert_int_eq(supply_alive(supply, &error), 0);
+	ck_assert_msg(notes == wanted && strstr(last_note, "measures again"), "%s", last_note);
+}
+END_TEST
+
+struct hearing {
+	const char *message;
+	unsigned count;
+};
+
+static bool has_heard(void *context)
+{
+	const struct hearing *wanted = context;
+	return scpi_server_heard(server, wanted->message) >= wanted->count;
+}
+
+/* Another instrument, or one that refuses the channel, is not what was measured before. */
+START_TEST(what_comes_back_is_asked_who_it_is)
+{
+	static const char question[] = "INST:NSEL 2;:MEAS:VOLT?;:MEAS:CURR?";
+	static const char *const questions[] = {"*IDN?", "SYST:ERR?", "INST:NSEL?"};
+	static const char *const answers[] = {"OTHER,X,1,1\n", "-222,\"Data out of range\"\n", "1\n"};
+	must_open(", channel: 2, measure_every: 10ms, identity: PS3");
+	ck_assert_msg(supply_prepare(supply, soon(), &error) == 0, "%s", error.message);
+	ck_assert_int_eq(loop_until(rig.loop, has_measured, NULL, soon()), 0);
+	scpi_server_rule(server, questions[_i], answers[_i], 0, false);
+	scpi_server_rule(server, question, NULL, 0, true);
+	struct hearing again = {questions[_i], scpi_server_heard(server, questions[_i]) + 1};
+	ck_assert_int_eq(loop_until(rig.loop, has_heard, &again, soon()), 0);
+	const unsigned asked = scpi_server_heard(server, question);
+	again.count += 3;
+	ck_assert_int_eq(loop_until(rig.loop, has_heard, &again, soon()), 0);
+	ck_assert_uint_ge(scpi_server_connections(server), 2);
+	ck_assert_uint_eq(scpi_server_heard(server, question), asked);
+}
+END_TEST
+
+START_TEST(off_at_the_end)
+{
+	must_open(_i == 0 ? ", off_at_end: true" : _i == 1 ? "" : ", off_at_end: true");
+	ck_assert_int_eq(supply_switch(supply, true, soon(), &at, &error), 0);
+	if (_i == 2)
+		supply_keep(supply);
+	ck_assert_int_eq(supply_end(supply, &error), 0);
+	ck_assert_int_eq(supply_end(supply, &error), 0);
+	supply_close(supply);
+	supply = NULL;
+	ck_assert_uint_eq(scpi_server_heard(server, "OUTP OFF"), _i == 0 ? 1 : 0);
+}
+END_TEST
+
+START_TEST(off_at_the_end_in_vain)
+{
+	must_open(", off_at_end: true");
+	ck_assert_int_eq(supply_switch(supply, true, soon(), &at, &error), 0);
+	scpi_server_rule(server, "*OPC?", NULL, 0, true);
+	if (_i == 0) {
+		ck_assert_int_lt(supply_end(supply, &error), 0);
+		ck_assert_msg(strstr(error.message, "could not be switched off at the end: ") != NULL, "%s", error.message);
+	}
+	supply_close(supply);
+	supply = NULL;
+	ck_assert_uint_eq(notes, _i == 0 ? 0 : 1);
+}
+END_TEST
+
 START_TEST(a_profile_comes_back)
 {
 	static const struct supply_level levels[] = {{6000, 30000000, 20000000}, {0, 10000000, 0}};
@@ -357,6 +503,18 @@ START_TEST(a_program_that_hangs_is_ended_with_its_children)
 		usleep(10000);
 	}
 	ck_assert_int_eq(kill(pid, 0), -1);
+}
+END_TEST
+
+/* Whatever time its caller has. */
+START_TEST(a_program_has_five_seconds)
+{
+	ck_assert_int_eq(open_text("{driver: command, on: [/bin/sleep, \"60\"], off: [/bin/true]}"), 0);
+	ck_assert_int_eq(supply_switch(supply, true, loop_now_ns() + 50 * SECOND_NS, &at, &error), -ETIMEDOUT);
+	/* From the call, not from the begin of the program: a loaded machine takes its time in between. */
+	double seconds = 0;
+	ck_assert_msg(sscanf(error.message, "power on: /bin/sleep has not ended within %lf s", &seconds) == 1, "%s", error.message);
+	ck_assert(seconds > 0 && seconds < 20);
 }
 END_TEST
 
@@ -493,11 +651,17 @@ int main(void)
 	tcase_add_loop_test(tcase, quantities_have_units, 0, COUNT(quantities));
 	tcase_add_test(tcase, a_supply_is_set_up_and_switched);
 	tcase_add_test(tcase, channels_are_named_by_dialect);
+	tcase_add_loop_test(tcase, a_channel_that_is_not_there, 0, 2 * SELECTING);
 	tcase_add_loop_test(tcase, a_fault_is_told_in_time_and_the_next_call_works, 0, COUNT(faults));
 	tcase_add_loop_test(tcase, answers_that_are_no_measurement, 0, COUNT(numbers));
 	tcase_add_test(tcase, an_answer_without_end);
 	tcase_add_loop_test(tcase, a_voltage_that_does_not_come, 0, 3);
 	tcase_add_test(tcase, measured_without_being_asked);
+	tcase_add_loop_test(tcase, a_supply_that_goes_away_while_it_is_measured, 0, 3);
+	tcase_add_loop_test(tcase, what_comes_back_is_asked_who_it_is, 0, 3);
+	tcase_add_loop_test(tcase, off_at_the_end, 0, 3);
+	tcase_add_loop_test(tcase, off_at_the_end_in_vain, 0, 2);
+	tcase_add_test(tcase, a_program_has_five_seconds);
 	tcase_add_test(tcase, a_profile_comes_back);
 	tcase_add_test(tcase, a_check_changes_nothing);
 	tcase_add_test(tcase, nobody_at_the_address);
