@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* hilbench rig check: what of a rig is there and right, and what to do about the rest. */
+#include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #include "../rig/check.h"
 #include "rig.h"
@@ -47,13 +51,29 @@ static int print_json(const struct rig_call *call, const struct rig_check_report
 	return r < 0 ? EXIT_BENCH : 0;
 }
 
+/* A Ctrl-C ends what was started, not this process alone. */
+static int catch_signals(struct error *err)
+{
+	sigset_t set;
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGHUP);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+	int fd = signalfd(-1, &set, SFD_CLOEXEC);
+	return fd < 0 ? error_set(err, ERROR_BENCH, errno, "cannot catch signals: %s", strerror(errno)) : fd;
+}
+
 static int check(const struct rig_call *call)
 {
 	struct rig_check_report report;
 	struct error error = {0};
 	int64_t begin_ns = loop_now_ns();
-	int status = 0;
-	if (rig_check_resources(call->file, WITHIN_NS, &report, &error) < 0)
+	int status = 0, interrupt = catch_signals(&error);
+	int r = interrupt < 0 ? interrupt : rig_check_resources_unless(call->file, WITHIN_NS, interrupt, &report, &error);
+	if (interrupt >= 0)
+		(void)close(interrupt);
+	if (r < 0)
 		return rig_fail(&error);
 	if (call->json)
 		status = print_json(call, &report, loop_now_ns() - begin_ns);

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
+#include "../rig/log_keep.h"
 #include "rig.h"
 
 #define BOOT_NS  (20 * RIG_SECOND_NS)
@@ -82,32 +78,10 @@ void rig_live_stop(struct rig_live *live)
 	*live = (struct rig_live){0};
 }
 
-/* From one folder of /tmp into another place there, under a name that nobody has. */
-static bool move_log(const char *from, char *ret, size_t size)
-{
-	(void)snprintf(ret, size, "/tmp/hilbench-%.80s-XXXXXX", strrchr(from, '/') + 1);
-	int fd = mkostemp(ret, O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	(void)close(fd);
-	if (rename(from, ret) == 0)
-		return true;
-	(void)unlink(ret);
-	return false;
-}
-
 void rig_live_keep_log(struct rig_live *live, struct error *error)
 {
-	char from[PATH_MAX], to[160], whole[2 * sizeof(error->message)];
-	const char *folder = live->folder ? bus_folder_path(live->folder) : NULL, *at = folder ? strstr(error->message, folder) : NULL;
-	if (!at)
-		return;
-	size_t length = strcspn(at, " ;,)");
-	(void)snprintf(from, sizeof(from), "%.*s", (int)length, at);
-	if (length <= strlen(folder) || !move_log(from, to, sizeof(to)))
-		return;
-	(void)snprintf(whole, sizeof(whole), "%.*s%s%s", (int)(at - error->message), error->message, to, at + length);
-	(void)snprintf(error->message, sizeof(error->message), "%.*s", (int)sizeof(error->message) - 1, whole);
+	if (live->folder)
+		log_keep(bus_folder_path(live->folder), error);
 }
 
 int rig_live_power_all(struct rig_live *live, struct error *err)

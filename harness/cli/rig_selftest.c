@@ -203,7 +203,7 @@ static void look_at(struct rig_work *work, struct rig *rig)
 	}
 	for (unsigned i = 0; i < rig_bus_count(rig); i++)
 		check_bus(work, rig_bus_at(rig, i));
-	loop_rearm(work->loop); /* whoever interrupts it does not leave a rig that is on */
+	rig_work_rearm(work); /* whoever interrupts it does not leave a rig that is on */
 	for (unsigned i = rig_board_count(rig); i-- > 0;)
 		power_off(work, rig_board_at(rig, i));
 }

@@ -6,12 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LEAST_NS (RIG_SECOND_NS / 10)
+#define LEAST_NS    (RIG_SECOND_NS / 10)
+#define INTERRUPTED 130 /* exit status */
+
+static bool is_interrupted(struct rig_work *work)
+{
+	work->interrupted = work->interrupted || (work->loop && loop_cancelled(work->loop));
+	return work->interrupted;
+}
+
+void rig_work_rearm(struct rig_work *work)
+{
+	(void)is_interrupted(work);
+	work->ending = true;
+	loop_rearm(work->loop);
+}
 
 void rig_work_item(struct rig_work *work, bool ok, const char *resource, const char *format, ...)
 {
 	char *text = NULL;
 	va_list arguments;
+	if (!ok && is_interrupted(work) && !work->ending)
+		return;
 	va_start(arguments, format);
 	if (vasprintf(&text, format, arguments) < 0)
 		text = NULL;
@@ -67,6 +83,10 @@ static void print_text(const struct rig_work *work)
 
 int rig_work_end(struct rig_work *work)
 {
+	const bool interrupted = is_interrupted(work);
+	work->ending = true;
+	if (interrupted)
+		rig_work_item(work, false, work->call->verb, "interrupted: what is not listed was not looked at or not done");
 	timeline_free(work->timeline);
 	loop_free(work->loop);
 	bus_folder_free(work->folder);
@@ -82,5 +102,7 @@ int rig_work_end(struct rig_work *work)
 	}
 	(void)fflush(stdout);
 	json_decref(work->items);
+	if (interrupted)
+		return INTERRUPTED;
 	return work->failed ? EXIT_BENCH : 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bus_folder.h"
 #include "check_private.h"
 #include "rig_lock.h"
 
@@ -117,7 +118,7 @@ void check_rig(const struct check_context *context, const struct check_item *ite
 	                    .loop = context->loop,
 	                    .timeline = context->timeline,
 	                    .root = context->file->root,
-	                    .directory = "/tmp",
+	                    .directory = context->folder ? context->folder : "/tmp",
 	                    .number_fd = -1,
 	                    .can_log = -1};
 	if (!ret_board)
@@ -132,7 +133,7 @@ void check_rig(const struct check_context *context, const struct check_item *ite
 /* What instruments say may be cut in the middle of a character, or be none. */
 static json_t *text_json(const char *text)
 {
-	char plain[1024];
+	char plain[1200];
 	json_t *json = json_string(text);
 	if (json)
 		return json;
@@ -190,7 +191,8 @@ static void look_at_group(const struct check_list *list, const char *group, stru
 
 static _Noreturn void child_main(const struct check_list *list, const char *group, int64_t deadline_ns, pid_t parent, int fd)
 {
-	struct check_context context = {.file = list->file, .deadline_ns = deadline_ns - TELLING_NS};
+	struct check_context context = {
+	        .file = list->file, .folder = list->folder, .no_folder = list->no_folder, .deadline_ns = deadline_ns - TELLING_NS};
 	sigset_t none;
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setpgid(0, 0); /* whatever it starts is ended with it */
@@ -200,6 +202,7 @@ static _Noreturn void child_main(const struct check_list *list, const char *grou
 		_exit(1);
 	if (loop_new(&context.loop, NULL) == 0 && timeline_new(&context.timeline, NULL, 1, NULL) == 0)
 		look_at_group(list, group, &context, fd);
+	group_guard_end(&context.guard);
 	_exit(0); /* nothing of the parent's is flushed or removed */
 }
 
@@ -286,6 +289,7 @@ struct looking {
 	struct check_list *list;
 	struct rig_check_report *report;
 	int64_t deadline_ns;
+	int interrupt; /* a descriptor, -1: none */
 	struct worker workers[WORKERS_MAX];
 	unsigned count, groups; /* started, of all */
 };
@@ -337,7 +341,7 @@ static int start_ready(struct looking *looking, struct error *err)
 static int wait_for_workers(struct looking *looking, struct error *err)
 {
 	for (;;) {
-		struct pollfd fds[WORKERS_MAX];
+		struct pollfd fds[WORKERS_MAX + 1];
 		unsigned open = 0;
 		int64_t left_ns = looking->deadline_ns - loop_now_ns();
 		for (unsigned i = 0; i < looking->count; i++) {
@@ -346,7 +350,10 @@ static int wait_for_workers(struct looking *looking, struct error *err)
 		}
 		if (!open || left_ns <= 0)
 			return 0;
-		int n = poll(fds, looking->count, (int)(left_ns / 1000000) + 1);
+		fds[looking->count] = (struct pollfd){.fd = looking->interrupt, .events = POLLIN};
+		int n = poll(fds, looking->count + 1, (int)(left_ns / 1000000) + 1);
+		if (n > 0 && fds[looking->count].revents)
+			return error_set(err, ERROR_OPERATOR, ECANCELED, "interrupted");
 		for (unsigned i = 0; n > 0 && i < looking->count; i++)
 			if (fds[i].revents)
 				read_worker(&looking->workers[i], looking->list, looking->report);
@@ -424,12 +431,12 @@ static void tell_not_started(const struct looking *looking)
 	}
 }
 
-static int look_at_all(struct check_list *list, struct rig_check_report *report, int64_t deadline_ns, struct error *err)
+static int look_at_all(struct check_list *list, struct rig_check_report *report, int64_t deadline_ns, int interrupt, struct error *err)
 {
 	struct looking *looking = calloc(1, sizeof(*looking));
 	if (!looking)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
-	*looking = (struct looking){.list = list, .report = report, .deadline_ns = deadline_ns};
+	*looking = (struct looking){.list = list, .report = report, .deadline_ns = deadline_ns, .interrupt = interrupt};
 	bound_groups(list, workers_limit());
 	looking->groups = count_groups(list);
 	int r = start_ready(looking, err);
@@ -531,7 +538,25 @@ static void judge_endpoints(const struct check_list *list, struct rig_check_repo
 	}
 }
 
+static int look_with_folder(struct check_list *list, struct rig_check_report *report, int64_t deadline_ns, int interrupt, struct error *err)
+{
+	struct bus_folder *folder = NULL;
+	struct error error = {0};
+	if (bus_folder_new(&folder, "/tmp", "hilbench-check", &error) == 0)
+		list->folder = bus_folder_path(folder);
+	list->no_folder = error.message;
+	int r = look_at_all(list, report, deadline_ns, interrupt, err);
+	bus_folder_free(folder);
+	return r;
+}
+
 int rig_check_resources(const struct rig_file *file, int64_t within_ns, struct rig_check_report *ret, struct error *err)
+{
+	return rig_check_resources_unless(file, within_ns, -1, ret, err);
+}
+
+int rig_check_resources_unless(const struct rig_file *file, int64_t within_ns, int interrupt, struct rig_check_report *ret,
+                               struct error *err)
 {
 	struct check_list list = {.file = file};
 	struct rig_lock *lock = NULL;
@@ -545,7 +570,7 @@ int rig_check_resources(const struct rig_file *file, int64_t within_ns, struct r
 		int held = rig_lock_take(&lock, file, "hilbench rig check", &taken);
 		if (held < 0)
 			leave_alone(&list, ret);
-		r = look_at_all(&list, ret, deadline_ns, err);
+		r = look_with_folder(&list, ret, deadline_ns, interrupt, err);
 		judge_endpoints(&list, ret);
 		add_lock(file, ret, held, &taken);
 		number_as_letter_all(ret);

@@ -35,6 +35,9 @@ struct rig_check_report {
 /* All at the same time, in processes of their own; what has not answered after within_ns is `bad`, and ended. 0 also when something is
  * bad; ERROR_BENCH: the check itself could not be made. Free with rig_check_report_free(). */
 int rig_check_resources(const struct rig_file *, int64_t within_ns, struct rig_check_report *ret, struct error *err) WARN_UNUSED;
+/* The same until the descriptor `interrupt` can be read: then everything is ended, -ECANCELED (ERROR_OPERATOR). */
+int rig_check_resources_unless(const struct rig_file *, int64_t within_ns, int interrupt, struct rig_check_report *ret,
+                               struct error *err) WARN_UNUSED;
 void rig_check_report_free(struct rig_check_report *);
 /* The worst state of all. */
 enum rig_check_state rig_check_worst(const struct rig_check_report *);

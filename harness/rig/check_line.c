@@ -16,6 +16,7 @@
 #include "check_private.h"
 #include "drivers/board_parts.h"
 #include "gpio_line.h"
+#include "rig_unique.h"
 #include "run_command.h"
 #include "sysfs.h"
 
@@ -255,6 +256,19 @@ static void look_at_server(struct check_context *context, const char *address, s
 	                     : "is the console server switched on, its network cable in, and `console.address` its address?");
 }
 
+/* A link and the port that it is have different names in the file. */
+static void look_for_twin(const struct check_context *context, const struct check_item *item, struct check_finding *finding)
+{
+	const struct value *roles = value_get(rig_file_root(context->file), "roles");
+	for (unsigned i = 0; i < roles->map.count; i++) {
+		const struct value *other = value_get(roles->map.entries[i].value, "console");
+		if (!other || other == item->map || !rig_unique_same_device(item->map, other))
+			continue;
+		check_problem(finding, RIG_CHECK_BAD, "the console of `%s` is the same device", roles->map.entries[i].key);
+		check_remedy(finding, "correct one of the two: two readers would each get half of what the board says");
+	}
+}
+
 static void look_at_console(struct check_context *context, const struct check_item *item, struct check_finding *finding)
 {
 	struct serial_options options;
@@ -264,6 +278,7 @@ static void look_at_console(struct check_context *context, const struct check_it
 		return;
 	}
 	look_at_device(options.address, options.kind, finding);
+	look_for_twin(context, item, finding);
 	if (options.kind == SERIAL_TTY && options.baud && !standard_rate(options.baud)) {
 		check_problem(finding, RIG_CHECK_WARNING, "%u baud is no usual speed: not every adapter can do it", (unsigned)options.baud);
 		check_remedy(finding, "compare `console.baud` with the board's own setting");

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check_private.h"
+#include "log_keep.h"
 #include "probe_private.h"
 #include "supply.h"
 
@@ -158,6 +159,11 @@ static void identify(struct check_context *context, const struct check_item *ite
 	struct error error = {0};
 	struct rig_board board;
 	struct rig rig;
+	if (!context->folder) {
+		check_problem(finding, RIG_CHECK_BAD, "%s", context->no_folder);
+		check_remedy(finding, "OpenOCD's log needs a place: is /tmp full, or not to be written to?");
+		return;
+	}
 	check_rig(context, item, &rig, &board);
 	int r = probe_open(&board, &error);
 	if (r == 0)
@@ -168,6 +174,7 @@ static void identify(struct check_context *context, const struct check_item *ite
 		            identity.slot[0] ? ", slot " : "", identity.slot);
 		return;
 	}
+	log_keep(context->folder, &error);
 	check_problem(finding, RIG_CHECK_BAD, "%s", error.message);
 	check_remedy(finding, "%s",
 	             r == -EXDEV ? "the probe's cable is in another board: change it, or `idcode`, `unique_id` and `slot` of `probe`"

@@ -4,6 +4,7 @@
 #define HARNESS_RIG_CHECK_PRIVATE_H
 
 #include "check.h"
+#include "group_guard.h"
 #include "rig_private.h"
 
 #define CHECK_STEP_NS (INT64_C(1500) * 1000000) /* a single question to an instrument or another machine */
@@ -25,6 +26,8 @@ struct check_item {
 
 struct check_list {
 	const struct rig_file *file;
+	const char *folder; /* for logs, of this check alone; NULL: there is none, `no_folder` says why */
+	const char *no_folder;
 	struct check_item *items;
 	unsigned count;
 	bool failed; /* out of memory */
@@ -34,7 +37,7 @@ struct check_item *check_add(struct check_list *, const struct check_kind *, con
 
 struct check_finding {
 	enum rig_check_state state;
-	char found[240], problem[700], remedy[400];
+	char found[240], problem[1100], remedy[400];
 	bool refused; /* the last problem was no worse than the one before */
 };
 void check_found(struct check_finding *, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -46,6 +49,8 @@ void check_problem(struct check_finding *, enum rig_check_state, const char *for
 /* What the items of a group know of each other: they run in one process. */
 struct check_context {
 	const struct rig_file *file;
+	const char *folder, *no_folder; /* of the list */
+	struct group_guard guard;       /* of this process' group; begins with the first program */
 	struct loop *loop;
 	struct timeline *timeline;
 	int64_t deadline_ns;
@@ -78,8 +83,8 @@ void check_each(struct check_list *, const struct check_kind *, const char *grou
 
 /* A program of PATH, or with a `/` as it is. 0, -ENOENT or -EACCES. */
 int check_find_program(const char *name, char *ret, size_t size);
-/* The first line that a program prints for one argument, at most within CHECK_STEP_NS; "" when there is none. */
-void check_program_says(struct check_context *, const char *path, const char *argument, char *ret, size_t size);
+/* The line with the word, else the first one, of what a program prints for one argument; "" when there is none. */
+void check_program_says(struct check_context *, const char *path, const char *argument, const char *word, char *ret, size_t size);
 /* Certificate, key and authorities, each a path or NULL. intended: the defect that it has on purpose, or NULL. */
 void check_certificate(const char *certificate, const char *key, const char *ca, const char *intended, struct check_finding *);
 /* The defect that a name ends with: "tester-expired" has "expired" on purpose. NULL: none. */

@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "check_private.h"
@@ -57,64 +57,81 @@ static pid_t start_program(char *const *words, int output)
 	return pid;
 }
 
-/* What comes until it ends, or at least the beginning of that. */
-static void read_text(int fd, const char *until, int64_t end_ns, char *ret, size_t size)
+/* False: the end of what comes. Beyond `size` it is read and let go, so that the program is not held up. */
+static bool read_piece(int fd, char *ret, size_t *used, size_t size)
+{
+	char piece[1024];
+	ssize_t n = read(fd, piece, sizeof(piece));
+	size_t room = size - 1 - *used, taken = n < 0 ? 0 : (size_t)n < room ? (size_t)n : room;
+	(void)memcpy(ret + *used, piece, taken);
+	*used += taken;
+	ret[*used] = '\0';
+	return n > 0 || (n < 0 && errno == EINTR);
+}
+
+/* What comes until the program ends, or at least the beginning of that. What it started may hold the pipe for longer. */
+static void read_text(int fd, int pidfd, int64_t end_ns, char *ret, size_t size)
 {
 	size_t used = 0;
 	ret[0] = '\0';
-	while (used + 1 < size && !(until && strstr(ret, until))) {
-		struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
+	for (;;) {
+		struct pollfd fds[] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
 		int64_t left_ns = end_ns - loop_now_ns();
-		if (left_ns <= 0 || poll(&poll_fd, 1, (int)(left_ns / 1000000) + 1) <= 0)
-			break;
-		ssize_t n = read(fd, ret + used, size - 1 - used);
-		if (n <= 0)
-			break;
-		used += (size_t)n;
-		ret[used] = '\0';
+		if (left_ns <= 0 || poll(fds, 2, (int)(left_ns / 1000000) + 1) <= 0)
+			return;
+		if (fds[0].revents ? !read_piece(fd, ret, &used, size) : fds[1].revents != 0)
+			return;
 	}
 }
 
 /* Its status; -1: it had to be killed, or had none. */
-static int end_program(pid_t pid, bool wanted, int64_t end_ns)
+static int end_program(pid_t pid, int pidfd, int64_t end_ns)
 {
-	const struct timespec pause = {.tv_nsec = 2000000};
+	struct pollfd poll_fd = {.fd = pidfd, .events = POLLIN};
+	int64_t left_ns = end_ns - loop_now_ns();
 	int status = 0;
-	pid_t gone = 0;
-	while (wanted && loop_now_ns() < end_ns && (gone = waitpid(pid, &status, WNOHANG)) == 0)
-		(void)nanosleep(&pause, NULL);
-	if (gone == pid)
-		return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-	(void)kill(pid, SIGKILL); /* it has said what was asked, or never will */
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+	const bool ended = poll(&poll_fd, 1, left_ns > 0 ? (int)(left_ns / 1000000) + 1 : 0) > 0;
+	if (!ended)
+		(void)kill(pid, SIGKILL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return -1;
+	return ended && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* A program of this machine has all the time there is: many of them at once are slow, and none of them is another machine's.
- * Runs a program until it has said `until` (NULL: until it ends) or its time is over. Returns its status; -1: it had none by itself. */
-static int run_program(struct check_context *context, char *const *words, const char *until, char *ret, size_t size)
+/* A program of this machine has all the time there is: many of them at once are slow, and none of them is another machine's. What it leaves
+ * behind is in the group of this process, and ended with it. Returns its status; -1: it had none by itself. */
+static int run_program(struct check_context *context, char *const *words, char *ret, size_t size)
 {
 	const int64_t end_ns = context->deadline_ns;
 	int pipes[2], status = -1;
 	ret[0] = '\0';
+	if (!context->guard.pid && group_guard_begin(&context->guard, getpgrp(), NULL) < 0)
+		return -1;
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return -1;
 	pid_t pid = start_program(words, pipes[1]);
 	(void)close(pipes[1]);
 	if (pid > 0) {
-		read_text(pipes[0], until, end_ns, ret, size);
-		status = end_program(pid, until == NULL, end_ns);
+		int pidfd = pidfd_open(pid, 0);
+		read_text(pipes[0], pidfd, end_ns, ret, size);
+		status = end_program(pid, pidfd, pidfd < 0 ? 0 : end_ns);
+		(void)close(pidfd);
 	}
 	(void)close(pipes[0]);
 	return status;
 }
 
-void check_program_says(struct check_context *context, const char *path, const char *argument, char *ret, size_t size)
+void check_program_says(struct check_context *context, const char *path, const char *argument, const char *word, char *ret, size_t size)
 {
-	char *words[] = {(char *)(uintptr_t)path, (char *)(uintptr_t)argument, NULL};
-	(void)run_program(context, words, "\n", ret, size);
-	ret[strcspn(ret, "\r\n")] = '\0';
+	char *words[] = {(char *)(uintptr_t)path, (char *)(uintptr_t)argument, NULL}, said[2048];
+	(void)run_program(context, words, said, sizeof(said));
+	const char *line = strstr(said, word);
+	if (!line)
+		line = said;
+	while (line > said && line[-1] != '\n')
+		line--;
+	(void)snprintf(ret, size, "%.*s", (int)strcspn(line, "\r\n"), line);
 }
 
 /* ---- probe ---- */
@@ -183,7 +200,7 @@ static void look_at_reading(struct check_context *context, const struct check_it
 	board.jtag = connector;
 	const struct probe probe = {.board = &board, .map = item->map};
 	int r = openocd_words_to_read(&words, &probe, &error);
-	int status = r == 0 ? run_program(context, words.items, NULL, said, sizeof(said)) : 0;
+	int status = r == 0 ? run_program(context, words.items, said, sizeof(said)) : 0;
 	words_free(&words);
 	if (r == 0 && status == 0)
 		return;
@@ -207,6 +224,7 @@ static void look_at_openocd(struct check_context *context, const struct check_it
 {
 	const char *program = map_text(item->map, "program") ? map_text(item->map, "program") : "openocd";
 	const struct value *config = value_get(item->map, "config");
+	static const char openocd[] = "Open On-Chip Debugger";
 	char path[PATH_MAX], version[120];
 	int r = check_find_program(program, path, sizeof(path));
 	if (r < 0) {
@@ -214,13 +232,13 @@ static void look_at_openocd(struct check_context *context, const struct check_it
 		check_remedy(finding, "install OpenOCD (package openocd), or name another one by `probe.program`");
 		return;
 	}
-	check_program_says(context, path, "--version", version, sizeof(version));
+	check_program_says(context, path, "--version", openocd, version, sizeof(version));
 	check_found(finding, "%.100s: %s", path, version);
 	if (!version[0]) {
 		check_problem(finding, RIG_CHECK_BAD, "%s does not tell its version", path);
 		check_remedy(finding, "try `%s --version` by hand", path);
-	} else if (!strstr(version, "Open On-Chip Debugger")) {
-		check_problem(finding, RIG_CHECK_WARNING, "%s does not look like OpenOCD", path);
+	} else if (!strstr(version, openocd)) {
+		check_problem(finding, RIG_CHECK_BAD, "%s is not OpenOCD: it says \"%.60s\" of itself", path, version);
 		check_remedy(finding, "correct `probe.program`");
 	} else if (too_old(version)) {
 		check_problem(finding, RIG_CHECK_BAD, "%s is too old (%.60s): the driver needs OpenOCD 0.12 or later", path, version);

@@ -13,6 +13,7 @@
 #include "probe_private.h"
 #include "rig_keys.h"
 #include "rig_private.h"
+#include "rig_unique.h"
 
 const char *map_text(const struct value *map, const char *key)
 {
@@ -121,21 +122,6 @@ static int check_endpoints(const struct value *root, struct error *err)
 	return r;
 }
 
-/* Two boards cannot have one address: whose connection it is could not be told. */
-static int check_addresses(const struct value *roles, struct error *err)
-{
-	for (unsigned i = 0; i < roles->map.count; i++) {
-		const struct value *own = value_get(roles->map.entries[i].value, "address");
-		for (unsigned k = 0; own && k < i; k++) {
-			const char *other = map_text(roles->map.entries[k].value, "address");
-			if (other && own->type == VALUE_TEXT && !strcmp(other, own->text))
-				return error_set_place(err, ERROR_USAGE, EADDRINUSE, own->place, "address %s is that of `%s` already",
-				                       other, roles->map.entries[k].key);
-		}
-	}
-	return 0;
-}
-
 static int check_file(const struct value *root, struct error *err)
 {
 	const struct value *roles;
@@ -151,7 +137,7 @@ static int check_file(const struct value *root, struct error *err)
 	if (r == 0)
 		r = check_endpoints(root, err);
 	if (r == 0)
-		r = check_addresses(roles, err);
+		r = rig_unique_check(roles, err);
 	return r;
 }
 
@@ -353,6 +339,8 @@ int rig_file_check_files(const struct rig_file *file, struct error *err)
 		if (r == 0 && value_get(roles->map.entries[i].value, "probe"))
 			r = probe_check_files(file, value_get(roles->map.entries[i].value, "probe"), err);
 	}
+	if (r == 0)
+		r = rig_unique_check_devices(roles, err);
 	for (unsigned i = 0; identities && r == 0 && i < identities->map.count; i++)
 		r = check_identity_files(file, identities->map.entries[i].value, err);
 	return r;

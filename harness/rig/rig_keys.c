@@ -11,6 +11,7 @@
 #include "../base/suggest.h"
 #include "drivers.h"
 #include "rack.h"
+#include "rig.h"
 
 #define VIN_LENGTH     17
 #define VIN_CHARACTERS "0123456789ABCDEFGHJKLMNPRSTUVWXYZ"
@@ -48,7 +49,7 @@ static const struct rig_key role_keys[] = {
         {"eid", RIG_KEY_HEX6, .doc = "Entity identification, 6 bytes."},
         {"gid", RIG_KEY_HEX6, .doc = "Group identification, 6 bytes."},
         {"networks", RIG_KEY_SCALARS, .doc = "With `network: netns`: the networks the node is plugged into, NAME: ADDRESS/PREFIX."},
-        {"last_stage", RIG_KEY_TEXT,
+        {"last_stage", RIG_KEY_TEXT, .choices = rig_stage_names,
          .doc = "Boot stage at which the board counts as booted; default `activated` for a client of a link, else `server`."},
         {"on_demand", RIG_KEY_BOOL, .doc = "Whether rack.ready leaves the board alone unless a case names it."},
         {"power", RIG_KEY_MAP, .keys = rig_power_keys, .doc = "What switches its power (board; docs/reference/power.md)."},

@@ -236,6 +236,7 @@ static int broken(struct probe *probe, int r, uint64_t mark, const char *doing, 
 		r = -ECANCELED;
 	openocd_process_errors(openocd->process, mark, errors, sizeof(errors));
 	const char *reason = openocd_process_reason(openocd->process), *colon = errors[0] ? ": " : "";
+	const bool says = openocd_process_mark(openocd->process) > openocd_process_begin(openocd->process);
 	if (r == -ECANCELED)
 		error_set(err, ERROR_OPERATOR, ECANCELED, "cancelled");
 	else if (r == -ENOMEM)
@@ -246,7 +247,8 @@ static int broken(struct probe *probe, int r, uint64_t mark, const char *doing, 
 	else if (openocd_process_alive(openocd->process))
 		error_set(err, ERROR_BENCH, EPIPE, "OpenOCD has lost its adapter (%s)%s%s", doing, colon, errors);
 	else
-		error_set(err, ERROR_BENCH, EPIPE, "OpenOCD %s (%s)%s%s; see %s", reason, doing, colon, errors, openocd->log);
+		error_set(err, ERROR_BENCH, EPIPE, "OpenOCD %s (%s)%s%s%s%s", reason, doing, colon, errors, says ? "; see " : "",
+		          says ? openocd->log : "");
 	end_process(openocd, r == -ECANCELED);
 	return r;
 }

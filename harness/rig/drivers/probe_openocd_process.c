@@ -11,13 +11,18 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "../group_guard.h"
 
 #define TAIL        65536 /* bytes of the log that are looked at */
 #define PATIENCE_MS 500
+#define LOOK_NS     2000000
 
 struct openocd_process {
-	pid_t pid; /* 0: ended and waited for */
+	pid_t pid; /* and its group; 0: ended and waited for */
+	struct group_guard guard;
 	int pidfd, log;
 	off_t begin; /* of this process in the log */
 	sd_event_source *pid_source;
@@ -63,9 +68,20 @@ static void reap(struct openocd_process *process, int options)
 	         info.si_status);
 }
 
+/* The program may be a script that starts the real one: what it leaves behind holds the adapter. */
+static void kill_group(pid_t group, int number)
+{
+	if (kill(-group, number) < 0)
+		(void)kill(group, number);
+}
+
 static int on_exit_of_child(sd_event_source *source, int fd, uint32_t events, void *context)
 {
-	reap(context, WNOHANG);
+	struct openocd_process *process = context;
+	if (process->pid > 0)
+		kill_group(process->pid, SIGKILL); /* not waited for yet, so that the number is still its own */
+	group_guard_end(&process->guard);
+	reap(process, WNOHANG);
 	sd_event_source_set_enabled(source, SD_EVENT_OFF);
 	return 0;
 }
@@ -173,8 +189,11 @@ static int spawn(struct openocd_process *process, char *const *words, const char
 		process->pid = 0;
 		return error_set(err, ERROR_BENCH, code, "cannot start %s: %s", words[0], strerror(code));
 	}
+	(void)setpgid(process->pid, process->pid); /* whoever comes first */
 	process->pidfd = pidfd_open(process->pid, 0);
-	return process->pidfd < 0 ? error_set(err, ERROR_BENCH, errno, "pidfd_open: %s", strerror(errno)) : 0;
+	if (process->pidfd < 0)
+		return error_set(err, ERROR_BENCH, errno, "pidfd_open: %s", strerror(errno));
+	return group_guard_begin(&process->guard, process->pid, err);
 }
 
 static int watch(struct openocd_process *process, struct loop *loop, struct error *err)
@@ -200,16 +219,29 @@ int openocd_process_start(struct openocd_process **ret, struct loop *loop, char 
 	return 0;
 }
 
+/* Until nobody of a group is left, whose first process was waited for, or the time is over. */
+static void await_group(pid_t group, int64_t end_ns)
+{
+	const struct timespec pause = {.tv_nsec = LOOK_NS};
+	while (kill(-group, 0) == 0 && loop_now_ns() < end_ns)
+		(void)nanosleep(&pause, NULL);
+}
+
 static void end_now(struct openocd_process *process, bool well)
 {
 	struct pollfd poller = {process->pidfd, POLLIN, 0};
-	kill(process->pid, well ? SIGTERM : SIGKILL);
+	const pid_t group = process->pid;
+	const int64_t end_ns = loop_now_ns() + PATIENCE_MS * INT64_C(1000000);
+	kill_group(group, well ? SIGTERM : SIGKILL);
 	if (well && poll(&poller, 1, PATIENCE_MS) <= 0)
-		kill(process->pid, SIGKILL);
+		kill_group(group, SIGKILL);
 	if (process->pidfd >= 0)
 		reap(process, 0);
 	else
-		waitpid(process->pid, NULL, 0);
+		(void)waitpid(group, NULL, 0);
+	if (well)
+		await_group(group, end_ns);
+	(void)kill(-group, SIGKILL);
 }
 
 void openocd_process_end(struct openocd_process *process, bool well)
@@ -219,6 +251,7 @@ void openocd_process_end(struct openocd_process *process, bool well)
 	sd_event_source_disable_unref(process->pid_source);
 	if (process->pid > 0)
 		end_now(process, well);
+	group_guard_end(&process->guard);
 	if (process->pidfd >= 0)
 		close(process->pidfd);
 	if (process->log >= 0)

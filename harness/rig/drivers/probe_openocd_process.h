@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The program OpenOCD: a child that never outlives this process. What it says goes to a log file, which tells why something
- * failed. */
+/* The program OpenOCD, or a script that starts it: a child that never outlives this process, nor does whatever it started. It has a process
+ * group of its own, so that a Ctrl-C at the terminal is for this process. What it says goes to a log file, which tells why something
+ * failed.
+ */
 #ifndef HARNESS_RIG_DRIVERS_PROBE_OPENOCD_PROCESS_H
 #define HARNESS_RIG_DRIVERS_PROBE_OPENOCD_PROCESS_H
 
@@ -10,7 +12,8 @@ struct openocd_process;
 
 /* words[0] is the program's path. *ret only on success. */
 int openocd_process_start(struct openocd_process **ret, struct loop *, char *const *words, const char *log, struct error *) WARN_UNUSED;
-/* Ends it: asked first when it is `well` (it lets go of its adapter then), killed after half a second or at once. NULL allowed. */
+/* Ends it with all that it started: asked first when it is `well` (it lets go of its adapter then), killed after half a second or at once.
+ * NULL allowed. */
 void openocd_process_end(struct openocd_process *, bool well);
 
 bool openocd_process_alive(const struct openocd_process *);

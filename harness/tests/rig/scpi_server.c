@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RULES 40
+#define RULES 60
 #define HEARD 400
 
 struct scpi_server {

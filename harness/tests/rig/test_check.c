@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,10 +85,25 @@ END_TEST
 
 #define PROBE REAL "    console: {driver: pty, path: /none}\n    probe: {driver: openocd, target: t, "
 
+static void write_program(const char *path, const char *text)
+{
+	FILE *out = fopen(path, "we");
+	ck_assert_ptr_nonnull(out);
+	(void)fputs(text, out);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_int_eq(chmod(path, 0755), 0);
+}
+
 START_TEST(probes)
 {
-	expect_bad(PROBE "config: [no-such.cfg], program: /bin/true}\n", "probe", "no configuration no-such.cfg", "probe.config");
+	char program[64], text[700];
+	(void)snprintf(program, sizeof(program), "%s/openocd", folder);
+	write_program(program, "#!/bin/sh\necho Open On-Chip Debugger 0.12.0\n");
+	(void)snprintf(text, sizeof(text), PROBE "config: [no-such.cfg], program: %s}\n", program);
+	expect_bad(text, "probe", "no configuration no-such.cfg", "probe.config");
+	(void)unlink(program);
 	expect_bad(PROBE "config: [a.cfg], program: /none/openocd}\n", "probe", "/none/openocd", "probe.program");
+	expect_bad(PROBE "config: [/dev/null], program: /bin/false}\n", "probe", "/bin/false is not OpenOCD", "probe.program");
 }
 END_TEST
 
@@ -235,19 +251,10 @@ START_TEST(dead_by_the_dozen)
 }
 END_TEST
 
-static void write_program(const char *path, const char *text)
-{
-	FILE *out = fopen(path, "we");
-	ck_assert_ptr_nonnull(out);
-	(void)fputs(text, out);
-	ck_assert_int_eq(fclose(out), 0);
-	ck_assert_int_eq(chmod(path, 0755), 0);
-}
-
 /* One supply feeds them all, and the probe of each hangs: they wait for the supply, not for each other. */
 START_TEST(boards_of_one_supply)
 {
-	static char text[20000];
+	static char text[20000], output[BOARDS][24], measure[BOARDS][48];
 	char program[64];
 	struct scpi_server *server = scpi_server_new();
 	scpi_server_rule(server, "*IDN?", "ACME,PS3,1,2\n", 0, false);
@@ -258,13 +265,19 @@ START_TEST(boards_of_one_supply)
 	write_program(program, "#!/bin/sh\ncase \"$*\" in\n*--version*) echo Open On-Chip Debugger 0.12.0;;\n*shutdown*) exit 0;;\n"
 	                       "*) exec sleep 100;;\nesac\n");
 	int length = snprintf(text, sizeof(text), "name: x\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles:\n");
-	for (int i = 0; i < BOARDS; i++)
-		length += snprintf(text + length, sizeof(text) - (size_t)length,
-		                   "  b%d:\n    driver: board\n    address: 127.0.0.%d\n"
-		                   "    power: {driver: scpi, address: \"%s\", voltage: 12V, current_limit: 2A}\n"
-		                   "    console: {driver: pty, path: /none}\n    probe: {driver: openocd, target: t, config: [/dev/null], "
-		                   "program: %s}\n",
-		                   i, i + 2, scpi_server_address(server), program);
+	for (int i = 0; i < BOARDS; i++) {
+		(void)snprintf(output[i], sizeof(output[i]), "OUTP? (@%d)", i + 1);
+		(void)snprintf(measure[i], sizeof(measure[i]), "MEAS:VOLT? (@%d);:MEAS:CURR? (@%d)", i + 1, i + 1);
+		scpi_server_rule(server, output[i], "1\n", 0, false);
+		scpi_server_rule(server, measure[i], "12.0;0.1\n", 0, false);
+		length +=
+		        snprintf(text + length, sizeof(text) - (size_t)length,
+		                 "  b%d:\n    driver: board\n    address: 127.0.0.%d\n"
+		                 "    power: {driver: scpi, address: \"%s\", channel: %d, dialect: list, voltage: 12V, current_limit: 2A}\n"
+		                 "    console: {driver: pty, path: /none/%d}\n    probe: {driver: openocd, target: t, config: [/dev/null], "
+		                 "program: %s}\n",
+		                 i, i + 2, scpi_server_address(server), i + 1, i, program);
+	}
 	struct rig_file *file = load(text);
 	struct rig_check_report report;
 	struct error error = {0};
@@ -358,6 +371,167 @@ START_TEST(old_openocd)
 }
 END_TEST
 
+/* A script that says something of its own first, and then what OpenOCD says. */
+START_TEST(talking_wrapper)
+{
+	char program[64], text[700];
+	(void)snprintf(program, sizeof(program), "%s/talks", folder);
+	write_program(program, "#!/bin/sh\necho loading the environment\n[ \"$1\" = --version ] && echo Open On-Chip Debugger 0.12.0 >&2\n"
+	                       "sleep 100 &\nexit 0\n");
+	(void)snprintf(text, sizeof(text), PROBE "config: [/dev/null], program: %s}\n", program);
+	struct rig_check_report report;
+	struct error error = {0};
+	struct rig_file *file = load(text);
+	ck_assert_msg(rig_check_resources(file, 20 * SECOND_NS, &report, &error) == 0, "%s", error.message);
+	const struct rig_check_result *result = of(&report, "probe");
+	ck_assert_msg(result->state == RIG_CHECK_OK && strstr(result->found, "Debugger 0.12.0"), "%s: %s", result->found, result->problem);
+	rig_check_report_free(&report);
+	rig_file_free(file);
+	(void)unlink(program);
+}
+END_TEST
+
+/* ---- nothing stays ---- */
+
+/* Answers as OpenOCD does, but when it is to connect it hangs with a child, whose number it tells. */
+static void write_hanging(const char *program, const char *told, const char *when)
+{
+	char script[600];
+	(void)snprintf(script, sizeof(script),
+	               "#!/bin/sh\ncase \"$*\" in\n%s) sleep 300 & echo $! > %s.new; mv %s.new %s; wait;;\n"
+	               "*--version*) echo Open On-Chip Debugger 0.12.0;;\nesac\n",
+	               when, told, told, told);
+	write_program(program, script);
+}
+
+static long read_number(const char *path)
+{
+	long number = 0;
+	FILE *file = fopen(path, "re");
+	if (file && fscanf(file, "%ld", &number) != 1)
+		number = 0;
+	if (file)
+		(void)fclose(file);
+	return number;
+}
+
+/* Whoever is killed is waited for by somebody else, or by nobody: a zombie is gone. */
+static bool is_gone(long pid)
+{
+	char path[48], text[400] = "";
+	(void)snprintf(path, sizeof(path), "/proc/%ld/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return true;
+	const char *end = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
+	(void)fclose(file);
+	return !end || end[2] == 'Z' || end[2] == 'X';
+}
+
+static void nap(void)
+{
+	(void)poll(NULL, 0, 5);
+}
+
+static long await_number(const char *path)
+{
+	long number = 0;
+	for (int64_t end_ns = loop_now_ns() + 20 * SECOND_NS; (number = read_number(path)) == 0 && loop_now_ns() < end_ns;)
+		nap();
+	ck_assert_int_gt(number, 0);
+	return number;
+}
+
+static void await_gone(long pid)
+{
+	for (int64_t end_ns = loop_now_ns() + 20 * SECOND_NS; !is_gone(pid) && loop_now_ns() < end_ns;)
+		nap();
+	ck_assert_msg(is_gone(pid), "process %ld is left", pid);
+}
+
+/* Of a script that hangs while it is asked for its version, while it reads its configuration, and while it identifies the board. */
+static const char *const phases[] = {"*--version*", "*'proc init'*", "*'-c init'"};
+/* How the check ends meanwhile. */
+enum { INTERRUPTED, KILLED, TIME_OVER, ENDS };
+
+static void check_in_child(const struct rig_file *file, int interrupt, int end)
+{
+	struct rig_check_report report;
+	struct error error = {0};
+	int r = rig_check_resources_unless(file, end == TIME_OVER ? 4 * SECOND_NS : 60 * SECOND_NS, interrupt, &report, &error);
+	if (end == INTERRUPTED)
+		_exit(r == -ECANCELED && error.domain == ERROR_OPERATOR ? 0 : 1);
+	_exit(r == 0 && of(&report, "probe")->state + of(&report, "board")->state >= RIG_CHECK_BAD ? 0 : 1);
+}
+
+START_TEST(leaves_no_process)
+{
+	const int end = _i % ENDS;
+	char program[64], told[64], text[700];
+	int pipes[2], status;
+	(void)snprintf(program, sizeof(program), "%s/hangs", folder);
+	(void)snprintf(told, sizeof(told), "%s/told", folder);
+	write_hanging(program, told, phases[_i / ENDS]);
+	(void)snprintf(text, sizeof(text),
+	               HEAD "    address: 127.0.0.2\n    power: {driver: command, on: [/bin/true], off: [/bin/true], status: [/bin/true]}\n"
+	                    "    console: {driver: pty, path: /none}\n    probe: {driver: openocd, target: t, config: [/dev/null], "
+	                    "deadline: 50s, program: %s}\n",
+	               program);
+	struct rig_file *file = load(text);
+	ck_assert_int_eq(pipe2(pipes, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	if (pid == 0)
+		check_in_child(file, pipes[0], end);
+	long number = await_number(told);
+	ck_assert(!is_gone(number) || end == TIME_OVER);
+	if (end == INTERRUPTED)
+		ck_assert_int_eq(write(pipes[1], "x", 1), 1);
+	if (end == KILLED)
+		ck_assert_int_eq(kill(pid, SIGKILL), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_msg(end == KILLED ? WIFSIGNALED(status) : WIFEXITED(status) && WEXITSTATUS(status) == 0, "%d", status);
+	await_gone(number);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+	(void)unlink(program);
+	(void)unlink(told);
+	rig_file_free(file);
+}
+END_TEST
+
+/* OpenOCD's log has a name that no other check has, and stays only when a message names it. */
+START_TEST(logs_of_probes)
+{
+	char program[64], text[900], role[40], fixed[80], kept[160] = "";
+	struct stat status;
+	struct rig_check_report report;
+	struct error error = {0};
+	(void)snprintf(program, sizeof(program), "%s/ends", folder);
+	(void)snprintf(role, sizeof(role), "r%ld", (long)getpid());
+	(void)snprintf(fixed, sizeof(fixed), "/tmp/openocd-%s.log", role);
+	write_program(program, "#!/bin/sh\ncase \"$*\" in\n*--version*) echo Open On-Chip Debugger 0.12.0;;\n*shutdown*) exit 0;;\n"
+	                       "*) echo Error: no adapter here; exit 1;;\nesac\n");
+	(void)snprintf(
+	        text, sizeof(text),
+	        "name: x\ntester: {address: 127.0.0.1, logical_address: 0x0e80}\nroles:\n  %s:\n    driver: board\n"
+	        "    address: 127.0.0.2\n    power: {driver: command, on: [/bin/true], off: [/bin/true], status: [/bin/true]}\n"
+	        "    console: {driver: pty, path: /none}\n    probe: {driver: openocd, target: t, config: [/dev/null], program: %s}\n",
+	        role, program);
+	ck_assert_int_eq(mkdir(fixed, 0700), 0); /* another user's file of the old name */
+	struct rig_file *file = load(text);
+	ck_assert_msg(rig_check_resources(file, 20 * SECOND_NS, &report, &error) == 0, "%s", error.message);
+	(void)rmdir(fixed);
+	const char *problem = of(&report, "board")->problem, *see = strstr(problem, "see ");
+	ck_assert_msg(strstr(problem, "no adapter here") && see, "%s", problem);
+	ck_assert_int_eq(sscanf(see, "see %159s", kept), 1);
+	ck_assert_msg(strncmp(kept, "/tmp/hilbench-openocd-", 22) == 0 && stat(kept, &status) == 0 && status.st_size > 0, "%s", problem);
+	(void)unlink(kept);
+	rig_check_report_free(&report);
+	rig_file_free(file);
+	(void)unlink(program);
+}
+END_TEST
+
 /* A port that another process has open is named with it. */
 START_TEST(port_in_use)
 {
@@ -389,6 +563,39 @@ START_TEST(port_in_use)
 END_TEST
 
 /* A group that may is named; a device of root's alone needs a rule. */
+/* A link and the port that it is: the texts differ, the device does not. */
+START_TEST(two_names_of_one_console)
+{
+	char link[64], text[900], *name;
+	struct rig_check_report report;
+	struct error error = {0};
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	ck_assert_int_eq(grantpt(master) | unlockpt(master), 0);
+	name = strdup(ptsname(master));
+	(void)snprintf(link, sizeof(link), "%s/console", folder);
+	ck_assert_int_eq(symlink(name, link), 0);
+	(void)snprintf(text, sizeof(text),
+	               REAL "    console: {driver: pty, path: %s}\n  ecu:\n    driver: board\n    address: 127.0.0.3\n"
+	                    "    power: {driver: command, on: [/bin/true], off: [/bin/true]}\n    console: {driver: serial, device: %s}\n",
+	               name, link);
+	expect_bad(text, "console", "the console of `ecu` is the same device", "half");
+	struct rig_file *file = load(text);
+	ck_assert_int_lt(rig_file_check_files(file, &error), 0);
+	ck_assert_int_eq(error.domain, ERROR_USAGE);
+	ck_assert_msg(error.place.line == 13 && strstr(error.message, "that of `zgw` already"), "%u %s", error.place.line, error.message);
+	rig_file_free(file);
+	ck_assert_int_eq(unlink(link), 0);
+	file = load(text);
+	ck_assert_msg(rig_file_check_files(file, &error) == 0, "%s", error.message);
+	ck_assert_msg(rig_check_resources(file, WITHIN_NS, &report, &error) == 0, "%s", error.message);
+	ck_assert_int_eq(of(&report, "console")->state, RIG_CHECK_OK);
+	rig_check_report_free(&report);
+	rig_file_free(file);
+	free(name);
+	(void)close(master);
+}
+END_TEST
+
 START_TEST(permissions)
 {
 	char path[64];
@@ -517,10 +724,14 @@ int main(void)
 	tcase_add_loop_test(cases, supplies_that_answer_wrongly, 0, 5);
 	tcase_add_test(cases, boards_of_a_silent_supply);
 	tcase_add_loop_test(cases, old_openocd, 0, 4);
+	tcase_add_test(cases, talking_wrapper);
+	tcase_add_test(cases, logs_of_probes);
+	tcase_add_test(cases, two_names_of_one_console);
 	tcase_add_loop_test(cases, can_interfaces, 0, (int)(sizeof(buses) / sizeof(*buses)));
 	tcase_set_timeout(many, 90);
 	tcase_add_test(many, dead_by_the_dozen);
 	tcase_add_test(many, boards_of_one_supply);
+	tcase_add_loop_test(many, leaves_no_process, 0, ENDS * (int)(sizeof(phases) / sizeof(*phases)));
 	suite_add_tcase(suite, cases);
 	suite_add_tcase(suite, many);
 	SRunner *runner = srunner_create(suite);

@@ -100,6 +100,7 @@ static const struct {
         {HEAD "roles:\n  zgw: {driver: vboard, bootloader: b, application: a, address: 127.3.2.1}\n"
               "  vmg: {driver: vboard, bootloader: b, application: a, address: 127.3.2.1}\n",
          ":5:65: ", "that of `zgw` already"},
+        {HEAD "roles: {zgw: " ROLE ", last_stage: rtoss}}\n", ":3:94: ", "unknown last_stage \"rtoss\" (did you mean \"rtos\"?)"},
         {HEAD "roles: {zgw: " ROLE "}}\nlinks: {a: {driver: relay, client: zwg, server: zgw, target: \"127.0.0.1:1\"}}\n",
          ":4:36: ", "did you mean \"zgw\""},
         {HEAD "roles: {zgw: " ROLE "}}\nlinks: {a: {driver: relay, client: zgw, server: zgw, target: \"127.0.0.1:1\"}}\n",
@@ -125,6 +126,72 @@ START_TEST(rig_file_mistakes)
 	ck_assert_msg(strstr(text, mistakes[_i].message), "%s", text);
 	ck_assert_msg(strstr(text, mistakes[_i].place), "%s, wanted %s", text, mistakes[_i].place);
 	ck_assert_ptr_null(file);
+}
+END_TEST
+
+/* ---- what two roles cannot share ---- */
+
+#define CONSOLE_A  "{driver: serial, device: /dev/a}"
+#define CONSOLE_B  "{driver: serial, device: /dev/b}"
+#define RELAY      "{driver: command, on: [/bin/true], off: [/bin/true]}"
+#define SCPI(more) "{driver: scpi, address: \"127.0.0.1:5025\", voltage: 12V, current_limit: 1A" more "}"
+#define OPENOCD    ", probe: {driver: openocd, config: [a], target: t, adapter_serial: "
+#define RESET      ", reset: {driver: gpio, chip: /dev/gpiochip0, line: "
+
+static const struct {
+	const char *power[2], *console[2], *more[2];
+	const char *message; /* NULL: they are different */
+} shared[] = {
+        {{RELAY, RELAY}, {CONSOLE_A, CONSOLE_B}, {"", ""}, NULL},
+        {{RELAY, RELAY}, {CONSOLE_A, CONSOLE_A}, {"", ""}, "console /dev/a is that of `zgw` already ("},
+        {{RELAY, RELAY}, {CONSOLE_A, "{driver: pty, path: /dev/a}"}, {"", ""}, "console /dev/a is that of `zgw`"},
+        {{RELAY, RELAY},
+         {"{driver: tcp, address: \"127.0.0.1:0401\"}", "{driver: tcp, address: \"127.0.0.1:401\"}"},
+         {"", ""},
+         "console 127.0.0.1:401 is that of `zgw`"},
+        {{SCPI(", channel: 1"), SCPI(", channel: 2")}, {CONSOLE_A, CONSOLE_B}, {"", ""}, NULL},
+        {{SCPI(", channel: 2"), SCPI(", channel: 2")}, {CONSOLE_A, CONSOLE_B}, {"", ""}, "the supply's channel 2 is that of `zgw`"},
+        {{SCPI(""), SCPI("")}, {CONSOLE_A, CONSOLE_B}, {"", ""}, "the supply 127.0.0.1:5025 is that of `zgw`"},
+        {{SCPI(", channel: 2"), SCPI("")}, {CONSOLE_A, CONSOLE_B}, {"", ""}, "this supply lacks `channel`"},
+        {{"{driver: gpio, chip: c, line: 3}", "{driver: gpio, chip: c, line: 3}"},
+         {CONSOLE_A, CONSOLE_B},
+         {"", ""},
+         "the GPIO line 3 is that of `zgw`"},
+        {{"{driver: gpio, chip: c, line: 3}", "{driver: gpio, chip: c, line: 4}"}, {CONSOLE_A, CONSOLE_B}, {"", ""}, NULL},
+        {{"{driver: gpio, chip: /dev/gpiochip0, line: 3}", RELAY},
+         {CONSOLE_A, CONSOLE_B},
+         {"", RESET "3}"},
+         "the GPIO line 3 is that of `zgw`"},
+        {{RELAY, RELAY}, {CONSOLE_A, CONSOLE_B}, {OPENOCD "X}", OPENOCD "X}"}, "the adapter X is that of `zgw`"},
+        {{RELAY, RELAY}, {CONSOLE_A, CONSOLE_B}, {OPENOCD "12}", OPENOCD "12, variables: {channel: 1}}"}, "the adapter 12 is that of"},
+        {{RELAY, RELAY}, {CONSOLE_A, CONSOLE_B}, {OPENOCD "X}", OPENOCD "Y}"}, NULL},
+        {{RELAY, RELAY}, {CONSOLE_A, CONSOLE_B}, {OPENOCD "X, variables: {channel: 0}}", OPENOCD "X, variables: {channel: 1}}"}, NULL},
+        {{RELAY, RELAY},
+         {CONSOLE_A, CONSOLE_B},
+         {", probe: {driver: gdb, address: \"127.0.0.1:3333\"}", ", probe: {driver: gdb, address: \"127.0.0.1:3333\"}"},
+         "the GDB server 127.0.0.1:3333 is that of `zgw`"},
+};
+
+START_TEST(shared_by_two_roles)
+{
+	static const char *const roles[] = {"zgw", "ecu"};
+	struct rig_file *file = NULL;
+	char text[2048] = HEAD "roles:\n", described[2048];
+	for (int i = 0; i < 2; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+		               "  %s: {driver: board, address: 127.0.0.%d, console: %s, power: %s%s}\n", roles[i], i + 2,
+		               shared[_i].console[i], shared[_i].power[i], shared[_i].more[i]);
+	int r = rig_file_load(write_file("rig.yaml", text), &file, &error);
+	if (!shared[_i].message) {
+		ck_assert_msg(r == 0, "%s", error.message);
+		rig_file_free(file);
+		return;
+	}
+	ck_assert_int_lt(r, 0);
+	ck_assert_int_eq(error.domain, ERROR_USAGE);
+	ck_assert_msg(strstr(error_describe(&error, described, sizeof(described)), shared[_i].message) != NULL, "%s", described);
+	/* The places of both: the second one's line is the error's. */
+	ck_assert_msg(error.place.line == 5 && error.place.column > 1 && strstr(error.message, "rig.yaml:4:"), "%s", described);
 }
 END_TEST
 
@@ -738,6 +805,7 @@ static Suite *suite(void)
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_set_timeout(all, 60);
 	tcase_add_loop_test(all, rig_file_mistakes, 0, (int)(sizeof(mistakes) / sizeof(*mistakes)) - 1);
+	tcase_add_loop_test(all, shared_by_two_roles, 0, (int)(sizeof(shared) / sizeof(*shared)));
 	tcase_add_loop_test(all, parameters_are_known, 0, (int)(sizeof(assignments) / sizeof(*assignments)));
 	tcase_add_test(all, rig_file_absent);
 	tcase_add_test(all, rig_file_answers);
