@@ -9,7 +9,7 @@ import time
 NO_ERROR = '0,"No error"'
 ERRORS = {
     -109: "Missing parameter", -113: "Undefined header", -131: "Invalid suffix", -104: "Data type error",
-    -222: "Data out of range", -224: "Illegal parameter value", -350: "Queue overflow",
+    -221: "Settings conflict", -222: "Data out of range", -224: "Illegal parameter value", -350: "Queue overflow",
 }
 QUEUE_LENGTH = 20
 
@@ -59,6 +59,7 @@ class ScpiSupply:
         self.cut_for = None
         self.unit_for = None
         self.trip = False  # the protection trips as soon as the output is on
+        self.refuses = None  # as a setting that conflicts with others
         self._healed = threading.Event()
         self._lock = threading.Lock()
         self._client = None
@@ -172,6 +173,8 @@ class ScpiSupply:
                 full = path + ":" + header if path else header
                 path = full.rpartition(":")[0]
             try:
+                if self.refuses and self.refuses(message):
+                    raise ScpiError(-221)
                 answer = self._execute(full.upper(), [part.strip() for part in re.split(r",(?![^()]*\))", rest)] if rest.strip() else [])
             except ScpiError as error:
                 self._push(error.args[0])

@@ -154,6 +154,74 @@ def measured_into_the_timeline(folder):
         check("a protection that trips in the middle is the bench's", run.status == 3 and run.of("supply.trip", "board:vmg") and
               re.search(r"error +a .*\n.*did its protection trip.*cause: bench", run.said), run.said)
         check("after a trip the case is repeated, and the next one works", all(run.case(name)[0][0] == "pass" for name in "ab"), run.said)
+        gone_while_measured(bench)
+
+
+def gone_while_measured(bench):
+    """Later than any answer of it: whoever measures sees it, and the boards cannot be switched off at the end."""
+    def pull(run):
+        run.wait_event("supply.measure")
+        bench.supply.cut_for = lambda message: True
+
+    run = Run(bench, READY.format("a", "15s").replace("note: x", "wait: 60s"), meanwhile=pull)
+    notes = [event["data"]["text"] for event in run.of("note", "board:vmg")]
+    check("a supply that is unplugged in the middle is in the journal", any("gives no measurement any more" in text and bench.supply.address in text for text in notes), notes)
+    check("a supply that is unplugged in the middle is the bench's", run.status == 3 and run.seconds < 45 and re.search(
+        r"error +a .*\n.*board vmg: no measurement for .* s: power supply .*cause: bench", run.said), run.said)
+    check("a board that cannot be switched off at the end is told", re.search(
+        r"^hilbench: vmg: the power could not be switched off at the end: power supply .*; the board may still have power$", run.said, re.M) and
+        bench.supply.channels[0].on, run.said)
+    bench.supply.heal()
+    run = Run(bench, READY.format("a", "10s"))
+    check("a supply that was plugged in again", run.status == 0 and not bench.supply.channels[0].on, run.said)
+
+
+def hilbench(bench, *words, lines="", change=("", "")):
+    """At a rack that says it is real, as one at which somebody switches by hand; with a change of its rig file."""
+    path = bench.rig + ".hand"
+    with open(bench.rig, encoding="utf-8") as file:
+        text = re.sub(r"^virtual: true.*\n", "", file.read(), flags=re.M)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(*change))
+    return subprocess.run([HILBENCH, *words[:1], "--rig", path, *words[1:]], input=lines, capture_output=True, text=True, timeout=RUN_LIMIT_S)
+
+
+def by_hand(bench):
+    """Every board of this bench has `off_at_end: true`."""
+    vmg = bench.supply.channels[0]
+    done = hilbench(bench, "rig", "power", "vmg", "on")
+    check("switched on by hand it stays on", done.returncode == 0 and "vmg is on: 12.000 V" in done.stdout and vmg.on, done)
+    bench.supply.unit_for = lambda message: "MEAS" in message
+    done = hilbench(bench, "rig", "power", "vmg", "status")
+    bench.supply.heal()
+    check("a wrong unit is an error of rig power status", done.returncode == 3 and "which is not in V" in done.stderr, done)
+    with tempfile.TemporaryDirectory() as out:
+        done = hilbench(bench, "shell", "--out", os.path.join(out, "kept"), "--leave-powered", lines="board.power_on vmg\n")
+        check("--leave-powered wins over off_at_end", done.returncode == 0 and "left as they are" in done.stdout and vmg.on, done)
+        done = hilbench(bench, "shell", "--out", os.path.join(out, "off"), lines="board.power_on vmg\n")
+        check("without it the shell switches off", done.returncode == 0 and not vmg.on, done)
+        bench.supply.refuses = lambda message: message == "OUTP OFF" and vmg.on
+        done = hilbench(bench, "shell", "--out", os.path.join(out, "stuck"), lines="board.power_on vmg\n")
+        bench.supply.refuses = None
+        check("a shell that cannot switch off says so", done.returncode == 3 and vmg.on and
+              re.search(r"^hilbench: .*could not be switched off at the end.*vmg: .*refuses \"OUTP OFF\"", done.stderr, re.M), done)
+    done = hilbench(bench, "rig", "power", "vmg", "off")
+    check("switched off by hand", done.returncode == 0 and not vmg.on, done)
+
+
+def channel_that_is_not_there(bench):
+    """The channel that is selected meanwhile is another board's."""
+    vmg, role, wrong = bench.supply.channels[0], bench.names[2], ("channel: 3", "channel: 9")
+    hilbench(bench, "rig", "power", "vmg", "on")
+    for verb in ("off", "status", "on"):
+        heard = len(bench.supply.heard)
+        done = hilbench(bench, "rig", "power", role, verb, change=wrong)
+        check(f"rig power {verb} with a channel that the supply does not have", done.returncode == 3 and 'refuses "INST:NSEL 9": -224' in done.stderr, done)
+        strange = [message for message in bench.supply.heard[heard:] if message.startswith(("OUTP", "VOLT", "CURR", "MEAS"))]
+        check(f"rig power {verb}: the other board's channel hears nothing", vmg.on and not strange, strange)
+    done = hilbench(bench, "rig", "check", change=wrong)
+    check("rig check tells it", done.returncode != 0 and re.search(rf'bad +supply +{role} .*\n.*refuses "INST:NSEL 9"', done.stdout), done)
+    hilbench(bench, "rig", "power", "vmg", "off")
 
 
 def fault(bench, name, pattern, limit_s):
@@ -271,6 +339,8 @@ def main():
         with RealBench(folder) as bench:
             cases_through_instruments(bench)
             steps_of_power(bench)
+            by_hand(bench)
+            channel_that_is_not_there(bench)
             faults_of_the_supply(bench)
             second_client(bench)
             consoles(bench)

@@ -115,6 +115,7 @@ class Supply:
 
     def __init__(self, identity="SIMULATED,PSU-2,1,1.0", on=False, mute=False):
         self.identity, self.on, self.mute, self.commands, self.switched_at = identity, on, mute, [], []
+        self.selected = "1"
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -134,10 +135,12 @@ class Supply:
                 for command in line.decode().strip().split(";"):
                     command = command.lstrip(":")
                     self.commands.append(command)
+                    if command.startswith("INST:NSEL "):
+                        self.selected = command.split(" ")[1]
                     if command.startswith("OUTP "):
                         self.on = command.endswith("ON")
                         self.switched_at.append(time.monotonic())
-                    answer = {"*IDN?": self.identity, "SYST:ERR?": '0,"No error"', "OUTP?": str(int(self.on)), "*OPC?": "1",
+                    answer = {"*IDN?": self.identity, "SYST:ERR?": '0,"No error"', "OUTP?": str(int(self.on)), "*OPC?": "1", "INST:NSEL?": self.selected,
                               "MEAS:VOLT?": "12.0" if self.on else "0.0", "MEAS:CURR?": "0.1" if self.on else "0.0"}.get(command)
                     if answer is not None:
                         answers.append(answer)
