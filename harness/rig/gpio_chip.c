@@ -15,6 +15,7 @@
 #include "sysfs.h"
 
 #define SERIAL_BYTES    80
+#define NAME_BYTES      (SERIAL_BYTES + 80) /* the label or the path, and the serial number */
 #define CHIPS_MAX       64
 #define DESCRIPTION_MAX 130 /* of one chip in a message */
 
@@ -50,7 +51,7 @@ static void whole_name(const struct gpio_seen *chip, char *ret, size_t size)
 static bool matches(const struct gpio_seen *chip, const char *wanted)
 {
 	const char *device = strrchr(chip->path, '/');
-	char whole[SERIAL_BYTES + 40];
+	char whole[NAME_BYTES];
 	whole_name(chip, whole, sizeof(whole));
 	return chip->code == 0 && (!strcmp(chip->label, wanted) || (device && !strcmp(device + 1, wanted)) || !strcmp(whole, wanted));
 }
@@ -66,7 +67,7 @@ static void PRINTF_LIKE(3, 4) add_text(char *text, size_t size, const char *form
 
 static int several(const struct gpio_seen *chips, unsigned count, const char *wanted, unsigned found, struct error *err)
 {
-	char names[300] = "", whole[SERIAL_BYTES + 40];
+	char names[300] = "", whole[NAME_BYTES];
 	for (unsigned i = 0; i < count; i++)
 		if (matches(&chips[i], wanted)) {
 			whole_name(&chips[i], whole, sizeof(whole));
