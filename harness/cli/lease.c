@@ -27,6 +27,7 @@
 #define WAIT_MS      (7 * 86400000L) /* for a rig that others have */
 #define GIVE_BACK_NS (5 * S_NS)      /* while the daemon is away */
 #define FINISH_NS    (2 * S_NS)      /* for the last lines of a journal */
+#define OVER_NS      (S_NS / 50)     /* after the deadline: the times of an answer are in whole ms */
 #define JOURNAL_NAME "events.jsonl"
 /* What the helper's words begin with. */
 #define IS_LOST 'L'
@@ -58,6 +59,13 @@ static int64_t period_of(const json_t *lease)
 	return third_ns <= 0 || third_ns > PERIOD_NS ? PERIOD_NS : third_ns < S_NS / 10 ? S_NS / 10 : third_ns;
 }
 
+/* Counted from the answer, by this machine's clock: the daemon's may be another. */
+static int64_t over_of(const json_t *lease)
+{
+	int64_t for_ns = utc_ns(daemon_text(lease, "deadline")) - utc_ns(daemon_text(lease, "granted"));
+	return loop_now_ns() + (for_ns > 0 ? for_ns : 0) + OVER_NS;
+}
+
 static int read_lease(const json_t *answer, const char *rig, struct lease *ret, struct error *err)
 {
 	const json_t *lease = json_object_get(answer, "lease");
@@ -68,6 +76,7 @@ static int read_lease(const json_t *answer, const char *rig, struct lease *ret, 
 	                      .mark = strdup(daemon_text(answer, "mark")),
 	                      .deadline = strdup(daemon_text(lease, "deadline")),
 	                      .period_ns = period_of(lease),
+	                      .over_ns = over_of(lease),
 	                      .control = -1,
 	                      .lost = -1};
 	if (!ret->rig || !ret->secret || !ret->file || !ret->mark || !ret->deadline) {
@@ -192,11 +201,18 @@ static bool listen_to(int control, struct lease_feed *feed)
 	return true;
 }
 
+/* The first one after the deadline comes at once: who has no right to the rig any more is to learn it. */
+static int64_t next_beat_ns(const struct lease *lease, int64_t period_ns)
+{
+	int64_t now_ns = loop_now_ns(), next_ns = now_ns + period_ns;
+	return lease->over_ns > now_ns && lease->over_ns < next_ns ? lease->over_ns : next_ns;
+}
+
 /* While the daemon is away nobody else gets the rig: only its word ends the lease. */
 static int keep(struct daemon_client *client, const struct lease *lease, struct lease_feed *feed, int control, int lost)
 {
 	struct error error = {0};
-	int64_t next_ns = loop_now_ns() + lease->period_ns;
+	int64_t next_ns = next_beat_ns(lease, lease->period_ns);
 	for (;;) {
 		lease_feed_serve(feed, control, next_ns);
 		if (!listen_to(control, feed))
@@ -207,9 +223,10 @@ static int keep(struct daemon_client *client, const struct lease *lease, struct 
 		if (loop_now_ns() < next_ns)
 			continue;
 		int r = beat(client, lease, &error);
-		next_ns = loop_now_ns() + (r < 0 ? AGAIN_NS : lease->period_ns);
+		next_ns = next_beat_ns(lease, r < 0 ? AGAIN_NS : lease->period_ns);
 		if (r < 0 && error.domain == ERROR_USAGE) {
 			say(lost, IS_LOST, error.message);
+			(void)rig_job_end_all(lease->mark, NULL); /* as in finish() */
 			return r == -ESTALE ? WAS_OVER : NOT_DONE;
 		}
 	}

@@ -19,6 +19,7 @@ struct lease {
 	char *mark;                /* HILBENCH_JOB of what is started under it: by this the clean-up finds it */
 	char *deadline;            /* UTC, as the daemon writes it */
 	int64_t period_ns;         /* of heartbeats */
+	int64_t over_ns;           /* loop_now_ns() of its deadline, not before the daemon's */
 	int helper, control;       /* process; closed: give it back */
 	int lost;                  /* readable when the helper has something to say, as that the lease is lost; -1: not kept */
 };

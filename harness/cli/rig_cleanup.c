@@ -167,9 +167,9 @@ static void clean_virtual(struct rig_work *work)
 static int cleanup(const struct rig_call *call)
 {
 	struct rig_work work;
-	const char *job = getenv("HILBENCH_JOB");
+	const char *job = rig_job_mark();
 	/* One that is stopped may hold the lock of the rig. */
-	if (job && *job && !rig_file_is_virtual(call->file))
+	if (job && !rig_file_is_virtual(call->file))
 		(void)rig_job_end_all(job, NULL);
 	if (rig_work_begin(&work, call, WITHIN_NS)) {
 		if (rig_file_is_virtual(call->file))

@@ -16,7 +16,7 @@
 #include "lease.h"
 #include "rig_lab.h"
 
-#define GRACE_NS INT64_C(10000000000) /* from SIGTERM to SIGKILL */
+#define GRACE_NS INT64_C(1000000000) /* from SIGTERM to SIGKILL: as of the clean-up, which has begun */
 
 static int catch_all(struct error *err)
 {

@@ -13,12 +13,18 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-#define MARK        "HILBENCH_JOB="
+#define JOB         "HILBENCH_JOB"
+#define CLEANUP     "HILBENCH_CLEANUP"
 #define FOUND_MAX   256
 #define ROUNDS      4 /* what is ended may have started something meanwhile */
 #define PATIENCE_MS 1000
 #define ENVIRON_MAX (256u << 10) /* of an environment that is looked at */
 
+/* Whose processes are looked for: of the job, and with `cleaners` also those that clean up after it. */
+struct wanted {
+	const char *mark;
+	bool cleaners;
+};
 struct process {
 	pid_t pid;
 	int fd;
@@ -60,23 +66,29 @@ static bool is_own(pid_t pid)
 	return false;
 }
 
-static bool has_mark(pid_t pid, const char *job, char *buffer)
+static bool is_variable(const char *text, const char *name, const char *value)
+{
+	size_t length = strlen(name);
+	return !strncmp(text, name, length) && text[length] == '=' && !strcmp(text + length + 1, value);
+}
+
+static bool has_mark(pid_t pid, const struct wanted *wanted, char *buffer)
 {
 	ssize_t length = read_proc(pid, "environ", buffer, ENVIRON_MAX);
 	for (const char *at = buffer; length > 0 && at < buffer + length; at += strlen(at) + 1)
-		if (!strncmp(at, MARK, sizeof(MARK) - 1) && !strcmp(at + sizeof(MARK) - 1, job))
+		if (is_variable(at, JOB, wanted->mark) || (wanted->cleaners && is_variable(at, CLEANUP, wanted->mark)))
 			return true;
 	return false;
 }
 
 /* The descriptor is taken first: from then on the number cannot come to mean another process. */
-static bool take(pid_t pid, const char *job, char *buffer, struct process *ret)
+static bool take(pid_t pid, const struct wanted *wanted, char *buffer, struct process *ret)
 {
 	int fd = is_own(pid) ? -1 : pidfd_open(pid, 0);
 	struct pollfd ended = {fd, POLLIN, 0};
 	if (fd < 0)
 		return false;
-	if (!has_mark(pid, job, buffer) || poll(&ended, 1, 0) != 0) {
+	if (!has_mark(pid, wanted, buffer) || poll(&ended, 1, 0) != 0) {
 		(void)close(fd);
 		return false;
 	}
@@ -86,12 +98,12 @@ static bool take(pid_t pid, const char *job, char *buffer, struct process *ret)
 	return true;
 }
 
-static unsigned find(const char *job, char *buffer, struct process *ret)
+static unsigned find(const struct wanted *wanted, char *buffer, struct process *ret)
 {
 	unsigned count = 0;
 	DIR *folder = opendir("/proc");
 	for (const struct dirent *entry; folder && count < FOUND_MAX && (entry = readdir(folder));)
-		if (isdigit((unsigned char)entry->d_name[0]) && take((pid_t)atoi(entry->d_name), job, buffer, &ret[count]))
+		if (isdigit((unsigned char)entry->d_name[0]) && take((pid_t)atoi(entry->d_name), wanted, buffer, &ret[count]))
 			count++;
 	if (folder)
 		(void)closedir(folder);
@@ -132,27 +144,38 @@ static void end_found(struct rig_work *work, const struct process *processes, un
 	}
 }
 
-unsigned rig_job_end_all(const char *mark, struct rig_work *work)
+static unsigned end_wanted(const struct wanted *wanted, struct rig_work *work)
 {
 	struct process processes[FOUND_MAX];
 	char *buffer = malloc(ENVIRON_MAX);
 	unsigned count = 1;
 	for (unsigned i = 0; buffer && i < ROUNDS && count > 0; i++) {
-		count = find(mark, buffer, processes);
+		count = find(wanted, buffer, processes);
 		end_found(work, processes, count);
 	}
 	free(buffer);
 	return count;
 }
 
+unsigned rig_job_end_all(const char *mark, struct rig_work *work)
+{
+	return end_wanted(&(struct wanted){.mark = mark}, work);
+}
+
+const char *rig_job_mark(void)
+{
+	const char *cleanup = getenv(CLEANUP), *job = cleanup && *cleanup ? cleanup : getenv(JOB);
+	return job && *job ? job : NULL;
+}
+
 void rig_job_end(struct rig_work *work)
 {
-	const char *job = getenv("HILBENCH_JOB");
-	if (!job || !*job) {
-		rig_work_item(work, true, "processes", "HILBENCH_JOB is not set: nobody's processes are looked for");
+	const char *job = rig_job_mark();
+	if (!job) {
+		rig_work_item(work, true, "processes", JOB " is not set: nobody's processes are looked for");
 		return;
 	}
-	unsigned count = rig_job_end_all(job, work);
+	unsigned count = end_wanted(&(struct wanted){.mark = job, .cleaners = true}, work);
 	rig_work_item(work, count == 0, "processes", count ? "new ones of the job %s begin again and again" : "none of the job %s is left",
 	              job);
 }

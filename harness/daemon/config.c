@@ -8,13 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../base/log.h"
 #include "../base/paths.h"
+#include "../base/size.h"
 #include "../base/suggest.h"
 #include "../rig/rig.h"
 #include "config_keys.h"
 #include "config_listen.h"
 
-#define RIG_NAME_MOST 64
+#define RIG_NAME_MOST     64
+#define VIRTUAL_RUN_BYTES (UINT64_C(40) << 20) /* memories of the boards of rigs/virtual.yaml, and what a short run records */
 
 static int out_of_memory(struct error *err)
 {
@@ -85,6 +88,7 @@ static int fill_rig(struct lab_rig_config *rig, const char *name, const char *po
 		return rig_does_not_load(name, stolen_file, place, err);
 	rig->name = strdup(name);
 	rig->pool = strdup(pool ? pool : rig_file_name(file));
+	rig->is_virtual = rig_file_is_virtual(file);
 	rig_file_free(file);
 	return rig->name && rig->pool ? 0 : out_of_memory(err);
 }
@@ -150,6 +154,21 @@ static int complete(struct daemon_config *config, const struct value *root, stru
 	return r < 0 ? r : find_programs(config, err);
 }
 
+/* What is right, but will not work well. */
+static void advise(const struct lab_config *lab)
+{
+	char given[SIZE_TEXT_MAX], needed[SIZE_TEXT_MAX];
+	unsigned count = 0;
+	for (size_t i = 0; i < lab->rig_count; i++)
+		count += lab->rigs[i].is_virtual;
+	if (lab->free_bytes < count * VIRTUAL_RUN_BYTES)
+		log_warning(
+		        "jobs.free_space: %s is less than %s, which runs on %u virtual rig%s take: on a disk that is nearly full they may "
+		        "begin and not be able to go on",
+		        size_text(lab->free_bytes, given, sizeof(given)), size_text(count * VIRTUAL_RUN_BYTES, needed, sizeof(needed)),
+		        count, count == 1 ? "" : "s");
+}
+
 static char *folder_of(const char *path)
 {
 	char *whole = realpath(path, NULL);
@@ -177,6 +196,8 @@ int daemon_config_load(const char *path, struct daemon_config **ret, struct erro
 		r = complete(config, root, err);
 	free(directory);
 	value_free(root);
+	if (r == 0)
+		advise(&config->lab);
 	if (r == 0)
 		*ret = config;
 	else

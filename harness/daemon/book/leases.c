@@ -142,6 +142,15 @@ int book_lease_renewed(struct book *book, int64_t id, int64_t expires_utc_ns, st
 	return changed(book, r, id, "no longer active", err);
 }
 
+int book_lease_moved(struct book *book, int64_t id, int64_t by_ns, struct error *err)
+{
+	int r = book_execute(book, err,
+	                     "UPDATE leases SET granted = granted + ?2, deadline = deadline + ?2 WHERE id = ?1 AND state = 'active'",
+	                     VALUES(INTEGER(id), INTEGER(by_ns)));
+
+	return changed(book, r, id, "no longer active", err);
+}
+
 int book_lease_cleaning(struct book *book, int64_t id, const char *why, struct error *err)
 {
 	int r = book_execute(book, err, "UPDATE leases SET state = 'cleaning', end_reason = ?2 WHERE id = ?1 AND state = 'active'",

@@ -50,6 +50,8 @@ int book_lease_add(struct book *, struct lease_record *, struct error *err) WARN
 int book_lease(struct book *, int64_t id, struct lease_record **ret, struct error *err) WARN_UNUSED;
 /* Those that are not LEASE_OVER. */
 int book_leases_open(struct book *, struct lease_record ***ret, size_t *ret_count, struct error *err) WARN_UNUSED;
+/* The wall clock was set: when it was granted and its deadline, by the new one. -EALREADY when it is no longer active. */
+int book_lease_moved(struct book *, int64_t id, int64_t by_ns, struct error *err) WARN_UNUSED;
 int book_lease_renewed(struct book *, int64_t id, int64_t expires_utc_ns, struct error *err) WARN_UNUSED;
 /* -EALREADY when it is no longer active. */
 int book_lease_cleaning(struct book *, int64_t id, const char *why, struct error *err) WARN_UNUSED;

@@ -18,6 +18,7 @@
 
 struct lab_rig_config {
 	char *name, *pool, *file; /* file: absolute path */
+	bool is_virtual;          /* when the configuration was read */
 };
 struct lab_config {
 	struct lab_rig_config *rigs;
@@ -27,7 +28,8 @@ struct lab_config {
 	int64_t lease_limit_ns, heartbeat_ns; /* longest lock by a person; a lease with heartbeat is over after three of them without one */
 	unsigned retries, queue_limit;
 	uint64_t output_bytes, memory_bytes,
-	        free_bytes; /* free_bytes: below this no new job is taken, below a quarter of it running ones are ended cleanly */
+	        free_bytes;     /* free_bytes: below this no new job is taken, below a quarter of it running ones are ended cleanly */
+	int64_t space_pause_ns; /* before the first further try of what found no space; 0: the usual */
 	struct health_rules health;
 	struct retention retention;
 };

@@ -19,19 +19,19 @@ void lab_environment(const struct lab *lab, const char *job, const char *ret[10]
 	ret[count] = NULL;
 }
 
-void lab_mark(const struct lab *lab, int64_t job, int64_t run_or_lease, char *buffer, size_t size)
+void lab_mark(const struct lab *lab, const char *variable, int64_t job, int64_t run_or_lease, char *buffer, size_t size)
 {
 	if (job)
-		(void)snprintf(buffer, size, "HILBENCH_JOB=job-%" PRId64 "-run-%" PRId64 "-%08" PRIx32, job, run_or_lease,
+		(void)snprintf(buffer, size, "%s=job-%" PRId64 "-run-%" PRId64 "-%08" PRIx32, variable, job, run_or_lease,
 		               lab->state_number);
 	else
-		(void)snprintf(buffer, size, "HILBENCH_JOB=lease-%" PRId64 "-%08" PRIx32, run_or_lease, lab->state_number);
+		(void)snprintf(buffer, size, "%s=lease-%" PRId64 "-%08" PRIx32, variable, run_or_lease, lab->state_number);
 }
 
 const char *lab_lease_mark(const struct lab *lab, int64_t lease, char buffer[LEASE_MARK_SIZE])
 {
 	char variable[80];
-	lab_mark(lab, 0, lease, variable, sizeof(variable));
+	lab_mark(lab, MARK_JOB, 0, lease, variable, sizeof(variable));
 	(void)snprintf(buffer, LEASE_MARK_SIZE, "%s", strchr(variable, '=') + 1);
 	return buffer;
 }

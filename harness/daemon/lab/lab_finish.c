@@ -11,6 +11,7 @@
 #include "store.h"
 
 #define MERGE_LIMIT_NS (300 * LAB_SECOND_NS)
+#define SPACE_PAUSE_NS (2 * LAB_SECOND_NS)
 
 static const char *const report_names[] = {"results.json", "junit.xml", "report.html"};
 #define REPORTS (sizeof(report_names) / sizeof(*report_names))
@@ -42,14 +43,36 @@ static bool is_latest(const struct lab_run *run)
 
 /* ---- further tries ---- */
 
-static unsigned tries(const struct lab_run *run)
+/* What broke of this part: for want of space, or by anything else. */
+static unsigned tries(const struct lab_run *run, bool for_space)
 {
 	const struct lab_job *job = run->job;
 	unsigned count = 0;
-	for (size_t i = 0; i < job->run_count; i++)
-		count += job->runs[i]->record->shard == run->record->shard && bench_broke(job->runs[i]) &&
-		         !begins(job->runs[i]->record->reason, REASON_NOT_BEGUN);
+	for (size_t i = 0; i < job->run_count; i++) {
+		const struct run_record *record = job->runs[i]->record;
+		count += record->shard == run->record->shard && bench_broke(job->runs[i]) && !begins(record->reason, REASON_NOT_BEGUN) &&
+		         begins(record->reason, REASON_NO_SPACE) == for_space;
+	}
 	return count;
+}
+
+/* It was the disk and not the job, unless the job fills the disk itself: so often, and not at once. */
+static bool may_try(const struct lab_run *run)
+{
+	const unsigned retries = run->job->record->retries;
+	if (begins(run->record->reason, REASON_LIMIT))
+		return false;
+	return begins(run->record->reason, REASON_NO_SPACE) ? retries > 0 && tries(run, true) <= LAB_SPACE_TRIES
+	                                                    : tries(run, false) <= retries;
+}
+
+/* Each time for twice as long. */
+static void pause_for_space(const struct lab_run *run)
+{
+	struct lab_job *job = run->job;
+	int64_t pause_ns = job->lab->config->space_pause_ns ? job->lab->config->space_pause_ns : SPACE_PAUSE_NS;
+	job->pause_ns = lab_now_ns() + (pause_ns << (tries(run, true) - 1));
+	lab_wake_at(job->lab, job->pause_ns);
 }
 
 static bool waits(const struct lab_job *job, unsigned shard)
@@ -65,8 +88,7 @@ static bool deserves_retry(const struct lab_run *run)
 	const struct lab_job *job = run->job;
 	if (run->stage != STAGE_DONE || job->record->cancelled || !bench_broke(run) || !is_latest(run) || waits(job, run->record->shard))
 		return false;
-	return begins(run->record->reason, REASON_NOT_BEGUN) ||
-	       (!begins(run->record->reason, REASON_LIMIT) && tries(run) <= job->record->retries);
+	return begins(run->record->reason, REASON_NOT_BEGUN) || may_try(run);
 }
 
 static bool contains(const json_t *ids, const char *id)
@@ -128,6 +150,8 @@ static int add_retry(struct lab_job *job, const struct lab_run *run, struct erro
 	}
 	job->retries = retries;
 	retries[job->retry_count++] = (struct lab_retry){.shard = run->record->shard, .cases = cases, .avoid = avoid};
+	if (begins(run->record->reason, REASON_NO_SPACE))
+		pause_for_space(run);
 	return 0;
 }
 

@@ -175,6 +175,10 @@ static void waiting_text(struct lab *lab, const struct lab_job *job, char *text,
 		(void)snprintf(text, size, "disk space: %s", lab->space_reason);
 		return;
 	}
+	if (job->pause_ns) {
+		(void)snprintf(text, size, "disk space: its last try found too little, and it is tried again soon");
+		return;
+	}
 	lab_job_want(job, &want);
 	queue_waits_for(&want, lab->queue_rigs, lab->config->rig_count, text, size);
 	name_holder(lab, &want, text, size);

@@ -23,6 +23,7 @@
 /* How reasons begin that are asked for again after a restart. */
 #define REASON_LIMIT     "over its limit: "       /* not tried again: it would only happen once more */
 #define REASON_NO_SPACE  "no space on the host: " /* of the host, not of the rig */
+#define LAB_SPACE_TRIES  8                        /* further ones for want of space, beside those for what the bench broke */
 #define REASON_NOT_BEGUN "not begun: "            /* does not count as a try */
 #define REASON_STOPPED   "the daemon was ended"   /* its job is begun anew */
 
@@ -34,7 +35,7 @@ struct lab_lease {
 	int64_t job, run;
 	char *holder, *note, *secret_hash;
 	struct lease_times times;
-	int64_t deadline_utc_ns;
+	int64_t deadline_utc_ns, ends_ns; /* the same by the clock that nobody sets; 0: none */
 	bool beats;
 	struct lease_journal *journal; /* what its holder sent for others to see; NULL: nothing */
 };
@@ -90,6 +91,7 @@ struct lab_job {
 	size_t run_count, open_count;
 	struct lab_retry *retries;
 	size_t retry_count;
+	int64_t pause_ns;    /* no further try before: the last one found no space; 0: none */
 	bool fresh;          /* no run was begun since it was queued */
 	bool requeued;       /* runs from before that are made good by the new ones */
 	bool asked, refused; /* its cases are known or cannot be; nothing fits any more */
@@ -134,6 +136,7 @@ struct lab {
 	char space_reason[200];
 	int64_t space_due_ns, short_utc_ns; /* short: when space was last found wanting; 0: never */
 	int64_t ticked_ns;                  /* the last tick, which comes every second; 0: none yet */
+	int64_t clock_offset_ns;            /* lab_utc_ns() - lab_now_ns() when it was last set; 0: not looked at yet */
 	void (*no_space)(void *context);
 	void *no_space_context;
 	uint64_t uses;
@@ -152,6 +155,9 @@ int lab_tick_add(struct lab *) WARN_UNUSED; /* its event source */
 void lab_again(struct lab *, const struct error *why);
 void lab_turn_soon(struct lab *);
 void lab_wake_at(struct lab *, int64_t at_ns); /* a tick then at the latest */
+
+/* ---- lab_clock.c ---- */
+void lab_look_at_clock(struct lab *); /* every second */
 
 /* ---- lab_turn.c ---- */
 int lab_turn_add(struct lab *) WARN_UNUSED; /* its event source */
@@ -192,12 +198,15 @@ void lab_tell_rig(struct lab_rig *);
 void lab_tell_queue(struct lab *); /* when its figures changed */
 
 /* ---- lab_environment.c ---- */
-/* "HILBENCH_JOB=job-JOB-run-RUN-STATE" or "…lease-LEASE-STATE": the last part tells this daemon's processes from those of another with the
- * same numbers. job 0: the lease. */
-void lab_mark(const struct lab *, int64_t job, int64_t run_or_lease, char *buffer, size_t size);
+/* "VARIABLE=job-JOB-run-RUN-STATE" or "…lease-LEASE-STATE": the last part tells this daemon's processes from those of another with the
+ * same numbers. job 0: the lease. The clean-up has a variable of its own: whoever else ends what has the mark of the job does not end it.
+ */
+#define MARK_JOB     "HILBENCH_JOB"
+#define MARK_CLEANUP "HILBENCH_CLEANUP"
+void lab_mark(const struct lab *, const char *variable, int64_t job, int64_t run_or_lease, char *buffer, size_t size);
 /* "locked by ada until 2026-01-02T03:04:05Z (note)". Returns buffer. */
 const char *lab_lock_text(const struct lab_rig *, char *buffer, size_t size);
-/* Environment of everything that is started, NULL-terminated; job: "HILBENCH_JOB=…". */
+/* Environment of everything that is started, NULL-terminated; job: as of lab_mark(), or NULL. */
 void lab_environment(const struct lab *, const char *job, const char *ret[10]);
 int lab_make_environment(struct lab *) WARN_UNUSED;
 void lab_number_state(struct lab *);
@@ -232,6 +241,13 @@ struct run_verdict {
 /* results NULL: there are none. last_words: of its output, "" none. */
 /* Whether an attempt, a board or the run broke because the keeper ended the run: that is what the runner says of all that was open then. */
 bool verdict_was_ended(const json_t *results, const json_t *broken);
+/* Boards that the bench lost: those that a run gave up, and those that its errors name. Borrowed from results and roles. */
+#define VERDICT_BOARDS_MAX 64
+struct lost_board {
+	const char *role, *text;
+};
+/* roles: of the rig, NULL-terminated; NULL: unknown. How many; each once. */
+size_t verdict_lost_boards(const json_t *results, char *const *roles, struct lost_board ret[VERDICT_BOARDS_MAX]);
 void run_verdict(const struct keeper_exit *, const json_t *results, const char *last_words, struct run_verdict *ret);
 
 /* ---- lab_finish.c ---- */

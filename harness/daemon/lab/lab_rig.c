@@ -130,11 +130,12 @@ static int begin(struct lab_rig *rig, enum rig_work work, const char *verb, int6
 {
 	const struct lab *lab = rig->lab;
 	const char *environment[10], *const words[] = {lab->config->bench_program, "rig", "--rig", rig->config->file, verb, "--json", NULL};
+	const char *variable = work == WORK_CLEANUP ? MARK_CLEANUP : MARK_JOB;
 	char mark[80] = "";
 	if (rig->lease.id && rig->lease.run)
-		lab_mark(lab, rig->lease.job, rig->lease.run, mark, sizeof(mark));
+		lab_mark(lab, variable, rig->lease.job, rig->lease.run, mark, sizeof(mark));
 	else if (rig->lease.id)
-		lab_mark(lab, 0, rig->lease.id, mark, sizeof(mark));
+		lab_mark(lab, variable, 0, rig->lease.id, mark, sizeof(mark));
 	lab_environment(lab, *mark ? mark : NULL, environment);
 	int r = errand_start(&rig->errand, lab->event, lab->config->daemon_program, "/", words, environment, limit_ns, done, rig, err);
 	if (r < 0)
@@ -317,6 +318,9 @@ void lab_rig_interrupt_check(struct lab_rig *rig)
 
 void lab_rig_leased(struct lab_rig *rig, const struct lease_record *record, const struct lease_times *times)
 {
+	int64_t ends_ns = times->deadline_ns;
+	if (!ends_ns && record->deadline_utc_ns)
+		ends_ns = lab_now_ns() + record->deadline_utc_ns - lab_utc_ns();
 	lab_rig_interrupt_check(rig);
 	rig->lease = (struct lab_lease){.id = record->id,
 	                                .kind = record->kind,
@@ -328,6 +332,7 @@ void lab_rig_leased(struct lab_rig *rig, const struct lease_record *record, cons
 	                                .secret_hash = record->secret_hash ? strdup(record->secret_hash) : NULL,
 	                                .times = *times,
 	                                .deadline_utc_ns = record->deadline_utc_ns,
+	                                .ends_ns = ends_ns,
 	                                .beats = record->expires_utc_ns != 0};
 	rig->used = ++rig->lab->uses;
 	if (lease_times_next_ns(times) != INT64_MAX)

@@ -204,7 +204,7 @@ static int start_keeper(struct lab_run *run, const struct job_record *record, st
 		words_free(words);
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
 	}
-	lab_mark(run->job->lab, record->id, run->record->id, mark, sizeof(mark));
+	lab_mark(run->job->lab, MARK_JOB, record->id, run->record->id, mark, sizeof(mark));
 	lab_environment(run->job->lab, mark, environment);
 	const struct keeper_order order = {.argv = words->word,
 	                                   .environment = environment,

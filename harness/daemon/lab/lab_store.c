@@ -152,15 +152,11 @@ static void read_last_words(const struct lab_run *run, char words[WORDS_KEPT])
 
 static int book_boards(struct lab_run *run, const json_t *results, struct error *err)
 {
-	const json_t *board;
-	size_t i;
+	struct lost_board boards[VERDICT_BOARDS_MAX];
+	size_t count = verdict_lost_boards(results, run->rig ? run->rig->facts.roles : NULL, boards);
 	int r = 0;
-	json_array_foreach (json_object_get(json_object_get(results, "run"), "boards_given_up"), i, board) {
-		const char *role = json_string_value(json_object_get(board, "board"));
-		const char *text = json_string_value(json_object_get(board, "message"));
-		if (r == 0 && role && *role && i < 64 && !verdict_was_ended(results, board))
-			r = book_board_error(run->job->lab->book, run->record->rig, role, text ? text : "", err);
-	}
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = book_board_error(run->job->lab->book, run->record->rig, boards[i].role, boards[i].text, err);
 	return r;
 }
 

@@ -98,12 +98,22 @@ static void go_on(struct lab *lab)
 	lab_turn_soon(lab);
 }
 
+static void end_pauses(struct lab *lab, int64_t now_ns)
+{
+	for (size_t i = 0; i < lab->job_count; i++)
+		if (lab->jobs[i]->pause_ns && now_ns >= lab->jobs[i]->pause_ns) {
+			lab->jobs[i]->pause_ns = 0;
+			lab_turn_soon(lab);
+		}
+}
+
 static int on_tick(sd_event_source *source, uint64_t at_us, void *context)
 {
 	struct lab *lab = context;
 	int64_t now_ns = lab_now_ns(), next_ns = now_ns + TICK_NS;
 	(void)sd_event_source_set_time(source, UINT64_MAX / 2);
 	forgive_own_lateness(lab, now_ns);
+	lab_look_at_clock(lab);
 	if (now_ns >= lab->space_due_ns)
 		lab_look_at_disk(lab);
 	for (size_t i = 0; i < lab->config->rig_count; i++) {
@@ -111,6 +121,7 @@ static int on_tick(sd_event_source *source, uint64_t at_us, void *context)
 		next_ns = rig_ns < next_ns ? rig_ns : next_ns;
 	}
 	lab_waiters_look(lab);
+	end_pauses(lab, now_ns);
 	if (lab->again && !book_damage(lab->book)) /* to a damaged book nothing is written again */
 		go_on(lab);
 	if (lab->fitness_changed || (lab->stopping && book_damage(lab->book)))

@@ -126,17 +126,22 @@ static void begin_retry(struct lab_job *job, struct lab_rig *rig)
 	lab_run_begin(run);
 }
 
+static bool wants_rig_now(const struct lab_job *job)
+{
+	return wants_rig(job) && !job->pause_ns;
+}
+
 /* Without space on the disk jobs wait, people do not. */
 static size_t gather_wants(struct lab *lab)
 {
 	size_t count = 0, i = 0;
 	for (; lab->space && i < lab->job_count && lab->jobs[i]->record->priority > LAB_WAITER_PRIORITY; i++)
-		if (wants_rig(lab->jobs[i]))
+		if (wants_rig_now(lab->jobs[i]))
 			lab_job_want(lab->jobs[i], &lab->wants[count++]);
 	if (lab->waiters)
 		count += lab_waiters_want(lab, &lab->wants[count]);
 	for (; lab->space && i < lab->job_count; i++)
-		if (wants_rig(lab->jobs[i]))
+		if (wants_rig_now(lab->jobs[i]))
 			lab_job_want(lab->jobs[i], &lab->wants[count++]);
 	return count;
 }

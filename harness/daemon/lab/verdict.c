@@ -38,6 +38,12 @@ static const json_t *first_board(const json_t *results)
 	return NULL;
 }
 
+static bool is_error(const json_t *results, const json_t *attempt, const char *cause)
+{
+	return json_is_true(json_object_get(attempt, "complete")) && strcmp(text_of(attempt, "verdict"), "error") == 0 &&
+	       strcmp(text_of(attempt, "cause"), cause) == 0 && !verdict_was_ended(results, attempt);
+}
+
 /* The message of the first case that ended as an error of this cause; NULL: none. Attempts that the end of the run cut off say nothing
  * about the rig. */
 static const char *first_error(const json_t *results, const char *cause, const char **ret_id)
@@ -46,13 +52,69 @@ static const char *first_error(const json_t *results, const char *cause, const c
 	size_t i, j;
 	json_array_foreach (json_object_get(results, "cases"), i, one)
 		json_array_foreach (json_object_get(one, "attempts"), j, attempt)
-			if (json_is_true(json_object_get(attempt, "complete")) && strcmp(text_of(attempt, "verdict"), "error") == 0 &&
-			    strcmp(text_of(attempt, "cause"), cause) == 0 && !verdict_was_ended(results, attempt)) {
+			if (is_error(results, attempt, cause)) {
 				*ret_id = text_of(one, "id");
 				return text_of(attempt, "message");
 			}
 	return NULL;
 }
+
+/* ---- boards ---- */
+
+static bool has_board(const struct lost_board *boards, size_t count, const char *role)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(boards[i].role, role) == 0)
+			return true;
+	return false;
+}
+
+static size_t add_board(struct lost_board *boards, size_t count, const char *role, const char *text)
+{
+	if (count < VERDICT_BOARDS_MAX && *role && !has_board(boards, count, role))
+		boards[count++] = (struct lost_board){role, text};
+	return count;
+}
+
+/* "board ROLE: …", "board ROLE did not …", alone or behind what was done: so what the bench says of a board begins. */
+static const char *named_board(const char *text, char *const *roles)
+{
+	static const char word[] = "board ";
+	for (const char *at = text; (at = strstr(at, word)); at += sizeof(word) - 1) {
+		const char *name = at + sizeof(word) - 1;
+		size_t length = strcspn(name, ": ");
+		if (at != text && (at < text + 2 || strncmp(at - 2, ": ", 2) != 0))
+			continue;
+		for (char *const *role = roles; role && *role; role++)
+			if (name[length] && strlen(*role) == length && strncmp(*role, name, length) == 0)
+				return *role;
+	}
+	return NULL;
+}
+
+static size_t add_named(struct lost_board *boards, size_t count, char *const *roles, const char *text)
+{
+	const char *role = named_board(text, roles);
+	return role ? add_board(boards, count, role, text) : count;
+}
+
+size_t verdict_lost_boards(const json_t *results, char *const *roles, struct lost_board ret[VERDICT_BOARDS_MAX])
+{
+	const json_t *run = json_object_get(results, "run"), *error = json_object_get(run, "error"), *one, *attempt;
+	size_t count = 0, i, j;
+	json_array_foreach (json_object_get(run, "boards_given_up"), i, one)
+		if (!verdict_was_ended(results, one))
+			count = add_board(ret, count, text_of(one, "board"), text_of(one, "message"));
+	if (strcmp(text_of(error, "domain"), "bench") == 0 && !verdict_was_ended(results, error))
+		count = add_named(ret, count, roles, text_of(error, "message"));
+	json_array_foreach (json_object_get(results, "cases"), i, one)
+		json_array_foreach (json_object_get(one, "attempts"), j, attempt)
+			if (is_error(results, attempt, "bench"))
+				count = add_named(ret, count, roles, text_of(attempt, "message"));
+	return count;
+}
+
+/* ---- what stands against the rig ---- */
 
 /* Nothing but attempts that the bench broke, and that a further attempt of the same run made good, stands against it. *ret: the heaviest of
  * the cases. */

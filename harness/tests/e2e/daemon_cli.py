@@ -443,6 +443,19 @@ def killed(desk, lab):
           f"{process.returncode} {err}")
 
 
+def overdue(desk, lab):
+    """At the deadline the daemon cleans the rig while the client learns that its lease is over: both end the command, nobody the clean-up."""
+    deaf = ("-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(900)")
+    for name, command in (("a command", ("sleep", "904")), ("a command that is deaf to SIGTERM", (sys.executable, *deaf))):
+        for _ in range(3):
+            process = desk.start("rig", "lock", "v1", "--for", "1s", "--", *command)
+            pids = until(lambda: [pid for pid in children(process.pid) if name_of(pid) != "hilbench-lease"])
+            _, err = process.communicate(timeout=LIMIT_S)
+            rig = free(lab, "v1") and lab.rigs()["v1"]
+            check(f"rig lock: at its deadline {name} is ended, and the rig is clean and healthy", process.returncode == BENCH and "lease of v1 is lost" in err
+                  and rig and rig["health"] == "healthy" and not any(is_alive(pid) for pid in pids or [0]), f"{process.returncode} {err} {lab.rigs()['v1']}")
+
+
 LEAVES = "sleep 901 >/dev/null 2>&1 & sleep 902 >/dev/null 2>&1 & kill -STOP $!; echo $(jobs -p) $$; exec sleep 903"
 
 
@@ -635,7 +648,7 @@ def main():
             desk.write("cases/fail.yaml", case("t.fail", FAILS))
             desk.write("slow.yaml", case("t.slow", waits(90)))  # always cancelled
             desk.write("mid.yaml", case("t.mid", waits(3)))
-            for part in (waiting, files, own, cannot_travel, queue, again, spread, signals, restart, locking, killed, left_behind, told, shell, health):
+            for part in (waiting, files, own, cannot_travel, queue, again, spread, signals, restart, locking, killed, overdue, left_behind, told, shell, health):
                 part(desk, lab)
             tokens(desk, lab)
             nobody(desk)

@@ -100,6 +100,15 @@ def limits(folder):
     refused(folder, "limit of heartbeat", f"state: state\nleases: {{heartbeat: 1ms}}\n{RIGS}", "2:21", "from 100ms to 1h\n")
 
 
+def advice(folder):
+    for size, warned in (("10MiB", True), ("39MiB", True), ("40MiB", False)):
+        status, said = hilbenchd(write(folder, f"state: state\njobs: {{free_space: {size}}}\n{RIGS}"), "--check-config")
+        check(f"free_space of {size}: {'is less' if warned else 'is not less'} than a virtual run takes", status == 0 and
+              (f"free_space: {size[:2]} MiB is less than 40 MiB" in said) is warned, (status, said))
+    status, said = hilbenchd(write(folder, f"state: state\njobs: {{free_space: 40MiB}}\n{RIGS}  v2: {{file: {RIG}}}\n"), "--check-config")
+    check("free_space: runs on all virtual rigs count", status == 0 and "less than 80 MiB" in said, (status, said))
+
+
 def machine(folder):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -117,7 +126,7 @@ def machine(folder):
 
 
 def main():
-    for part in (addresses, tls, paths, rigs, limits, machine):
+    for part in (addresses, tls, paths, rigs, limits, advice, machine):
         with tempfile.TemporaryDirectory() as folder:
             part(folder)
     finish()

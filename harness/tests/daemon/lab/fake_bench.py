@@ -231,7 +231,7 @@ def do_report(arguments):
 def do_rig(arguments):
     file, verb = option(arguments, "--rig"), arguments[2]
     with open(file + ".log", "a") as log:
-        log.write(f"{verb} {os.environ.get('HILBENCH_JOB', '-')}\n")
+        log.write(f"{verb} {os.environ.get('HILBENCH_CLEANUP' if verb == 'cleanup' else 'HILBENCH_JOB', '-')}\n")
     behave = ""
     if os.path.exists(f"{file}.{verb}"):
         with open(f"{file}.{verb}") as source:

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../../daemon/job/strays.h"
+#include "../../../daemon/lab/lab_private.h"
 #include "../../../daemon/lab/words.h"
 #include "bed.h"
 
@@ -177,6 +179,38 @@ START_TEST(limits)
 }
 END_TEST
 
+static json_int_t errors_of_board(const char *role)
+{
+	struct error error = {0};
+	json_t *rig, *board;
+	json_int_t errors = 0;
+	size_t i;
+	ck_assert_int_eq(book_rig_json(bed.book, "v1", &rig, &error), 0);
+	json_array_foreach (json_object_get(rig, "boards"), i, board)
+		if (strcmp(json_string_value(json_object_get(board, "role")), role) == 0)
+			errors = json_integer_value(json_object_get(board, "bench_errors"));
+	json_decref(rig);
+	return errors;
+}
+
+/* What was lost once was not given up, and is the board's all the same. */
+START_TEST(a_lost_board_is_counted)
+{
+	static const char plan[] = "case a error bench 0 board zgw: vboard closed its control channel\n"
+	                           "case b error bench 0 board zgw: vboard closed its control channel\n"
+	                           "case c error bench 0 no answer from vmg\n";
+	bed_make(&bed, 1);
+	bed.config.health.quarantine_after = 3;
+	bed_open(&bed);
+	for (unsigned i = 0; i < 3; i++)
+		ends(bed_submit(&bed, &(struct bed_job){.plan = plan}), "error");
+	ck_assert_msg(strncmp(bed_health(&bed, 0), "quarantined: a: board zgw: vboard", 33) == 0, "%s", bed_health(&bed, 0));
+	ck_assert_int_eq(errors_of_board("zgw"), 3); /* by runs */
+	ck_assert_int_eq(errors_of_board("vmg"), 0);
+	all_still();
+}
+END_TEST
+
 START_TEST(a_bad_board_is_quarantined)
 {
 	struct error error = {0};
@@ -263,6 +297,36 @@ START_TEST(a_hanging_cleanup_quarantines)
 	ends(bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"}), "passed");
 	bed_until(&bed, bed_idle, 0);
 	ck_assert_str_eq(bed_health(&bed, 0), "quarantined: clean-up failed: the clean-up did not end in time");
+	all_still();
+}
+END_TEST
+
+static bool is_being_cleaned(struct bed *b, int64_t lease)
+{
+	char line[40];
+	(void)snprintf(line, sizeof(line), "cleanup lease-%lld", (long long)lease);
+	return bed_did(b, 0, line) > 0;
+}
+
+/* A client that loses its lease ends what has its mark, and it may do so at any moment. */
+START_TEST(who_ends_what_is_left_of_a_lease_leaves_the_cleanup_alone)
+{
+	struct error error = {0};
+	char secret[LEASE_SECRET_SIZE], value[LEASE_MARK_SIZE], mark[LEASE_MARK_SIZE + 16];
+	unsigned killed = 0;
+	int64_t lease;
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	bed_behave(&bed, 0, "cleanup", "1");
+	const struct lab_lease_request request = {.rig = "v1", .by = "ada", .for_ns = SECOND / 2, .heartbeat = true};
+	ck_assert_int_eq(lab_lease(bed.lab, &request, false, &lease, secret, &error), 0);
+	(void)snprintf(mark, sizeof(mark), "HILBENCH_JOB=%s", lab_lease_mark(bed.lab, lease, value));
+	bed_until(&bed, is_being_cleaned, lease);
+	while (strays_round(mark, &killed))
+		;
+	ck_assert_uint_eq(killed, 0);
+	bed_until(&bed, bed_idle, 0);
+	ck_assert_str_eq(bed_health(&bed, 0), "healthy");
 	all_still();
 }
 END_TEST
@@ -772,6 +836,7 @@ START_TEST(a_rig_is_not_blamed_for_a_full_disk)
 	bed_make(&bed, 1);
 	bed.config.health.quarantine_after = 1;
 	bed_open(&bed);
+	bed.config.space_pause_ns = SECOND / 100;
 	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = plan, .retries = 1});
 	bed_until(&bed, runs, job);
 	bed.config.free_bytes = UINT64_MAX / 2;
@@ -783,8 +848,31 @@ START_TEST(a_rig_is_not_blamed_for_a_full_disk)
 	ck_assert_uint_eq(bed_runs(&bed, job), 1);
 	bed.config.free_bytes = 0;
 	ends(job, "error no space on the host: ");
-	ck_assert_uint_eq(bed_runs(&bed, job), 2);
+	ck_assert_uint_eq(bed_runs(&bed, job), 1 + LAB_SPACE_TRIES);
 	ck_assert_str_eq(bed_health(&bed, 0), "healthy");
+	all_still();
+}
+END_TEST
+
+static bool pauses_for_space(struct bed *b, int64_t job)
+{
+	return strncmp(waiting_for(job), "disk space: its last try ", 25) == 0;
+}
+
+/* It was the disk: the tries are not used up while it is full, and others have the rig meanwhile. */
+START_TEST(what_found_no_space_is_not_tried_again_at_once)
+{
+	struct error error = {0};
+	bed_make(&bed, 1);
+	bed.config.space_pause_ns = 600 * SECOND;
+	bed_open(&bed);
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "case a error bench:ENOSPC 0 cannot write\n", .retries = 3});
+	bed_until(&bed, pauses_for_space, job);
+	ends(bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"}), "passed");
+	ck_assert_uint_eq(bed_runs(&bed, job), 1);
+	ck_assert(pauses_for_space(&bed, job));
+	ck_assert_int_eq(lab_cancel(bed.lab, job, "ada", &error), 0);
+	bed_until(&bed, bed_job_done, job);
 	all_still();
 }
 END_TEST
@@ -952,9 +1040,11 @@ int main(int argc, char **argv)
 	                                            &a_crash_is_tried_again_and_the_rig_tested,
 	                                            &limits,
 	                                            &a_bad_board_is_quarantined,
+	                                            &a_lost_board_is_counted,
 	                                            &recovery_comes_by_itself,
 	                                            &queued_jobs_end_when_the_last_rig_goes,
 	                                            &a_hanging_cleanup_quarantines,
+	                                            &who_ends_what_is_left_of_a_lease_leaves_the_cleanup_alone,
 	                                            &cancelled_jobs_leave_the_rig_free,
 	                                            &spread_over_equal_rigs,
 	                                            &a_part_that_left_nothing_is_in_the_report,
@@ -978,6 +1068,7 @@ int main(int argc, char **argv)
 	                                            &a_job_waits_for_space,
 	                                            &no_run_starts_without_space,
 	                                            &a_rig_is_not_blamed_for_a_full_disk,
+	                                            &what_found_no_space_is_not_tried_again_at_once,
 	                                            &a_full_disk_is_known_by_the_name_of_the_error,
 	                                            &a_rig_is_not_blamed_for_a_disk_that_was_full,
 	                                            &a_stopped_daemon_goes_on_later,

@@ -101,6 +101,52 @@ START_TEST(a_long_message_is_cut_with_a_mark)
 }
 END_TEST
 
+/* The bench names a board first, alone or behind what it did. */
+START_TEST(boards_that_errors_name)
+{
+	static const struct {
+		const char *message, *role;
+	} table[] = {{"board zgw: vboard closed its control channel", "zgw"},
+	             {"rack.ready: board vmg did not reach stage rtos within 20.000 s", "vmg"},
+	             {"board zg: gone", NULL},
+	             {"board zgwx: gone", NULL},
+	             {"board zgw", NULL},
+	             {"the dashboard zgw: gone", NULL},
+	             {"no answer from zgw", NULL},
+	             {"", NULL}};
+	char vmg[] = "vmg", zgw[] = "zgw", *const roles[] = {vmg, zgw, NULL};
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		struct lost_board boards[VERDICT_BOARDS_MAX];
+		json_t *results = json_pack("{s:{s:b}, s:[o, o]}", "run", "complete", 1, "cases", attempt("a", table[i].message),
+		                            attempt("b", table[i].message));
+		ck_assert_msg(verdict_lost_boards(results, roles, boards) == (table[i].role != NULL), "%s", table[i].message);
+		if (table[i].role)
+			ck_assert_str_eq(boards[0].role, table[i].role);
+		ck_assert_uint_eq(verdict_lost_boards(results, NULL, boards), 0);
+		json_decref(results);
+	}
+}
+END_TEST
+
+START_TEST(each_lost_board_once)
+{
+	char vmg[] = "vmg", zgw[] = "zgw", *const roles[] = {vmg, zgw, NULL};
+	struct lost_board boards[VERDICT_BOARDS_MAX];
+	json_t *results = json_pack("{s:{s:b, s:{s:s, s:s}, s:[{s:s, s:s}]}, s:[o]}", "run", "complete", 1, "error", "domain", "bench",
+	                            "message", "board vmg: no console", "boards_given_up", "board", "zgw", "message", "it does not boot",
+	                            "cases", attempt("a", "board zgw: gone"));
+	ck_assert_uint_eq(verdict_lost_boards(results, roles, boards), 2);
+	ck_assert_str_eq(boards[0].role, "zgw");
+	ck_assert_str_eq(boards[0].text, "it does not boot");
+	ck_assert_str_eq(boards[1].role, "vmg");
+	json_decref(results);
+	ck_assert_uint_eq(verdict_lost_boards(NULL, roles, boards), 0);
+	json_t *ended = stopped("time_limit", json_pack("[o]", attempt("a", LIMIT)));
+	ck_assert_uint_eq(verdict_lost_boards(ended, roles, boards), 0);
+	json_decref(ended);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("verdict");
@@ -111,6 +157,8 @@ int main(void)
 	tcase_add_test(cases, neither_a_board_nor_the_start_is_to_blame);
 	tcase_add_test(cases, a_bench_error_without_an_end_counts);
 	tcase_add_test(cases, a_long_message_is_cut_with_a_mark);
+	tcase_add_test(cases, boards_that_errors_name);
+	tcase_add_test(cases, each_lost_board_once);
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
