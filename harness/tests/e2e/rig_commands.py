@@ -300,6 +300,9 @@ def cleanup_virtual():
     check("rig cleanup: what a job left is ended and told", done.returncode == 0 and good and
           all(f"process {p.pid}" in found and p.wait(30) is not None for p in left), done)
     check("rig cleanup: another job's process lives", other.poll() is None, done)
+    done, _ = rig("cleanup", "--json", env={**ENVIRONMENT, "HILBENCH_CLEANUP": mark + "0", "HILBENCH_JOB": mark})
+    check("rig cleanup: who has the mark as HILBENCH_CLEANUP ends it too", done.returncode == 0 and f"process {other.pid}" in items(done)[1]
+          and other.wait(30) is not None, done)
     other.kill()
     other.wait()
     done, _ = rig("cleanup", env={k: v for k, v in ENVIRONMENT.items() if k != "HILBENCH_JOB"})
