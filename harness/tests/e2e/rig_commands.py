@@ -9,6 +9,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -173,6 +174,54 @@ def check_consoles():
     path = rig_text("parts", "{driver: serial, device: /dev/serial/by-id/none}", "    reset: {driver: serial, line: dtr}\n")
     found = of(report(rig("check", "--json", file=path)[0]), "reset")
     check("rig check: a reset line is as bad as its port", found and found[0]["state"] == "bad" and found[0]["remedy"], found)
+
+
+def running(path):
+    """Whether a process whose number stands in the file still runs (a zombie does not)."""
+    with open(path, encoding="ascii") as file:
+        number = int(file.read())
+    try:
+        with open(f"/proc/{number}/stat", encoding="ascii", errors="replace") as file:
+            text = file.read()
+    except OSError:
+        return False
+    return text[text.rindex(")") + 2] not in "ZX"
+
+
+def soon(condition):
+    limit = time.monotonic() + 60
+    while not condition() and time.monotonic() < limit:
+        time.sleep(0.02)
+    return condition()
+
+
+def interrupted():
+    """A signal ends `check` and `selftest` with all that they started: 130, and nobody else is blamed."""
+    told, program = os.path.join(OUT, "told"), os.path.join(OUT, "hangs")
+    with open(program, "w", encoding="utf-8") as file:
+        file.write(f"#!/bin/sh\ncase $1 in --version) echo Open On-Chip Debugger 0.12.0; exit;; esac\n"
+                   f"sleep 300 & echo $! > {told}.new; mv {told}.new {told}; wait\n")
+    os.chmod(program, 0o755)
+    rigs = {"check": rig_text("hangs", more=f"    probe: {{driver: openocd, config: [/dev/null], target: t, program: {program}}}\n"),
+            "selftest": rig_text("hangs-power")}
+    with open(rigs["selftest"], encoding="utf-8") as file:
+        text = file.read().replace("on: [/bin/true]", f"on: [{program}]").replace("{driver: pty, path: /dev/null}", "{driver: tcp, address: \"PLACE\"}")
+    with socket.create_server(("127.0.0.1", 0)) as console:
+        with open(rigs["selftest"], "w", encoding="utf-8") as file:
+            file.write(text.replace("PLACE", "127.0.0.1:%d" % console.getsockname()[1]))
+        for verb, path in rigs.items():
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if os.path.exists(told):
+                    os.remove(told)
+                with subprocess.Popen([HILBENCH, "rig", "--rig", path, verb], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+                                      env=ENVIRONMENT) as process:
+                    STARTED.add(str(process.pid))
+                    begun = soon(lambda: os.path.exists(told) or process.poll() is not None) and os.path.exists(told)
+                    process.send_signal(number)
+                    out, _ = process.communicate(timeout=100)
+                check(f"rig {verb}: {number.name} ends it with 130", begun and process.returncode == 130 and "interrupted" in out, (begun, process.returncode, out))
+                check(f"rig {verb}: {number.name} blames nobody", not re.search(r"^bad +(power|supply|boot)", out, re.M), out)
+                check(f"rig {verb}: {number.name} leaves nothing that it started", begun and soon(lambda: not running(told)), out)
 
 
 def readable():
@@ -562,6 +611,7 @@ gdb_server()
 cleanup_virtual()
 cleanup_real()
 selftest()
+interrupted()
 at_terminal()
 bad_use()
 left = [name for name in os.listdir("/tmp") if name.startswith("hilbench-rig-") and name.split("-")[2] in STARTED]
