@@ -608,6 +608,31 @@ START_TEST(portable_reports_name_no_other_file)
 }
 END_TEST
 
+/* A shell's own case is in no file. */
+START_TEST(a_problem_without_a_place)
+{
+	struct synthetic s;
+	struct report_summary summary;
+	struct error error = {0};
+	char printed[1024] = "";
+	synthetic_begin(&s);
+	synthetic_event(&s, "run", "run.begin", SELECTED(""));
+	synthetic_case_begin(&s, "shell#2", "", 0);
+	synthetic_event(
+	        &s, "case", "case.end",
+	        "{\"id\":\"shell#2\",\"attempt\":1,\"verdict\":\"error\",\"cause\":\"bench\",\"duration_ns\":1,\"message\":\"no rack\"}");
+	synthetic_end(&s, 3, false);
+	synthetic_close(&s);
+	ck_assert_int_eq(report_write(s.directory, &(struct report_options){0}, &summary, &error), 0);
+	FILE *out = fmemopen(printed, sizeof(printed), "w");
+	report_summary_print(out, &summary);
+	ck_assert_int_eq(fclose(out), 0);
+	ck_assert_msg(!strncmp(printed, "error (bench): shell#2: no rack", 31), "%s", printed);
+	report_summary_free(&summary);
+	synthetic_remove(&s);
+}
+END_TEST
+
 START_TEST(interrupted_before_a_case)
 {
 	struct synthetic s;
@@ -896,6 +921,7 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, run_without_cases_is_an_error);
 	tcase_add_test(tests, reason_of_a_run_that_could_not_start);
 	tcase_add_test(tests, cases_that_were_not_begun);
+	tcase_add_test(tests, a_problem_without_a_place);
 	tcase_add_test(tests, interrupted_before_a_case);
 	tcase_add_test(tests, run_ended_at_a_limit);
 	tcase_add_test(tests, portable_reports_name_no_other_file);
