@@ -264,6 +264,8 @@ def remembers():
         text = file.read()
     texts = [e["data"].get("text", "") for e in events("history") if e["kind"] == "step.begin"]
     must(any("to be kept" in t for t in texts) and not any("not to" in t for t in texts), f"the journal has {texts}")
+    texts = [e["data"]["text"] for e in events("history") if e["kind"] == "note"]
+    must("to be kept" in texts and not any("not to" in t for t in texts), f"the notes are {texts}")
     must("to\\040be\\040kept" in text or "to be kept" in text, "the history lacks a line")
     must("not\\040to" not in text and "not to" not in text, "the history has a line that begins with a blank")
     must(stat.S_IMODE(os.stat(path).st_mode) == 0o600, "others may read the history")
