@@ -295,8 +295,13 @@ def hostile_names():
         evil = f"[exec touch {mark}] $x {{ \\\"'; exec touch {mark}; #"
         file = f"a {evil.replace('/', '_')}.bin"
         hit = "probe.dump: " + json.dumps({"role": "zgw", "address": 0x20000000, "length": "16B", "file": file})
-        run = Run(hit, lambda text: text.replace("driver: openocd", "driver: openocd\n      adapter_serial: " + json.dumps(evil))
-                  .replace('{jtag: "${jtag}"}', "{jtag: \"${jtag}\", other: " + json.dumps(evil.replace("$", "")) + "}"), name="a [b] {c} $d")
+
+        def change(text):
+            """One adapter is that of one role."""
+            before, name, behind = text.partition("\n  zgw:\n")
+            return before + name + behind.replace("driver: openocd", "driver: openocd\n      adapter_serial: " + json.dumps(evil), 1)
+
+        run = Run(hit, lambda text: change(text).replace('{jtag: "${jtag}"}', "{jtag: \"${jtag}\", other: " + json.dumps(evil.replace("$", "")) + "}"), name="a [b] {c} $d")
         cases = run.finish()
         check("names with blanks, brackets, braces and commands in them are only names",
               cases.get("f.hit", "?")[0] == "pass" and cases["f.next"][0] == "pass" and not os.path.exists(mark) and
