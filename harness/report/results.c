@@ -167,6 +167,8 @@ static json_t *run_json(struct writer *w)
 static json_t *counts_json(struct writer *w)
 {
 	json_t *o = json_object();
+	/* Those that were selected and never begun are among the cases, as skipped. */
+	put_integer(w, o, "planned", (int64_t)w->run->case_count);
 	put_integer(w, o, "total", (int64_t)w->run->case_count);
 	for (enum verdict v = VERDICT_PASS; v <= VERDICT_ERROR; v++)
 		put_integer(w, o, verdict_name(v), w->run->by_verdict[v]);

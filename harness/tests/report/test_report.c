@@ -208,6 +208,8 @@ START_TEST(results_fit_the_schema)
 	json_t *counts = json_object_get(results, "counts");
 	ck_assert_int_eq(json_integer_value(json_object_get(counts, "pass")), 2);
 	ck_assert_int_eq(json_integer_value(json_object_get(counts, "flaky")), 1);
+	ck_assert_int_eq(json_integer_value(json_object_get(counts, "planned")),
+	                 (json_int_t)json_array_size(json_object_get(results, "cases")));
 	json_t *measurement = json_array_get(json_object_get(results, "measurements"), 0);
 	ck_assert_uint_eq(json_array_size(json_object_get(measurement, "samples")), 30);
 	ck_assert_int_eq(json_integer_value(json_object_get(measurement, "p50_ns")), 214500000);
