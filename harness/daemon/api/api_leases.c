@@ -7,8 +7,6 @@
 
 #include "api_private.h"
 
-#define DAY_NS (INT64_C(86400) * 1000000000)
-
 struct lease_said {
 	const char *note;
 	int64_t for_ns;
@@ -130,7 +128,7 @@ void api_rig_lease(struct http_request *request, void *context)
 {
 	struct api *api = api_enter(request, context);
 	struct lease_said said = {0};
-	const struct field fields[] = {{"for", FIELD_DURATION, true, &said.for_ns, 1, 365 * DAY_NS},
+	const struct field fields[] = {{"for", FIELD_DURATION, true, &said.for_ns, INT64_MIN, INT64_MAX},
 	                               {"heartbeat", FIELD_BOOL, false, &said.heartbeat, 0, 0},
 	                               {"wait", FIELD_BOOL, false, &said.wait, 0, 0},
 	                               {"note", FIELD_TEXT, false, &said.note, 0, 500}};

@@ -83,6 +83,8 @@ static int read_text(const struct field *field, const json_t *value, struct erro
 		return wrong_type(field, value, "text", err);
 	const char *text = json_string_value(value);
 	int64_t length = (int64_t)json_string_length(value);
+	if (field->least == field->most && length != field->least)
+		return REFUSE("\"%s\" must have %" PRId64 " bytes, not %" PRId64, field->name, field->least, length);
 	if (length < field->least || length > field->most)
 		return REFUSE("\"%s\" must have %" PRId64 " to %" PRId64 " bytes", field->name, field->least, field->most);
 	for (int64_t i = 0; i < length; i++)

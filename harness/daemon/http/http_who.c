@@ -179,9 +179,10 @@ bool http_who(struct http_request *request)
 
 	if (request->connection->endpoint->local)
 		return who_local(request);
-	if ((host && !http_host_allowed(host, names)) ||
-	    (request->target.authority && !http_host_allowed(request->target.authority, names))) {
-		http_answer_error(request, HTTP_FORBIDDEN, "this server does not go by the name '%.200s'", host ? host : "");
+	const char *asked = host && !http_host_allowed(host, names) ? host : request->target.authority;
+
+	if (asked && (asked == host || !http_host_allowed(asked, names))) {
+		http_answer_error(request, HTTP_FORBIDDEN, "this server does not go by the name '%.200s'", asked);
 		return false;
 	}
 	if (authorization)

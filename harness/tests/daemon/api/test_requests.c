@@ -99,7 +99,7 @@ static const struct {
         {"{\"files\": [], \"paths\": [\"a\"]}", "\"files\" must have 1 to 10000 items"},
         {"{\"files\": [3], \"paths\": [\"a\"]}", "\"files\", item 1: the file must be an object"},
         {"{\"files\": [{\"path\": \"a\"}], \"paths\": [\"a\"]}", "\"files\", item 1: the file needs \"sha256\""},
-        {"{\"files\": [{\"path\": \"a\", \"sha256\": \"12\"}], \"paths\": [\"a\"]}", "\"sha256\" must have 64 to 64 bytes"},
+        {"{\"files\": [{\"path\": \"a\", \"sha256\": \"12\"}], \"paths\": [\"a\"]}", "\"sha256\" must have 64 bytes, not 2"},
         {"{" FILES ", \"paths\": []}", "\"paths\" must have 1 to 1000 items"},
 };
 
