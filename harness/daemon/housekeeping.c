@@ -35,6 +35,7 @@ struct housekeeping {
 	int64_t offset_ns;      /* CLOCK_REALTIME - CLOCK_BOOTTIME when last seen */
 	int64_t distrust_until; /* CLOCK_BOOTTIME */
 	int64_t keys_due_ns;    /* the same */
+	bool over_told;         /* that pinned jobs alone are more than the rules allow */
 };
 
 static int64_t now_ns(clockid_t clock)
@@ -58,21 +59,54 @@ static bool clock_is_trusted(struct housekeeping *keeping)
 
 /* ---- old results ---- */
 
+static const char *plural(unsigned count)
+{
+	return count == 1 ? "" : "s";
+}
+
+/* blobs: files of the store; each of them may have been a file of several jobs. */
+static void tell_removed(const struct retained *jobs, unsigned blobs)
+{
+	if (jobs->whole > 0)
+		log_info("retention: removed %u job%s with verdicts, measurements and files", jobs->whole, plural(jobs->whole));
+	if (jobs->files > 0)
+		log_info("retention: removed captures, logs and reports of %u job%s; the verdicts stay", jobs->files, plural(jobs->files));
+	if (jobs->given > 0)
+		log_info("retention: removed the files that %u job%s came with; the verdicts stay", jobs->given, plural(jobs->given));
+	if (blobs > 0)
+		log_info("retention: removed %u stored file%s that nothing names", blobs, plural(blobs));
+}
+
+/* Once, until it is below the limit again. */
+static void tell_over(struct housekeeping *keeping)
+{
+	uint64_t over = book_retention_over(keeping->book);
+	if (over > 0 && !keeping->over_told)
+		log_warning(
+		        "retention.size (%llu bytes) is exceeded by %llu bytes: that much more is of pinned jobs and of such that are not "
+		        "done, which stay; unpin some, or raise it",
+		        (unsigned long long)keeping->rules->bytes, (unsigned long long)over);
+	else if (over == 0 && keeping->over_told)
+		log_info("what is stored is within retention.size again");
+	keeping->over_told = over > 0;
+}
+
 /* Returns whether there is more to do. */
 static bool remove_old(struct housekeeping *keeping)
 {
 	struct error error = {0};
-	unsigned jobs = 0, blobs = 0;
-	bool more_jobs = false, more_blobs = false;
+	struct retained jobs = {0};
+	unsigned blobs = 0;
+	bool more_blobs = false;
 	int64_t now = now_ns(CLOCK_REALTIME);
-	int r = book_retain(keeping->book, keeping->rules, now, JOBS_A_TIME, &jobs, &more_jobs, &error);
+	int r = book_retain(keeping->book, keeping->rules, now, JOBS_A_TIME, &jobs, &error);
 	if (r == 0)
 		r = blobs_sweep(keeping->book, now - UNUSED_AFTER, BLOBS_A_TIME, &blobs, &more_blobs, &error);
 	if (r < 0)
 		log_warning("old results could not be removed: %s", error.message);
-	if (jobs > 0 || blobs > 0)
-		log_info("removed the files of %u jobs, and %u files that nothing names", jobs, blobs);
-	return r == 0 && (more_jobs || more_blobs);
+	tell_removed(&jobs, blobs);
+	tell_over(keeping);
+	return r == 0 && (jobs.more || more_blobs);
 }
 
 /* ---- keys that older daemons took ---- */

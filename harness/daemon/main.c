@@ -63,8 +63,10 @@ static int take_sockets(struct http_listen *listen, struct error *err)
 static int serve(struct daemon *daemon, struct error *err)
 {
 	const struct daemon_config *config = daemon->config;
-	struct api_options options = {
-	        .upload_limit = config->upload_limit, .state_directory = config->state, .retries = config->lab.retries};
+	struct api_options options = {.upload_limit = config->upload_limit,
+	                              .state_directory = config->state,
+	                              .retries = config->lab.retries,
+	                              .retention_bytes = config->lab.retention.bytes};
 	struct http_listen listen = {.socket_fd = -1,
 	                             .tcp_fd = -1,
 	                             .socket_path = config->socket,
@@ -219,7 +221,7 @@ static int check_books(const char *directory, bool deep)
 	book_close(book);
 	if (r < 0)
 		return fail(&error);
-	printf("%u breaches\n", breaches);
+	printf("%u breach%s\n", breaches, breaches == 1 ? "" : "es");
 	return breaches ? EXIT_BREACHES : 0;
 }
 

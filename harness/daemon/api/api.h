@@ -10,7 +10,8 @@ struct api;
 struct api_options {
 	uint64_t upload_limit;
 	const char *state_directory;
-	unsigned retries; /* of a job that names none */
+	unsigned retries;         /* of a job that names none */
+	uint64_t retention_bytes; /* of all stored files; 0: no limit */
 };
 /* Borrowed lab, book, loop and state_directory outlive it. */
 int api_new(struct api **ret, sd_event *, struct book *, struct lab *, const struct api_options *, struct error *err) WARN_UNUSED;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../book/results.h"
 #include "api_private.h"
 #include "job_request.h"
 
@@ -131,6 +132,25 @@ void api_job_rerun(struct http_request *request, void *context)
 		answer_job(api, request, 201, new_id);
 }
 
+/* What stays whatever it costs may be more than there is to be: who pins is the one to know. */
+static void answer_pinned(struct api *api, struct http_request *request)
+{
+	const uint64_t limit = api->options.retention_bytes;
+	struct error error = {0};
+	uint64_t bytes = 0;
+	int r = limit ? book_pinned_bytes(api->book, &bytes, &error) : 0;
+	if (r < 0)
+		api_fail(request, r, &error);
+	else if (bytes <= limit)
+		http_answer_empty(request, 204);
+	else
+		api_answer(request, 0, NULL, 200,
+		           json_pack("{s:o}", "warning",
+		                     json_sprintf("the files of pinned jobs are %llu bytes, more than retention.size (%llu) by themselves: "
+		                                  "files of all other jobs go soon after their end; unpin some, or raise it",
+		                                  (unsigned long long)bytes, (unsigned long long)limit)));
+}
+
 static void pin(struct http_request *request, void *context, bool pinned)
 {
 	struct api *api = api_enter(request, context);
@@ -143,6 +163,8 @@ static void pin(struct http_request *request, void *context, bool pinned)
 		http_answer_error(request, HTTP_NOT_FOUND, "there is no job %lld", (long long)id);
 	else if (r < 0)
 		api_fail(request, r, &error);
+	else if (pinned)
+		answer_pinned(api, request);
 	else
 		http_answer_empty(request, 204);
 }
@@ -159,6 +181,24 @@ void api_job_unpin(struct http_request *request, void *context)
 
 /* ---- files ---- */
 
+/* Why there is none. */
+static void answer_no_report(struct api *api, struct http_request *request, int64_t id, const char *name)
+{
+	struct job_record *record = NULL;
+	struct error error = {0};
+	int r = book_job(api->book, id, &record, &error);
+	if (r == -ENOENT)
+		http_answer_error(request, HTTP_NOT_FOUND, "there is no job %lld", (long long)id);
+	else if (r < 0)
+		api_fail(request, r, &error);
+	else if (record->state != JOB_DONE)
+		http_answer_error(request, HTTP_NOT_FOUND, "there is no %s of job %lld yet: it is not done", name, (long long)id);
+	else
+		http_answer_error(request, HTTP_NOT_FOUND, "there is no %s of job %lld: %s", name, (long long)id,
+		                  record->started_utc_ns ? "retention has removed it, or it could not be made" : "the job was never begun");
+	job_record_free(record);
+}
+
 static void answer_report(struct http_request *request, void *context, const char *name)
 {
 	struct api *api = api_enter(request, context);
@@ -170,7 +210,7 @@ static void answer_report(struct http_request *request, void *context, const cha
 		return;
 	int r = book_job_report_find(api->book, id, name, sha256, &size, &error);
 	if (r == -ENOENT)
-		http_answer_error(request, HTTP_NOT_FOUND, "there is no %s of job %lld, or not yet", name, (long long)id);
+		answer_no_report(api, request, id, name);
 	else
 		answer_blob(api, request, r, &error, sha256, name);
 }

@@ -42,11 +42,13 @@ void api_status(struct http_request *request, void *context)
 		return;
 	}
 	bool accepts = lab_accepts(api->lab, reason, sizeof(reason));
-	json_t *json = json_pack("{s:s, s:s, s:s, s:{s:i, s:i}, s:b, s:s, s:{s:I, s:I}, s:I, s:i}", "version", HILBENCH_VERSION, "started",
-	                         utc_format(api->started_utc_ns, started), "state_directory", api->options.state_directory, "jobs",
-	                         "queued", (int)queued, "running", (int)running, "accepts_jobs", accepts, "reason", accepts ? "" : reason,
-	                         "disk", "free_bytes", (json_int_t)free_bytes, "used_bytes", (json_int_t)used, "memory_bytes",
-	                         (json_int_t)memory_bytes(), "viewers", (int)api->viewer_count);
+	json_t *json =
+	        json_pack("{s:s, s:s, s:s, s:{s:i, s:i}, s:b, s:s, s:{s:I, s:I}, s:{s:I, s:I}, s:I, s:i}", "version", HILBENCH_VERSION,
+	                  "started", utc_format(api->started_utc_ns, started), "state_directory", api->options.state_directory, "jobs",
+	                  "queued", (int)queued, "running", (int)running, "accepts_jobs", accepts, "reason", accepts ? "" : reason, "disk",
+	                  "free_bytes", (json_int_t)free_bytes, "used_bytes", (json_int_t)used, "retention", "limit_bytes",
+	                  (json_int_t)api->options.retention_bytes, "over_bytes", (json_int_t)book_retention_over(api->book),
+	                  "memory_bytes", (json_int_t)memory_bytes(), "viewers", (int)api->viewer_count);
 	api_answer(request, 0, NULL, 200, json);
 }
 

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../../base/log.h"
 #include "book_private.h"
 
 #define LOCK_POLL_MS     10
@@ -198,6 +199,25 @@ static int examine_owner(const struct book *book, const struct stat *stat, struc
 	return 0;
 }
 
+/* A copy that somebody put back has the mode of his umask. Tokens are kept as digests, but who did what is nobody else's business. */
+static void mend_modes(const struct book *book)
+{
+	static const char *const names[] = {BOOK_FILE, BOOK_FILE "-wal", BOOK_FILE "-shm"};
+	struct stat stat;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		if (fstatat(book->directory_fd, names[i], &stat, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(stat.st_mode) ||
+		    !(stat.st_mode & S_IRWXO))
+			continue;
+		if (fchmodat(book->directory_fd, names[i], S_IRUSR | S_IWUSR, 0) == 0)
+			log_warning("%s/%s was open to everybody (mode %o): now it is only to its owner (600)", book->directory, names[i],
+			            (unsigned)stat.st_mode & 07777);
+		else
+			log_warning("%s/%s is open to everybody (mode %o): %s", book->directory, names[i], (unsigned)stat.st_mode & 07777,
+			            strerror(errno));
+	}
+}
+
 int book_file_examine(struct book *book, bool *ret_there, struct error *err)
 {
 	struct stat stat, log;
@@ -214,6 +234,8 @@ int book_file_examine(struct book *book, bool *ret_there, struct error *err)
 	r = examine_owner(book, &stat, err);
 	if (r < 0)
 		return r;
+	if (!book->only_read)
+		mend_modes(book);
 	fd = openat(book->directory_fd, BOOK_FILE, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
 		return io_error(book->directory, "cannot read " BOOK_FILE, err);

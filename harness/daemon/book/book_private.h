@@ -37,6 +37,7 @@ struct book {
 	bool only_read;
 	int wal_pages;         /* after the last commit */
 	int64_t optimised_ns;  /* CLOCK_MONOTONIC of the last PRAGMA optimize */
+	uint64_t over_bytes;   /* book_retention_over() */
 	unsigned sweep_folder; /* where blobs_sweep() goes on */
 	char keys_behind[65];  /* the last that blobs_remove_keys() looked at, "": none */
 	/* Held while a file gets its place and while one is taken away: writers are in threads of their own. Nothing is waited for under

@@ -174,7 +174,7 @@ int book_matrix_json(struct book *book, const char *series, unsigned nights, jso
 }
 
 /* ---- the history of a case ---- */
-static json_t *entry_json(sqlite3_stmt *row)
+static json_t *entry_json(sqlite3_stmt *row, bool flaky)
 {
 	json_t *place = sqlite3_column_type(row, 7) == SQLITE_NULL
 	                        ? json_null()
@@ -183,8 +183,19 @@ static json_t *entry_json(sqlite3_stmt *row)
 	return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:b}", "job", column_integer_json(row, 0), "run",
 	                 column_integer_json(row, 1), "rig", column_text_json(row, 2), "at", column_time_json(row, 3), "verdict",
 	                 column_text_json(row, 4), "cause", column_text_json(row, 5), "message", column_text_json(row, 6), "place", place,
-	                 "duration_ns", column_integer_json(row, 10), "attempts", column_integer_json(row, 11), "flaky",
-	                 sqlite3_column_int(row, 12));
+	                 "duration_ns", column_integer_json(row, 10), "attempts", column_integer_json(row, 11), "flaky", flaky);
+}
+
+/* As in the job: also when it passed in this run at once, and not in an earlier one of the job. The entry that decides is the one. */
+static int entry_flaky(struct book *book, sqlite3_stmt *row, int64_t name, bool *ret, struct error *err)
+{
+	struct standing s;
+	*ret = false;
+	if (strcmp((const char *)sqlite3_column_text(row, 4), "pass") != 0)
+		return 0;
+	int r = standing_of_case(book, sqlite3_column_int64(row, 0), name, &s, err);
+	*ret = r >= 0 && s.flaky && s.run == sqlite3_column_int64(row, 1);
+	return r;
 }
 
 static int entries_put(struct book *book, int64_t name, const char *series, unsigned limit, int64_t before, json_t *history,
@@ -196,7 +207,7 @@ static int entries_put(struct book *book, int64_t name, const char *series, unsi
 	int r = book_select(
 	        book, &rows, err,
 	        "SELECT r.job, c.run, r.rig, coalesce(c.started, r.started, r.ended), c.verdict, c.cause, c.message, c.place_file, "
-	        "c.place_line, c.place_column, c.duration_ns, c.attempts, c.flaky FROM cases c JOIN runs r ON r.id = c.run JOIN jobs j ON "
+	        "c.place_line, c.place_column, c.duration_ns, c.attempts FROM cases c JOIN runs r ON r.id = c.run JOIN jobs j ON "
 	        "j.id = r.job WHERE c.name = ?1 AND c.run < ?2 AND (?3 IS NULL OR j.series = ?3) ORDER BY c.run DESC LIMIT ?4",
 	        VALUES(INTEGER(name), INTEGER(before > 0 ? before : INT64_MAX), TEXT(series), INTEGER(limit + 1)));
 	while (r >= 0 && (r = book_next(book, rows, err)) > 0) {
@@ -206,43 +217,83 @@ static int entries_put(struct book *book, int64_t name, const char *series, unsi
 			break;
 		}
 		last = sqlite3_column_int64(rows, 1);
-		if (json_array_append_new(entries, entry_json(rows)) < 0)
+		bool flaky;
+		r = entry_flaky(book, rows, name, &flaky, err);
+		if (r >= 0 && json_array_append_new(entries, entry_json(rows, flaky)) < 0)
 			r = book_no_memory(err);
 	}
 	book_select_end(book, rows);
 	return r;
 }
 
+struct job_flaky {
+	int64_t job;
+	bool flaky; /* in the one run */
+};
 struct figures {
 	unsigned passed, failed, flips, flaky;
 	int last; /* 1: pass, -1: fail, 0: none yet */
+	struct job_flaky *runs;
+	size_t run_count;
 };
 
-static void figures_add(struct figures *f, const char *verdict, bool flaky)
+static void figures_add(struct figures *f, const char *verdict, int64_t job, bool flaky)
 {
 	int now = strcmp(verdict, "pass") == 0 ? 1 : strcmp(verdict, "fail") == 0 ? -1 : 0;
 	f->passed += now > 0;
 	f->failed += now < 0;
-	f->flaky += flaky;
+	f->runs[f->run_count++] = (struct job_flaky){job, flaky};
 	if (now != 0 && f->last != 0 && now != f->last)
 		f->flips++;
 	if (now != 0)
 		f->last = now;
 }
 
-static int figures_put(struct book *book, int64_t name, const char *series, json_t *history, struct error *err)
+static int compare_jobs(const void *a, const void *b)
+{
+	int64_t left = ((const struct job_flaky *)a)->job, right = ((const struct job_flaky *)b)->job;
+	return (left > right) - (left < right);
+}
+
+/* Jobs in which it is flaky. Few have it in more than one run: only those are looked at as a whole. */
+static int count_flaky(struct book *book, int64_t name, struct figures *f, struct error *err)
+{
+	struct standing s;
+	int r = 0;
+	qsort(f->runs, f->run_count, sizeof(*f->runs), compare_jobs);
+	for (size_t i = 0, next; r >= 0 && i < f->run_count; i = next) {
+		bool flaky = f->runs[i].flaky;
+		for (next = i + 1; next < f->run_count && f->runs[next].job == f->runs[i].job;)
+			next++;
+		if (next - i > 1) {
+			r = standing_of_case(book, f->runs[i].job, name, &s, err);
+			flaky = r >= 0 && s.flaky;
+		}
+		f->flaky += flaky;
+	}
+	return r;
+}
+
+static int read_figures(struct book *book, int64_t name, const char *series, struct figures *f, struct error *err)
 {
 	sqlite3_stmt *rows = NULL;
-	struct figures f = {0};
 	const char *sql =
-	        series ? "SELECT c.verdict, c.flaky FROM cases c JOIN runs r ON r.id = c.run JOIN jobs j ON j.id = r.job WHERE c.name = ?1 "
-	                 "AND "
-	                 "c.turn = 'begun' AND j.series = ?2 ORDER BY c.run DESC LIMIT ?3"
-	               : "SELECT verdict, flaky FROM cases WHERE name = ?1 AND turn = 'begun' AND ?2 IS NULL ORDER BY run DESC LIMIT ?3";
+	        series ? "SELECT c.verdict, c.flaky, r.job FROM cases c JOIN runs r ON r.id = c.run JOIN jobs j ON j.id = r.job WHERE "
+	                 "c.name = ?1 AND c.turn = 'begun' AND j.series = ?2 ORDER BY c.run DESC LIMIT ?3"
+	               : "SELECT c.verdict, c.flaky, r.job FROM cases c CROSS JOIN runs r ON r.id = c.run WHERE c.name = ?1 AND c.turn = "
+	                 "'begun' AND ?2 IS NULL ORDER BY c.run DESC LIMIT ?3";
 	int r = book_select(book, &rows, err, sql, VALUES(INTEGER(name), TEXT(series), INTEGER(FIGURES_LIMIT)));
 	while (r >= 0 && (r = book_next(book, rows, err)) > 0)
-		figures_add(&f, (const char *)sqlite3_column_text(rows, 0), sqlite3_column_int(rows, 1));
+		figures_add(f, (const char *)sqlite3_column_text(rows, 0), sqlite3_column_int64(rows, 2), sqlite3_column_int(rows, 1));
 	book_select_end(book, rows);
+	return r >= 0 ? count_flaky(book, name, f, err) : r;
+}
+
+static int figures_put(struct book *book, int64_t name, const char *series, json_t *history, struct error *err)
+{
+	struct figures f = {.runs = calloc(FIGURES_LIMIT, sizeof(*f.runs))};
+	int r = f.runs ? read_figures(book, name, series, &f, err) : book_no_memory(err);
+	free(f.runs);
 	if (r < 0)
 		return r;
 	json_t *figures = json_pack("{s:i,s:i,s:i,s:i}", "passed", (int)f.passed, "failed", (int)f.failed, "flips", (int)f.flips, "flaky",

@@ -154,6 +154,11 @@ static int read_job(struct book *book, sqlite3_stmt *row, void *ret, struct erro
 	return 0;
 }
 
+static json_t *name_json(sqlite3_stmt *row)
+{
+	return column_text_json(row, 0);
+}
+
 static json_t *file_json(sqlite3_stmt *row)
 {
 	return json_pack("{so so so}", "path", column_text_json(row, 0), "sha256", column_text_json(row, 1), "size",
@@ -182,6 +187,8 @@ int book_job_json(struct book *book, int64_t id, json_t **ret, struct error *err
 	if (r >= 0)
 		r = put_rows(book, id, "SELECT path, sha256, size FROM job_files WHERE job = ?1 ORDER BY path", file_json, job, "files",
 		             err);
+	if (r >= 0)
+		r = put_rows(book, id, "SELECT name FROM job_reports WHERE job = ?1 ORDER BY name", name_json, job, "reports", err);
 	if (r < 0) {
 		json_decref(job);
 		return r;

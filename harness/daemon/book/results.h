@@ -31,11 +31,20 @@ int book_trend_json(struct book *, int64_t series, int64_t from_utc_ns, int64_t 
 
 struct retention {
 	int64_t age_ns;         /* done jobs older than this go; 0: no limit */
-	uint64_t bytes;         /* oldest first until blobs are below this; 0: no limit */
+	uint64_t bytes;         /* files go, oldest jobs first, until blobs are below this; 0: no limit */
 	int64_t results_age_ns; /* cases and measurements stay longer than artefacts; 0: as long as age_ns */
 };
-/* Removes the artefacts (then the whole) of at most `at_most` jobs that are due and not pinned. *ret_more: there are more. */
-int book_retain(struct book *, const struct retention *, int64_t now_utc_ns, unsigned at_most, unsigned *ret_removed, bool *ret_more,
+struct retained {
+	unsigned files, given, whole; /* jobs whose artefacts and reports, whose submitted files went; that went with all that is known */
+	bool more;                    /* there are more to do */
+	uint64_t over_bytes;          /* above the limit although nothing more may go: pinned jobs and such that are not done */
+};
+/* Removes what is due of at most `at_most` jobs that are not pinned. Verdicts and measurements go by their age alone. */
+int book_retain(struct book *, const struct retention *, int64_t now_utc_ns, unsigned at_most, struct retained *ret,
                 struct error *err) WARN_UNUSED;
+/* retained.over_bytes as the last book_retain() found it that was through. */
+uint64_t book_retention_over(const struct book *);
+/* Bytes of all files of pinned jobs and of their runs, each once. Looks through the list of jobs: not often. */
+int book_pinned_bytes(struct book *, uint64_t *ret, struct error *err) WARN_UNUSED;
 
 #endif

@@ -73,6 +73,8 @@ struct standings {
 };
 int standings_of(struct book *, int64_t job, struct standings *ret, struct error *err) WARN_UNUSED;
 void standings_clear(struct standings *);
+/* Of one case; without a name. */
+int standing_of_case(struct book *, int64_t job, int64_t name_key, struct standing *ret, struct error *err) WARN_UNUSED;
 /* No run is open: a case whose turn never came is a skipped one from now on, not one that is still to come. */
 bool standings_over(const struct standings *);
 

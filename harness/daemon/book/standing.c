@@ -19,6 +19,12 @@ static bool bench_broke(const struct standing *s)
 	return s->verdict == VERDICT_ERROR && s->cause == CAUSE_BENCH;
 }
 
+static void fold_begin(struct fold *f, const struct standing *first)
+{
+	*f = (struct fold){.last = *first};
+	f->unsteady = first->turn == TURN_BEGUN && (first->flaky || first->verdict != VERDICT_PASS);
+}
+
 static void fold_take(struct fold *f, const struct standing *next)
 {
 	if (next->turn == TURN_BEGUN)
@@ -79,9 +85,7 @@ static int fold_new(struct folds *folds, const struct standing *first, const cha
 		folds->cases = grown;
 		folds->room = room;
 	}
-	struct fold *f = &folds->cases[folds->count];
-	*f = (struct fold){.last = *first};
-	f->unsteady = first->turn == TURN_BEGUN && (first->flaky || first->verdict != VERDICT_PASS);
+	fold_begin(&folds->cases[folds->count], first);
 	if (json_object_set_new(folds->index, name, json_integer((json_int_t)folds->count)) < 0)
 		return book_no_memory(err);
 	folds->count++;
@@ -107,6 +111,28 @@ static int read_cases(struct book *book, int64_t job, struct folds *folds, struc
 	}
 	book_select_end(book, rows);
 	return r;
+}
+
+int standing_of_case(struct book *book, int64_t job, int64_t name_key, struct standing *ret, struct error *err)
+{
+	sqlite3_stmt *rows = NULL;
+	struct fold fold;
+	bool begun = false;
+	int r = book_select(book, &rows, err,
+	                    "SELECT c.name, NULL, c.run, c.turn, c.verdict, c.cause, c.flaky FROM runs r CROSS JOIN cases c ON c.run = "
+	                    "r.id AND c.name = ?2 WHERE r.job = ?1 ORDER BY r.number",
+	                    VALUES(INTEGER(job), INTEGER(name_key)));
+	while (r >= 0 && (r = book_next(book, rows, err)) > 0) {
+		struct standing next = row_standing(rows);
+		if (begun)
+			fold_take(&fold, &next);
+		else
+			fold_begin(&fold, &next);
+		begun = true;
+	}
+	book_select_end(book, rows);
+	*ret = r >= 0 && begun ? fold_decide(&fold) : (struct standing){0};
+	return r < 0 ? r : 0;
 }
 
 static int compare_names(const void *a, const void *b)

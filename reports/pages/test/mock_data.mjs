@@ -59,7 +59,7 @@ function nightJob(night, now) {
   const c = counts(cases), rig = night % 3 === 0 ? 'rack1' : night % 2 ? 'v1' : 'v2';
   const job = { id: 100 + night, title: `nightly ${iso(started).slice(0, 10)}`, series: 'nightly', submitter: 'timer', state: 'done', outcome: outcomeOf(c), reason: '', rig: null, pool: 'virtual', requires: [], priority: 0, spread: 1,
     pinned: night === 9, rerun_of: null, submitted: iso(started - 60000), started: iso(started), ended: iso(started + 92000), waiting_for: null, counts: c, options: { tags: ['!slow'] }, time_limit_ns: 7200e9, silence_limit_ns: 600e9, retries: 1,
-    files: [...new Set(CASES.map((x) => x[2]))].map((path) => ({ path, sha256: '0'.repeat(64), size: 2048 })) };
+    reports: ['junit.xml', 'report.html', 'results.json'], files: [...new Set(CASES.map((x) => x[2]))].map((path) => ({ path, sha256: '0'.repeat(64), size: 2048 })) };
   const run = { id: 200 + night, job: job.id, number: 1, shard: 0, rig, state: 'done', outcome: job.outcome, reason: '', cause: null, started: job.started, ended: job.ended, exit_status: 1, signal: null, virtual: rig !== 'rack1',
     progress: null, counts: c, cases, measurements: measurementsOf(), artefacts: artefacts() };
   return { job: { ...job, runs: [run] }, run };

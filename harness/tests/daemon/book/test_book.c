@@ -439,6 +439,22 @@ START_TEST(what_is_not_our_book_is_refused)
 }
 END_TEST
 
+/* As a backup that was made with a usual umask comes back. */
+START_TEST(a_mode_that_is_too_wide_is_mended)
+{
+	char path[PATH_SIZE];
+	struct stat stat;
+
+	write_book(3);
+	fixture_file(path, BOOK_FILE);
+	ck_assert_int_eq(chmod(path, 0644), 0);
+	fixture_open();
+	ck_assert_int_eq(lstat(path, &stat), 0);
+	ck_assert_uint_eq(stat.st_mode & 07777, 0600);
+	ck_assert_uint_eq(fixture_breaches(fixture_book, false), 0);
+}
+END_TEST
+
 START_TEST(what_may_not_be_ours_is_refused)
 {
 	char path[PATH_SIZE], other[PATH_SIZE];
@@ -687,6 +703,7 @@ int main(void)
 	tcase_add_test(tests, damage_seen_later_ends_the_writing);
 	tcase_add_test(tests, what_is_not_our_book_is_refused);
 	tcase_add_test(tests, what_may_not_be_ours_is_refused);
+	tcase_add_test(tests, a_mode_that_is_too_wide_is_mended);
 	tcase_add_test(tests, an_old_book_is_migrated_after_a_copy);
 	tcase_add_test(tests, a_migration_is_whole_or_not_at_all);
 	tcase_add_test(tests, a_full_disk_leaves_nothing_half_done);

@@ -252,9 +252,9 @@ static void has_keys(const json_t *object, const char *const *keys)
 START_TEST(json_has_the_shape_of_the_interface)
 {
 	static const char *const job_keys[] = {
-	        "id",       "title",    "series",        "submitter",        "state",    "outcome",   "reason",  "rig",   "pool",
-	        "requires", "priority", "spread",        "pinned",           "rerun_of", "submitted", "started", "ended", "waiting_for",
-	        "counts",   "options",  "time_limit_ns", "silence_limit_ns", "retries",  "runs",      "files",   NULL};
+	        "id",       "title",    "series",        "submitter",        "state",    "outcome",   "reason",  "rig",     "pool",
+	        "requires", "priority", "spread",        "pinned",           "rerun_of", "submitted", "started", "ended",   "waiting_for",
+	        "counts",   "options",  "time_limit_ns", "silence_limit_ns", "retries",  "runs",      "files",   "reports", NULL};
 	static const char *const run_keys[] = {"id",      "job",     "number",   "shard",   "rig",   "state",
 	                                       "outcome", "reason",  "cause",    "started", "ended", "exit_status",
 	                                       "signal",  "virtual", "progress", "counts",  NULL};

@@ -244,7 +244,8 @@ START_TEST(only_what_nothing_names_is_swept)
 	/* The last name goes with its job. */
 	(void)night_end(job, NULL, NIGHT_NS);
 	struct retention rules = {.age_ns = SECOND};
-	ck_done(book_retain(fixture_book, &rules, NIGHT_NS + DAY_NS, 9, &removed, &more, &fixture_error));
+	struct retained retained;
+	ck_done(book_retain(fixture_book, &rules, NIGHT_NS + DAY_NS, 9, &retained, &fixture_error));
 	make_old(named);
 	make_old(more_of_it);
 	ck_assert_uint_eq(sweep(limit), 2);

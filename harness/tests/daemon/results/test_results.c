@@ -644,6 +644,38 @@ START_TEST(the_history_of_a_case)
 }
 END_TEST
 
+/* A case that only passed in a later run of the job is as flaky as one that passed in a later attempt of the same. */
+START_TEST(flaky_is_flaky_everywhere)
+{
+	static const struct {
+		const char *first, *second;
+		bool flaky;
+	} table[] = {{"x=pass", NULL, false},       {"x=flaky", NULL, true},       {"x=bench", "x=pass", true},
+	             {"x=bench", "x=bench", false}, {"x=missed", "x=pass", false}, {"x=fail", "x=pass", false}};
+	json_t *history, *matrix, *counts;
+	int expected = 0;
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++) {
+		int64_t job = night_begin("nightly", NIGHT_NS + (int64_t)i * SECOND);
+		int64_t run = night_run(job, (struct night_run){.results = results_of(table[i].first)});
+		if (table[i].second)
+			run = night_run(job, (struct night_run){.results = results_of(table[i].second), .retry = true});
+		(void)night_end(job, &counts, NIGHT_NS + (int64_t)i * SECOND);
+		ck_assert_int_eq(json_integer_value(json_object_get(counts, "flaky")), table[i].flaky);
+		json_decref(counts);
+		ck_done(book_case_history_json(fixture_book, "x", i % 2 ? NULL : "nightly", 100, 0, &history, &fixture_error));
+		ck_assert_int_eq(json_integer_value(json_object_get(history, "flaky")), expected += table[i].flaky);
+		const json_t *newest = json_array_get(json_object_get(history, "entries"), 0);
+		ck_assert_int_eq(json_integer_value(json_object_get(newest, "run")), run);
+		ck_assert_int_eq(json_is_true(json_object_get(newest, "flaky")), table[i].flaky);
+		json_decref(history);
+	}
+	ck_done(book_matrix_json(fixture_book, "nightly", 14, &matrix, &fixture_error));
+	for (size_t i = 0; i < sizeof(table) / sizeof(*table); i++)
+		ck_assert_int_eq(json_is_true(json_object_get(cell(matrix, 0, i), "flaky")), table[i].flaky);
+	json_decref(matrix);
+}
+END_TEST
+
 /* ---- retention ---- */
 static int64_t old_night(int64_t age_s, const char *artefact, bool report)
 {
@@ -658,12 +690,13 @@ static int64_t old_night(int64_t age_s, const char *artefact, bool report)
 	return job;
 }
 
+static struct retained retained;
 static unsigned retain(struct retention rules, unsigned at_most, bool *ret_more)
 {
-	unsigned removed;
-	ck_done(book_retain(fixture_book, &rules, NIGHT_NS, at_most, &removed, ret_more, &fixture_error));
+	ck_done(book_retain(fixture_book, &rules, NIGHT_NS, at_most, &retained, &fixture_error));
 	ck_assert_uint_eq(fixture_breaches(fixture_book, true), 0);
-	return removed;
+	*ret_more = retained.more;
+	return retained.files + retained.given + retained.whole;
 }
 
 START_TEST(old_jobs_go)
@@ -715,11 +748,49 @@ START_TEST(the_oldest_go_when_there_are_too_many_bytes)
 	ck_assert_uint_eq(used, files + 10);
 	ck_assert_int_eq(rows_of("jobs"), 3);
 	ck_done(book_job_pin(fixture_book, second, true, &fixture_error));
-	ck_assert_uint_eq(retain((struct retention){.bytes = 1}, 9, &more),
-	                  3); /* stripped the third, then the whole of the first and the third */
+	/* What the third has, and at last what the others came with. */
+	ck_assert_uint_eq(retain((struct retention){.bytes = 1}, 9, &more), 3);
+	ck_assert(retained.files == 1 && retained.given == 2 && retained.whole == 0);
 	struct job_record *record = NULL;
-	ck_fails(ENOENT, book_job(fixture_book, first, &record, &fixture_error));
-	ck_assert_int_eq(rows_of("jobs"), 1);
+	ck_done(book_job(fixture_book, first, &record, &fixture_error));
+	ck_assert_uint_eq(record->file_count, 0);
+	job_record_free(record);
+	ck_assert_int_eq(rows_of("jobs"), 3);
+}
+END_TEST
+
+/* Pinned jobs that need more than there is to be: that costs nobody's verdicts, and it is known. */
+START_TEST(too_many_bytes_forget_no_verdict)
+{
+	bool more;
+	uint64_t pinned_bytes;
+	json_t *history = NULL;
+	int64_t pinned = old_night(100, "0123456789", true), other = old_night(50, "abcdefghij", true);
+	ck_done(book_job_pin(fixture_book, pinned, true, &fixture_error));
+	ck_done(book_pinned_bytes(fixture_book, &pinned_bytes, &fixture_error));
+	const uint64_t files = 812 + 17;
+	ck_assert_uint_eq(pinned_bytes, files + 10); /* the report is the artefact: kept once */
+	const int64_t cases = rows_of("cases"), measured = rows_of("measured");
+	(void)retain((struct retention){.bytes = 100}, 9, &more);
+	ck_assert_uint_eq(retained.over_bytes, files + 10 - 100);
+	ck_assert_uint_eq(book_retention_over(fixture_book), files + 10 - 100);
+	ck_assert_int_eq(rows_of("jobs"), 2);
+	ck_assert_int_eq(rows_of("cases"), cases);
+	ck_assert_int_eq(rows_of("measured"), measured);
+	ck_assert_uint_eq(retain((struct retention){.bytes = 100}, 9, &more), 0);
+	ck_done(book_case_history_json(fixture_book, "a", NULL, 10, 0, &history, &fixture_error));
+	ck_assert_uint_eq(json_array_size(json_object_get(history, "entries")), 2);
+	json_decref(history);
+	/* Their age alone ends them. */
+	ck_assert_uint_eq(retain((struct retention){.age_ns = SECOND, .results_age_ns = 49 * SECOND, .bytes = 100}, 9, &more), 1);
+	ck_assert_uint_eq(retained.whole, 1);
+	struct job_record *record = NULL;
+	ck_fails(ENOENT, book_job(fixture_book, other, &record, &fixture_error));
+	ck_done(book_job_pin(fixture_book, pinned, false, &fixture_error));
+	(void)retain((struct retention){.bytes = 100}, 9, &more);
+	ck_assert_uint_eq(book_retention_over(fixture_book), 0);
+	ck_done(book_pinned_bytes(fixture_book, &pinned_bytes, &fixture_error));
+	ck_assert_uint_eq(pinned_bytes, 0);
 }
 END_TEST
 
@@ -738,6 +809,8 @@ int main(void)
 	tcase_add_test(tcase, the_history_of_a_case);
 	tcase_add_test(tcase, old_jobs_go);
 	tcase_add_test(tcase, the_oldest_go_when_there_are_too_many_bytes);
+	tcase_add_test(tcase, too_many_bytes_forget_no_verdict);
+	tcase_add_test(tcase, flaky_is_flaky_everywhere);
 	tcase_set_timeout(tcase, 60);
 	suite_add_tcase(suite, tcase);
 	SRunner *runner = srunner_create(suite);

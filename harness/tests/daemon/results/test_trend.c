@@ -161,14 +161,14 @@ START_TEST(spans_are_the_sums_of_their_runs)
 	}
 	/* Removed by retention, some at a time. */
 	struct retention rules = {.age_ns = DAY};
-	unsigned removed, all = 0;
-	bool more = true;
+	struct retained removed;
+	unsigned all = 0;
 	for (int64_t now = NIGHT_NS + DAY; all < 60; now += DAY / 2) {
 		ck_assert_int_lt(now, NIGHT_NS + 9 * DAY);
 		do {
-			ck_done(book_retain(fixture_book, &rules, now, 3, &removed, &more, &fixture_error));
-			all += removed;
-		} while (more);
+			ck_done(book_retain(fixture_book, &rules, now, 3, &removed, &fixture_error));
+			all += removed.whole;
+		} while (removed.more);
 		ck_assert_uint_eq(fixture_breaches(fixture_book, true), 0);
 	}
 	int64_t left;

@@ -3,7 +3,7 @@
 import { change, url } from './api.js';
 import { h, link } from './element.js';
 import { between, when } from './format.js';
-import { attempt } from './notice.js';
+import { attempt, notice } from './notice.js';
 import { to } from './route.js';
 import { may } from './session.js';
 import { tag } from './verdict.js';
@@ -19,7 +19,7 @@ export function jobName(job) {
 export function shortCounts(c) {
   if (!c || !(c.total || c.planned)) return '';
   return [['pass', 'passed'], ['fail', 'failed'], ['error', 'errors'], ['inconclusive', 'inconclusive'], ['flaky', 'flaky']]
-    .filter(([name]) => c[name]).map(([name, text]) => `${c[name]} ${text}`).join(', ') + ` of ${c.planned ?? c.total}`;
+    .filter(([name]) => c[name]).map(([name, text]) => `${c[name]} ${c[name] === 1 && name === 'error' ? name : text}`).join(', ') + ` of ${c.planned ?? c.total}`;
 }
 
 /** done: called after the daemon agreed. */
@@ -37,7 +37,10 @@ export function jobActions(job, done) {
   return [
     button('Cancel', (node) => attempt(node, () => change('POST', url('jobs', job.id, 'cancel')), 'The job is being cancelled.').then(done), active(job)),
     button('Rerun', again(false), !active(job)), button('Rerun failed', again(true), !active(job) && job.outcome !== 'passed'),
-    button(job.pinned ? 'Unpin' : 'Pin', (node) => attempt(node, () => change(job.pinned ? 'DELETE' : 'PUT', url('jobs', job.id, 'pin'))).then(done), true),
+    button(job.pinned ? 'Unpin' : 'Pin', (node) => attempt(node, async () => {
+      const answer = await change(job.pinned ? 'DELETE' : 'PUT', url('jobs', job.id, 'pin'));
+      if (answer?.warning) notice(answer.warning, true);
+    }).then(done), true),
   ];
 }
 

@@ -10,12 +10,12 @@ import { progress } from './rig.js';
 import { to } from './route.js';
 import { counts, kind, tag, virtual } from './verdict.js';
 
-function runCard(run) {
+function runCard(run, spread) {
   const cause = run.cause ? ` (${run.cause})` : '';
   return h('div', { class: `card ${kind(run.outcome || 'running')}` }, h('header', null, h('h3', null, link(to('runs', run.id), `Run ${run.number}`, { 'data-key': `run ${run.id}` })),
     tag(run.outcome || run.state, Boolean(run.outcome)), virtual(run.virtual), h('span', { class: 'soft' }, 'on ', link(to('rigs', run.rig), run.rig))),
   (run.reason || cause) && h('p', { class: 'message' }, run.reason, cause), run.state !== 'done' && progress(run), counts(run.counts),
-  facts([['Started', when(run.started)], ['Took', between(run.started, run.ended)], ['Share', run.shard ? String(run.shard + 1) : null],
+  facts([['Started', when(run.started)], ['Took', between(run.started, run.ended)], ['Share', spread > 1 ? String(run.shard + 1) : null],
     ['Ended by signal', run.signal > 0 ? String(run.signal) : null], ['Exit status', run.exit_status > 0 ? String(run.exit_status) : null]]));
 }
 
@@ -33,8 +33,10 @@ function head(job, again) {
 function reports(job) {
   if (active(job)) return h('p', { class: 'soft' }, 'Reports of all runs together come when the job is done.');
   const item = (name, text) => h('li', null, h('a', { href: url('jobs', job.id, name), download: name === 'report.html' ? null : name }, text));
-  const kept = h('li', null, h('a', { href: url('jobs', job.id, 'report.html', { download: 1 }), download: `job-${job.id}-report.html` }, 'report.html to keep'));
-  return h('ul', { class: 'plain links', 'aria-label': 'Reports' }, item('report.html', 'report.html'), kept, item('junit.xml', 'junit.xml'), item('results.json', 'results.json'), item('log', 'log'));
+  const there = (name) => !job.reports || job.reports.includes(name);
+  const kept = there('report.html') && h('li', null, h('a', { href: url('jobs', job.id, 'report.html', { download: 1 }), download: `job-${job.id}-report.html` }, 'report.html to keep'));
+  return h('ul', { class: 'plain links', 'aria-label': 'Reports' }, there('report.html') && item('report.html', 'report.html'), kept, there('junit.xml') && item('junit.xml', 'junit.xml'),
+    there('results.json') && item('results.json', 'results.json'), item('log', 'log'));
 }
 
 function files(job) {
@@ -49,7 +51,7 @@ export async function jobPage(view, { id }) {
   const top = h('div'), runs = h('div'), cases = h('div'), below = h('div');
   const render = () => {
     swap(top, head(job, load));
-    swap(runs, job.runs?.length ? job.runs.map(runCard) : h('p', { class: 'empty' }, active(job) ? 'It has not begun.' : 'There was no run.'));
+    swap(runs, job.runs?.length ? job.runs.map((run) => runCard(run, job.spread)) : h('p', { class: 'empty' }, active(job) ? 'It has not begun.' : 'There was no run.'));
     swap(below, reports(job), files(job));
   };
   const soon = view.soon(render), sumSoon = view.soon(() => active(job) && load(), 1000);

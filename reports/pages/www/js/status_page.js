@@ -10,6 +10,7 @@ export async function statusPage(view) {
   const load = async () => {
     const s = await get(url('status'), view.signal);
     swap(list, s.accepts_jobs ? h('p', { class: 'notice' }, 'New jobs are taken.') : h('p', { class: 'notice bad' }, `No new jobs are taken: ${s.reason}`),
+      s.retention?.over_bytes > 0 && h('p', { class: 'notice bad' }, `${size(s.retention.over_bytes)} more is stored than retention.size (${size(s.retention.limit_bytes)}) allows, and nothing of it may be removed: it is of pinned jobs, and of such that are not done.`),
       h('div', { class: 'card' }, facts([['Version', s.version], ['Started', when(s.started)], ['State directory', h('code', null, s.state_directory)], ['Jobs', `${s.jobs.queued} wait, ${s.jobs.running} run`],
         ['Free on the disk', size(s.disk?.free_bytes)], ['Stored', size(s.disk?.used_bytes)], ['Memory', size(s.memory_bytes)], ['Viewers', String(s.viewers)]], '')));
   };

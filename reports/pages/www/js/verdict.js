@@ -43,6 +43,6 @@ const COUNTED = [['pass', 'passed'], ['fail', 'failed'], ['error', 'errors'], ['
 export function counts(c) {
   if (!c) return null;
   const shown = COUNTED.filter(([name]) => c[name] > 0 || name === 'pass');
-  return h('ul', { class: 'counts', 'aria-label': 'Cases' }, shown.map(([name, text]) => h('li', { class: c[name] > 0 ? name : 'soft' }, h('b', null, String(c[name] || 0)), ` ${text}`)),
+  return h('ul', { class: 'counts', 'aria-label': 'Cases' }, shown.map(([name, text]) => h('li', { class: c[name] > 0 ? name : 'soft' }, h('b', null, String(c[name] || 0)), ` ${c[name] === 1 && name === 'error' ? name : text}`)),
     h('li', { class: 'soft' }, `of ${c.planned ?? c.total ?? 0}`));
 }

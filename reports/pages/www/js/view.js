@@ -96,7 +96,7 @@ function explain(error) {
     case 0: return ['The daemon does not answer', 'Is hilbenchd running, and is the network up? This page tries again by itself.', true];
     case 401: return ['Sign in', `${error.message} A token is needed here.`, false];
     case 403: return ['Not allowed', error.message, false];
-    case 404: return ['Not found', `${error.message} It may have been removed by retention.`, false];
+    case 404: return ['Not found', /^there is no (job|run) /.test(error.message) ? `${error.message}. It may have been removed by retention.` : error.message, false];
     case 429: return ['Too many requests', `${error.message} This page tries again by itself.`, true];
     case 503: return ['The daemon is shutting down', `${error.message} This page tries again by itself.`, true];
     case undefined: return ['This page failed', String(error.message || error), false];
