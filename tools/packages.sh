@@ -41,6 +41,7 @@ tshark 4.0
 python3-scapy 2.5
 python3-can 4.1
 qemu-system-x86 1:7.2
+qemu-system-arm 1:7.2
 systemd 252
 gdbserver 13.1
 gcc-arm-none-eabi 15:12
