@@ -12,6 +12,7 @@
 
 #define MERGE_LIMIT_NS (300 * LAB_SECOND_NS)
 #define SPACE_PAUSE_NS (2 * LAB_SECOND_NS)
+#define MERGES_MAX     4
 
 static const char *const report_names[] = {"results.json", "junit.xml", "report.html"};
 #define REPORTS (sizeof(report_names) / sizeof(*report_names))
@@ -235,6 +236,14 @@ static const struct lab_run *heaviest(const struct lab_job *job)
 	return heaviest;
 }
 
+static void add_before(char *text, size_t size, const char *reason)
+{
+	static const char before[] = "\nbefore: ";
+	(void)snprintf(text, size, "%s", before);
+	if (size > sizeof(before))
+		health_brief(reason, text + sizeof(before) - 1, size - sizeof(before) + 1);
+}
+
 static void decide(struct lab_job *job, enum job_outcome by_cases)
 {
 	const struct lab_run *run = heaviest(job);
@@ -256,7 +265,7 @@ static void decide(struct lab_job *job, enum job_outcome by_cases)
 	if (job->refused && (by_cases == OUTCOME_NONE || job->outcome == OUTCOME_ERROR || !run)) {
 		job->outcome = OUTCOME_ERROR;
 		if (*reason)
-			(void)snprintf(job->reason + length, sizeof(job->reason) - length, "\nbefore: %.400s", reason);
+			add_before(job->reason + length, sizeof(job->reason) - length, reason);
 		return;
 	}
 	if (job->outcome == OUTCOME_NONE) {
@@ -315,16 +324,15 @@ static int place_journal(const struct lab_job *job, const char *sha256, const ch
 	return symlink(blob, path) == 0 ? 0 : error_set(err, ERROR_BENCH, errno, "cannot make %s: %s", path, strerror(errno));
 }
 
-/* Of a run that left no journal: why, and what it was to have (report/lost_run.h). */
-static int place_end(const struct lab_run *run, const char *folder, struct error *err)
+/* Instead of a journal: why there is none, and what there was to be (report/lost_run.h). cases may be NULL. */
+static int place_end(const char *reason, bool cancelled, json_t *cases, const char *folder, struct error *err)
 {
 	char path[PATH_MAX];
-	const struct run_record *record = run->record;
 	int r = folder_make(folder, err);
 	if (r < 0)
 		return r;
-	json_t *said = json_pack("{s:s, s:b, s:O*}", "message", record->reason && *record->reason ? record->reason : "it left no journal",
-	                         "cancelled", record->outcome == OUTCOME_CANCELLED, "cases", record->cases);
+	json_t *said = json_pack("{s:s, s:b, s:O*}", "message", reason && *reason ? reason : "it left no journal", "cancelled", cancelled,
+	                         "cases", cases);
 	(void)snprintf(path, sizeof(path), "%.4000s/end.json", folder);
 	if (!said)
 		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
@@ -366,7 +374,9 @@ static int place_run(const struct lab_run *run, const char *folder, bool *ret_jo
 	*ret_journal = r == 0 && size > 0;
 	if (!*ret_journal && !is_latest(run))
 		return 0;
-	r = *ret_journal ? place_journal(run->job, sha256, folder, err) : place_end(run, folder, err);
+	const struct run_record *record = run->record;
+	r = *ret_journal ? place_journal(run->job, sha256, folder, err)
+	                 : place_end(record->reason, record->outcome == OUTCOME_CANCELLED, record->cases, folder, err);
 	return r < 0 ? r : 1;
 }
 
@@ -394,9 +404,44 @@ static int merge_words(const struct lab_job *job, const char *directory, const c
 	return 0;
 }
 
+/* A job that was refused before any run began is in its reports as one that was lost. Who cancels a waiting job wants no report of it. */
+static int merge_refused(const struct lab_job *job, const char *directory, const char **words, size_t *count, struct error *err)
+{
+	char folder[PATH_MAX];
+	const struct job_record *record = job->record;
+	if (job->outcome == OUTCOME_CANCELLED)
+		return 0;
+	(void)snprintf(folder, sizeof(folder), "%.3900s/refused", directory);
+	int r = place_end(job->reason, false, job->ids ? job->ids : record->only, folder, err);
+	if (r == 0 && words_add(words, count, "%s=%s", record->rig ? record->rig : record->pool ? record->pool : "of no rig", folder) < 0)
+		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	return r;
+}
+
+/* Jobs of which no run began may end by hundreds at once, when their last rig goes. */
+static bool merges_many(const struct lab *lab)
+{
+	unsigned merges = 0;
+	for (size_t i = 0; i < lab->job_count; i++)
+		merges += lab->jobs[i]->stage == STAGE_MERGING && lab->jobs[i]->errand;
+	return merges >= MERGES_MAX;
+}
+
+/* Each may be done with that, and leave the list. */
+static void merge_next(struct lab *lab)
+{
+	for (size_t i = 0; i < lab->job_count && !merges_many(lab);) {
+		struct lab_job *job = lab->jobs[i];
+		if (job->stage == STAGE_MERGING && !job->errand)
+			lab_job_advance(job);
+		i += i < lab->job_count && lab->jobs[i] == job;
+	}
+}
+
 static void on_merged(const struct errand_result *result, void *context)
 {
 	struct lab_job *job = context;
+	struct lab *lab = job->lab;
 	errand_free(job->errand);
 	job->errand = NULL;
 	if (result->exit_status != 0) {
@@ -405,6 +450,7 @@ static void on_merged(const struct errand_result *result, void *context)
 	}
 	job->stage = STAGE_MERGED;
 	lab_job_advance(job);
+	merge_next(lab);
 }
 
 /* One run's reports are the job's. */
@@ -437,6 +483,8 @@ static int make_reports(struct lab_job *job, struct error *err)
 {
 	char directory[PATH_MAX - 300];
 	const struct lab_run *only = NULL;
+	if (merges_many(job->lab))
+		return 1; /* merge_next() */
 	const char **words = calloc(job->run_count + 6, sizeof(*words));
 	size_t count = 0;
 	if (!words)
@@ -456,6 +504,8 @@ static int make_reports(struct lab_job *job, struct error *err)
 		r = merge_words(job, directory, words, &count, &only, err);
 	else
 		r = error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
+	if (r == 0 && count == fixed)
+		r = merge_refused(job, directory, words, &count, err);
 	if (r == 0 && count == fixed + 1 && only)
 		r = take_reports(job, only, err);
 	else if (r == 0 && count > fixed)

@@ -16,7 +16,8 @@
 #include "store.h"
 
 #define REPORT_LIMIT_NS (120 * LAB_SECOND_NS)
-#define WORDS_KEPT      400
+#define LINE_MOST       (1 << 20)
+#define WORDS_KEPT      720
 
 static bool file_there(const struct lab_run *run, const char *name)
 {
@@ -125,29 +126,57 @@ static int store_its_files(struct lab_run *run, struct error *err)
 
 /* ---- the book ---- */
 
-/* The last line of its output, as text that any reader takes. */
+/* Where the line begins that ends there. */
+static off_t line_begin(int fd, off_t end)
+{
+	char piece[4096];
+	const off_t most = end > LINE_MOST ? end - LINE_MOST : 0;
+	while (end > most) {
+		size_t want = end < (off_t)sizeof(piece) ? (size_t)end : sizeof(piece);
+		ssize_t n = pread(fd, piece, want, end - (off_t)want);
+		const char *newline = n == (ssize_t)want ? memrchr(piece, '\n', want) : NULL;
+		if (newline)
+			return end - (off_t)want + (newline - piece) + 1;
+		end -= (off_t)want;
+	}
+	return end;
+}
+
+/* Without what is only white at the end. */
+static off_t words_end(int fd)
+{
+	char piece[4096];
+	struct stat status;
+	if (fstat(fd, &status) < 0)
+		return 0;
+	off_t begin = status.st_size > (off_t)sizeof(piece) ? status.st_size - (off_t)sizeof(piece) : 0;
+	ssize_t n = pread(fd, piece, sizeof(piece), begin);
+	while (n > 0 && (unsigned char)piece[n - 1] <= ' ')
+		n--;
+	return n > 0 ? begin + n : 0;
+}
+
+/* The last line of its output, as text that any reader takes. What is wrong stands at the beginning of a line, so that is what stays of a
+ * long one. */
 static void read_last_words(const struct lab_run *run, char words[WORDS_KEPT])
 {
-	char path[PATH_MAX], tail[WORDS_KEPT];
-	struct stat status;
+	char path[PATH_MAX], line[2 * WORDS_KEPT];
+	size_t length = 0;
 	words[0] = '\0';
 	(void)snprintf(path, sizeof(path), "%s/output.log", run->directory);
 	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	ssize_t n = fstat(fd, &status) == 0 ? pread(fd, tail, sizeof(tail) - 1,
-	                                            status.st_size > (off_t)sizeof(tail) ? status.st_size - (off_t)sizeof(tail) + 1 : 0)
-	                                    : 0;
+	const off_t end = words_end(fd), begin = line_begin(fd, end);
+	ssize_t n = pread(fd, line, end - begin < (off_t)sizeof(line) - 1 ? (size_t)(end - begin) : sizeof(line) - 1, begin);
 	close(fd);
-	while (n > 0 && (unsigned char)tail[n - 1] <= ' ')
-		n--;
-	ssize_t begin = n;
-	while (begin > 0 && tail[begin - 1] != '\n')
-		begin--;
-	size_t length = 0;
-	for (ssize_t i = begin; i < n; i++)
-		words[length++] = (unsigned char)tail[i] >= 0x20 && (unsigned char)tail[i] < 0x7f ? tail[i] : '?';
-	words[length] = '\0';
+	for (ssize_t i = 0; i < n; i++) {
+		const char c = (unsigned char)line[i] >= 0x20 && (unsigned char)line[i] < 0x7f ? line[i] : '?';
+		if (c != ' ' || length == 0 || line[length - 1] != ' ') /* columns of a table */
+			line[length++] = c;
+	}
+	line[length] = '\0';
+	health_brief(line, words, WORDS_KEPT);
 }
 
 static int book_boards(struct lab_run *run, const json_t *results, struct error *err)

@@ -17,7 +17,9 @@ static void set_error(struct run_verdict *verdict, const char *cause, const char
 {
 	verdict->outcome = OUTCOME_ERROR;
 	verdict->cause = cause;
-	(void)snprintf(verdict->reason, sizeof(verdict->reason), "%s%.700s", prefix, reason);
+	(void)snprintf(verdict->reason, sizeof(verdict->reason), "%s", prefix);
+	size_t length = strlen(verdict->reason);
+	health_brief(reason, verdict->reason + length, sizeof(verdict->reason) - length);
 }
 
 /* ---- what the results say ---- */
@@ -204,7 +206,7 @@ static void by_status(int status, const json_t *results, const char *last_words,
 		break;
 	case STATUS_BENCH:
 		if (was_mended(results, &verdict->outcome)) {
-			(void)snprintf(verdict->reason, sizeof(verdict->reason), "a further attempt made good what the bench broke: %.300s",
+			(void)snprintf(verdict->reason, sizeof(verdict->reason), "a further attempt made good what the bench broke: %s",
 			               verdict->bench_text);
 			break;
 		}
@@ -224,7 +226,7 @@ static void by_status(int status, const json_t *results, const char *last_words,
 static void by_keeper(const struct keeper_exit *exit, const char *last_words, struct run_verdict *verdict)
 {
 	static const char *const limits[] = {"time_limit", "silence", "output", "memory", "disk"};
-	char text[900];
+	char text[120];
 	for (unsigned i = 0; i < sizeof(limits) / sizeof(*limits); i++)
 		if (strcmp(exit->reason, limits[i]) == 0) {
 			/* Silence may be a board's fault too: that is tried again. */
@@ -241,9 +243,10 @@ static void by_keeper(const struct keeper_exit *exit, const char *last_words, st
 		verdict->crashed = true;
 	} else {
 		const char *name = exit->signal > 0 ? sigabbrev_np(exit->signal) : NULL;
-		(void)snprintf(text, sizeof(text), "the runner was ended by signal %d%s%s%s%s%.600s", exit->signal, name ? " (SIG" : "",
-		               name ? name : "", name ? ")" : "", *last_words ? ": " : "", last_words);
-		set_error(verdict, "bench", "", text);
+		/* They may be anything, such as the verdict of the case before: no cause. */
+		(void)snprintf(text, sizeof(text), "the runner was ended by signal %d%s%s%s%s", exit->signal, name ? " (SIG" : "",
+		               name ? name : "", name ? ")" : "", *last_words ? "; the last that it printed: " : "");
+		set_error(verdict, "bench", text, last_words);
 		verdict->crashed = true;
 	}
 }

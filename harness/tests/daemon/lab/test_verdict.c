@@ -147,6 +147,32 @@ START_TEST(each_lost_board_once)
 }
 END_TEST
 
+/* What is wrong stands at the beginning of what was said. */
+START_TEST(a_long_reason_is_cut_at_its_end)
+{
+	char words[1200] = "hilbench run: the parameter fault cannot be bogus: ", *end = words + strlen(words);
+	memset(end, 'x', 1000);
+	end[1000] = '\0';
+	struct run_verdict verdict;
+	struct keeper_exit exit = {.exit_status = 2, .reason = "exited"};
+	run_verdict(&exit, NULL, words, &verdict);
+	ck_assert_int_eq(strncmp(verdict.reason, words, 100), 0);
+	ck_assert_str_eq(verdict.reason + strlen(verdict.reason) - strlen("…"), "…");
+}
+END_TEST
+
+/* The last line of the output is no cause of a crash. */
+START_TEST(last_words_are_told_as_what_they_are)
+{
+	struct run_verdict verdict;
+	struct keeper_exit exit = {.exit_status = -1, .signal = 11, .reason = "exited"};
+	run_verdict(&exit, NULL, "pass f.wait (1.01 s)", &verdict);
+	ck_assert_str_eq(verdict.reason, "the runner was ended by signal 11 (SIGSEGV); the last that it printed: pass f.wait (1.01 s)");
+	run_verdict(&exit, NULL, "", &verdict);
+	ck_assert_str_eq(verdict.reason, "the runner was ended by signal 11 (SIGSEGV)");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("verdict");
@@ -159,6 +185,8 @@ int main(void)
 	tcase_add_test(cases, a_long_message_is_cut_with_a_mark);
 	tcase_add_test(cases, boards_that_errors_name);
 	tcase_add_test(cases, each_lost_board_once);
+	tcase_add_test(cases, a_long_reason_is_cut_at_its_end);
+	tcase_add_test(cases, last_words_are_told_as_what_they_are);
 	suite_add_tcase(suite, cases);
 	SRunner *runner = srunner_create(suite);
 	srunner_run_all(runner, CK_ENV);
