@@ -73,6 +73,20 @@ static void print_counts(const json_t *counts)
 	(void)putchar('\n');
 }
 
+/* What an earlier attempt lost and a further one made good does not touch the outcome, and is not hidden either. */
+static void print_mended(const json_t *job)
+{
+	char text[1000];
+	size_t i;
+	json_t *run;
+	if (!strcmp(daemon_text(job, "outcome"), "error") || !strcmp(daemon_text(job, "outcome"), "cancelled"))
+		return;
+	json_array_foreach (json_object_get(job, "runs"), i, run)
+		if (*daemon_text(run, "reason"))
+			(void)printf("further attempts were needed: run %" PRId64 " on %s: %s\n", daemon_integer(run, "number"),
+			             daemon_text(run, "rig"), daemon_plain(daemon_text(run, "reason"), text, sizeof(text)));
+}
+
 void job_result_print(struct daemon_client *client, const json_t *job)
 {
 	json_t *results = NULL, *item;
@@ -89,6 +103,7 @@ void job_result_print(struct daemon_client *client, const json_t *job)
 	json_decref(results);
 	/* The job's own, which it has also when no report could be made. */
 	print_counts(json_object_get(job, "counts"));
+	print_mended(job);
 	(void)printf("job %" PRId64 " %s%s%s\n", daemon_integer(job, "id"), daemon_text(job, "outcome"),
 	             *daemon_text(job, "reason") ? ": " : "", daemon_plain(daemon_text(job, "reason"), text, sizeof(text)));
 }
@@ -132,7 +147,7 @@ int job_result_save(struct daemon_client *client, int64_t job, const char *out, 
 		(void)snprintf(path, sizeof(path), "%s/%s", out, reports[i]);
 		int r = daemon_save(client, path, NULL, err, "/api/v1/jobs/%" PRId64 "/%s", job, reports[i]);
 		if (r == -ENOENT) {
-			(void)fprintf(stderr, "hilbench: job %" PRId64 " has no reports: %s\n", job, err->message);
+			(void)fprintf(stderr, "hilbench: %s\n", err->message);
 			return 0;
 		}
 		if (r < 0)

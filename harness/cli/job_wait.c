@@ -27,6 +27,7 @@ struct waited_run {
 	struct waiting *waiting;
 	int64_t id, case_ns;
 	char rig[64];
+	char open_case[200]; /* that began and did not end yet, "": none */
 	struct daemon_stream *stream;
 	bool ended;
 };
@@ -80,18 +81,33 @@ static void print_case(const struct waited_run *run, const json_t *data)
 static void take_line(struct waited_run *run, const char *line, size_t length)
 {
 	/* Most lines are of steps: they need not be read. */
-	if (!memmem(line, length, "case.end", 8))
+	if (!memmem(line, length, "case.", 5))
 		return;
 	json_t *event = json_loadb(line, length, 0, NULL);
-	if (!strcmp(daemon_text(event, "kind"), "case.end"))
-		print_case(run, json_object_get(event, "data"));
+	const json_t *data = json_object_get(event, "data");
+	if (!strcmp(daemon_text(event, "kind"), "case.begin")) {
+		(void)daemon_plain(daemon_text(data, "id"), run->open_case, sizeof(run->open_case));
+	} else if (!strcmp(daemon_text(event, "kind"), "case.end")) {
+		run->open_case[0] = '\0';
+		print_case(run, data);
+	}
 	json_decref(event);
+}
+
+/* The case in which the runner was lost has no end of its own. */
+static void print_cut_off(struct waited_run *run)
+{
+	if (run->open_case[0])
+		(void)printf("%-12s  %s (cut off: the run on %s ended)\n", "error", run->open_case, run->rig);
+	run->open_case[0] = '\0';
+	(void)fflush(stdout);
 }
 
 static void on_journal(const char *name, const char *data, size_t length, void *context)
 {
 	struct waited_run *run = context;
 	if (!strcmp(name, "end")) {
+		print_cut_off(run);
 		run->ended = true;
 		daemon_stream_close(run->stream);
 		run->stream = NULL;

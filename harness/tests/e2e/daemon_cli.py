@@ -114,6 +114,13 @@ def waiting(desk, lab):
           and re.search(r"^cases/fail\.yaml:\d+:\d+: fail \(dut\): t\.fail: ", done.stdout, re.M), said(done))
     with open(os.path.join(desk.folder, "passed/results.json"), encoding="utf-8") as file:
         check("submit --out: replaces an earlier job's results", len(json.load(file)["cases"]) == 2, "they are the earlier ones")
+    done = desk.run("submit", "--wait", "--param", "zgw:fault=bogus", "--out", "refused", "cases/pass.yaml")
+    check("submit --wait: what a run refuses at its start is told from its beginning", done.returncode == USAGE and 'cannot be "bogus"' in done.stdout, said(done))
+    with open(os.path.join(desk.folder, "refused/junit.xml"), encoding="utf-8") as file:
+        text = file.read()
+        check("submit --out: JUnit of a refused job has an error that says why", "<error " in text and "bogus" in text, text)
+    check("a refused job names its reports", len(lab.get("/jobs?limit=1")["jobs"]) == 1
+          and lab.job(lab.get("/jobs?limit=1")["jobs"][0]["id"])["reports"] == ["junit.xml", "report.html", "results.json"], "")
     before = lab.get("/jobs?limit=1")["jobs"][0]["id"]
     desk.write("wrong.yaml", "- id: t.wrong\n  steps:\n    - board.bot: {role: vmg}\n")
     done = desk.run("submit", "wrong.yaml", "cases")
@@ -123,6 +130,29 @@ def waiting(desk, lab):
     check("submit: no case fits", done.returncode == USAGE and "no case fits" in done.stderr, said(done))
     done = desk.run("submit", "--rig", "v9", "cases")
     check("submit: a rig that is not there is refused", done.returncode == USAGE and "v9" in done.stderr, said(done))
+
+
+def board_of(lab, number, role):
+    """The process of a virtual board of the job's run, by the mark that all have which the run started; 0: none yet."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as marks, open(f"/proc/{pid}/cmdline", "rb") as words:
+                if f"HILBENCH_JOB=job-{number}-".encode() in marks.read() and f"--name\0{role}\0".encode() in words.read():
+                    return int(pid)
+        except OSError:
+            continue
+    return 0
+
+
+def mended(desk, lab):
+    """The bench loses a board in the first attempt; the second one passes."""
+    process = desk.start("submit", "--wait", "--retry", "1", "--retries", "0", "mid.yaml")
+    number = until(lambda: next((job["id"] for job in lab.get("/jobs?state=running")["jobs"]), None))
+    until(lambda: any((run["progress"] or {}).get("step") for run in lab.job(number)["runs"]))
+    os.kill(until(lambda: board_of(lab, number, "zgw")), signal.SIGKILL)
+    out, err = process.communicate(timeout=LIMIT_S)
+    check("submit --wait: what a further attempt made good is 0, and told", process.returncode == 0 and f"job {number} passed" in out
+          and re.search(r"^further attempts were needed: run 1 on v\d: a further attempt made good what the bench broke: ", out, re.M), f"{process.returncode} {out} {err}")
 
 
 def names_of(lab, number):
@@ -648,7 +678,7 @@ def main():
             desk.write("cases/fail.yaml", case("t.fail", FAILS))
             desk.write("slow.yaml", case("t.slow", waits(90)))  # always cancelled
             desk.write("mid.yaml", case("t.mid", waits(3)))
-            for part in (waiting, files, own, cannot_travel, queue, again, spread, signals, restart, locking, killed, overdue, left_behind, told, shell, health):
+            for part in (waiting, mended, files, own, cannot_travel, queue, again, spread, signals, restart, locking, killed, overdue, left_behind, told, shell, health):
                 part(desk, lab)
             tokens(desk, lab)
             nobody(desk)
