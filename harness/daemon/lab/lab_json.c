@@ -224,6 +224,23 @@ void lab_waiting_json(struct lab *lab, json_t *jobs)
 	}
 }
 
+/* Of runs that are open beside such that are stored. Cases that are tried again are counted already. */
+static void add_open(struct lab *lab, json_t *job)
+{
+	json_t *counts = json_object_get(job, "counts"), *of, *run;
+	const char *name;
+	size_t i;
+	json_array_foreach (json_object_get(job, "runs"), i, run) {
+		const struct lab_run *known = lab_run_find(lab, json_integer_value(json_object_get(run, "id")));
+		if (!known || known->stage == STAGE_DONE || known->record->retry)
+			continue;
+		json_object_foreach (counts, name, of)
+			if (strcmp(name, "planned") != 0) /* known from what was dealt out */
+				json_integer_set(of, json_integer_value(of) +
+				                             json_integer_value(json_object_get(json_object_get(run, "counts"), name)));
+	}
+}
+
 int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 {
 	const struct lab_job *job = lab_job_find(lab, id);
@@ -239,6 +256,8 @@ int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 	}
 	if (json_integer_value(json_object_get(json_object_get(*ret, "counts"), "total")) == 0)
 		add_counts(*ret);
+	else
+		add_open(lab, *ret);
 	lab_queue_rigs(lab);
 	add_waiting(lab, job, *ret);
 	return 0;

@@ -103,11 +103,11 @@ class Run:
     def __init__(self, out, ids):
         self.journal = open(os.path.join(out, "events.jsonl"), "x")
         self.out, self.cases, self.boards, self.ids, self.status, self.number = out, [], [], ids, 0, 0
-        self.emit("run.begin", {"planned": len(ids), "ids": ids})
+        self.emit("run.begin", {"planned": len(ids), "ids": ids, "cases": [{"id": i} for i in ids]})
 
     def emit(self, kind, data):
         self.number += 1
-        self.journal.write(json.dumps({"n": self.number, "t": self.number, "channel": "run", "kind": kind, "data": data}) + "\n")
+        self.journal.write(json.dumps({"n": self.number, "t": self.number, "channel": "run", "kind": kind, "data": data}, separators=(",", ":")) + "\n")
         self.journal.flush()
 
     def add(self, words):
@@ -127,7 +127,7 @@ class Run:
 
     def end(self, one):
         self.cases.append(one)
-        self.emit("case.end", {"fake": one})
+        self.emit("case.end", {"id": one["id"], "attempt": 1, "verdict": one["verdict"], "fake": one})
 
     def worsen(self, status):
         if [0, 4, 1, 2, 3].index(status) > [0, 4, 1, 2, 3].index(self.status):
@@ -180,6 +180,10 @@ def do_run(arguments):
     lines = list(plan_lines(paths, rig))
     if ["vanish"] in lines:
         os.kill(os.getpid(), signal.SIGKILL)
+    for words in lines:
+        if words[0] == "refuse":  # at its start, with a long explanation
+            print("hilbench run: the parameter fault cannot be bogus: it must be any of " + ", ".join(f"fault-{i}" for i in range(2000)), flush=True)
+            return 2
     run = Run(out, wanted(arguments, lines))
     interrupted = False
     try:

@@ -275,6 +275,20 @@ START_TEST(recovery_comes_by_itself)
 }
 END_TEST
 
+static json_t *report_of(int64_t job)
+{
+	char sha256[65];
+	uint64_t size;
+	int fd;
+	struct error error = {0};
+	ck_assert_msg(book_job_report_find(bed.book, job, "results.json", sha256, &size, &error) == 0, "%s", error.message);
+	ck_assert_int_eq(blob_open(bed.book, sha256, &fd, &size, &error), 0);
+	json_t *report = json_loadfd(fd, 0, NULL);
+	close(fd);
+	ck_assert_ptr_nonnull(report);
+	return report;
+}
+
 START_TEST(queued_jobs_end_when_the_last_rig_goes)
 {
 	bed_make(&bed, 1);
@@ -284,6 +298,12 @@ START_TEST(queued_jobs_end_when_the_last_rig_goes)
 	int64_t second = bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"});
 	ends(first, "passed");
 	ends(second, "error v1: quarantined: clean-up failed: power zgw: stays on");
+	/* No run of it ever began, and who collects reports wants to know that. */
+	json_t *report = report_of(second);
+	const json_t *lost = json_array_get(json_object_get(report, "lost"), 0);
+	const char *message = json_string_value(json_object_get(lost, "message"));
+	ck_assert_msg(message && strstr(message, "clean-up failed") != NULL, "%s", message);
+	json_decref(report);
 	all_still();
 }
 END_TEST
@@ -377,20 +397,6 @@ START_TEST(spread_over_equal_rigs)
 }
 END_TEST
 
-static json_t *report_of(int64_t job)
-{
-	char sha256[65];
-	uint64_t size;
-	int fd;
-	struct error error = {0};
-	ck_assert_msg(book_job_report_find(bed.book, job, "results.json", sha256, &size, &error) == 0, "%s", error.message);
-	ck_assert_int_eq(blob_open(bed.book, sha256, &fd, &size, &error), 0);
-	json_t *report = json_loadfd(fd, 0, NULL);
-	close(fd);
-	ck_assert_ptr_nonnull(report);
-	return report;
-}
-
 /* Nobody may take a report for whole in which the cases of a rig are missing. */
 START_TEST(a_part_that_left_nothing_is_in_the_report)
 {
@@ -412,6 +418,42 @@ START_TEST(a_part_that_left_nothing_is_in_the_report)
 }
 END_TEST
 
+static bool is_stored(const json_t *run)
+{
+	return strcmp(json_string_value(json_object_get(run, "state")), "done") == 0;
+}
+
+/* One of two runs is stored, and both have counted all of theirs. */
+static bool one_of_two_is_stored(struct bed *b, int64_t job)
+{
+	struct error error = {0};
+	json_t *json;
+	ck_assert_int_eq(lab_job_json(b->lab, job, &json, &error), 0);
+	const json_t *runs = json_object_get(json, "runs"), *first = json_array_get(runs, 0), *second = json_array_get(runs, 1);
+	json_int_t total = json_integer_value(json_object_get(json_object_get(json, "counts"), "total"));
+	bool there = first && second && is_stored(first) != is_stored(second) &&
+	             json_integer_value(json_object_get(json_object_get(first, "counts"), "total")) == 2 &&
+	             json_integer_value(json_object_get(json_object_get(second, "counts"), "total")) == 2;
+	if (there)
+		ck_assert_int_eq(total, 4);
+	json_decref(json);
+	return there;
+}
+
+START_TEST(counts_do_not_go_back)
+{
+	struct error error = {0};
+	bed_make(&bed, 2);
+	bed_open(&bed);
+	int64_t job = bed_submit(
+	        &bed, &(struct bed_job){.plan = "case a pass\ncase b pass\ncase c pass\ncase d pass\n@v2 wait 600\n", .spread = 2});
+	bed_until(&bed, one_of_two_is_stored, job);
+	ck_assert_int_eq(lab_cancel(bed.lab, job, "ada", &error), 0);
+	bed_until(&bed, bed_job_done, job);
+	all_still();
+}
+END_TEST
+
 START_TEST(a_job_that_left_nothing_has_a_report)
 {
 	bed_make(&bed, 1);
@@ -423,6 +465,17 @@ START_TEST(a_job_that_left_nothing_has_a_report)
 	json_t *report = report_of(job);
 	ck_assert_uint_eq(json_array_size(json_object_get(report, "lost")), 1); /* the last try, not each of them */
 	json_decref(report);
+	all_still();
+}
+END_TEST
+
+/* Of a long line the beginning says what is wrong. */
+START_TEST(a_run_that_is_refused_says_why)
+{
+	bed_make(&bed, 1);
+	bed_open(&bed);
+	ends(bed_submit(&bed, &(struct bed_job){.plan = "case a pass\nrefuse\n"}),
+	     "error hilbench run: the parameter fault cannot be bogus: it must be any of fault-0, ");
 	all_still();
 }
 END_TEST
@@ -1049,6 +1102,8 @@ int main(int argc, char **argv)
 	                                            &spread_over_equal_rigs,
 	                                            &a_part_that_left_nothing_is_in_the_report,
 	                                            &a_job_that_left_nothing_has_a_report,
+	                                            &a_run_that_is_refused_says_why,
+	                                            &counts_do_not_go_back,
 	                                            &a_part_that_was_made_good_is_no_error,
 	                                            &a_broken_part_is_tried_elsewhere,
 	                                            &rerun_what_failed,
