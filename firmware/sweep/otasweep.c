@@ -106,7 +106,7 @@ static void put_groups(struct sweep *sweep, bool nothing)
 static json_t *classes_of(const struct totals *totals)
 {
 	json_t *classes = json_object();
-	char name[4];
+	char name[16];
 
 	for (unsigned erase = 0; erase < 2; erase++) {
 		for (unsigned torn = 0; torn < 5u - erase; torn++) {
