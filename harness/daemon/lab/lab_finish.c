@@ -485,7 +485,8 @@ static int make_reports(struct lab_job *job, struct error *err)
 	const struct lab_run *only = NULL;
 	if (merges_many(job->lab))
 		return 1; /* merge_next() */
-	const char **words = calloc(job->run_count + 6, sizeof(*words));
+	/* Five to begin with; of each run one, or one of a job without any; NULL. */
+	const char **words = calloc(5 + job->run_count + 1 + 1, sizeof(*words));
 	size_t count = 0;
 	if (!words)
 		return error_set(err, ERROR_BENCH, ENOMEM, "out of memory");
