@@ -17,6 +17,7 @@
 #define QUIET_NS       (INT64_C(300) * 1000000) /* after a change nothing is said of a missing voltage */
 #define LOW_LIMIT      2U
 #define MISSING_NS     (INT64_C(2) * 1000000000)
+#define AGAIN_NS       (INT64_C(500) * 1000000) /* to come back, however rarely it is measured */
 #define SHORTEST_EVERY (INT64_C(10) * 1000000)
 
 static const struct supply_driver *const drivers[] = {
@@ -84,7 +85,11 @@ void supply_missing(struct supply *supply, const char *why)
 	if (supply->missing[0])
 		return;
 	(void)snprintf(supply->missing, sizeof(supply->missing), "%s", why);
-	supply->missing_ns = loop_now_ns();
+	const int64_t now_ns = loop_now_ns();
+	supply->missing_ns = supply->measured_ns ? supply->measured_ns : now_ns;
+	supply->fault_ns = supply->missing_ns + MISSING_NS;
+	if (supply->fault_ns < now_ns + AGAIN_NS)
+		supply->fault_ns = now_ns + AGAIN_NS;
 	tell(supply, json_sprintf("the supply gives no measurement any more: %s", supply->missing));
 }
 
@@ -98,6 +103,7 @@ void supply_measured(struct supply *supply, int32_t mv, int32_t ma, struct insta
 {
 	if (supply->missing[0])
 		found_again(supply);
+	supply->measured_ns = at.ns;
 	timeline_emit(supply->timeline, at, supply->channel, "supply.measure",
 	              json_pack("{s:i,s:i}", "voltage_mv", (int)mv, "current_ma", (int)ma));
 	bool expected = supply->on && supply->now_mv >= 1000 && at.ns - supply->changed_ns > QUIET_NS;
@@ -312,9 +318,10 @@ int supply_alive(const struct supply *supply, struct error *err)
 	const char *address = map_text(supply->map, "address");
 	if (supply->tripped[0])
 		return error_set(err, ERROR_BENCH, EIO, "power supply %s: %s", address ? address : "", supply->tripped);
-	const int64_t since_ns = supply->missing[0] ? loop_now_ns() - supply->missing_ns : 0;
-	if (since_ns >= MISSING_NS)
-		return error_set(err, ERROR_BENCH, EIO, "no measurement for %.1f s: %s", (double)since_ns / 1e9, supply->missing);
+	const int64_t now_ns = loop_now_ns();
+	if (supply->missing[0] && now_ns >= supply->fault_ns)
+		return error_set(err, ERROR_BENCH, EIO, "no measurement for %.1f s: %s", (double)(now_ns - supply->missing_ns) / 1e9,
+		                 supply->missing);
 	return supply->driver->alive ? supply->driver->alive(supply, err) : 0;
 }
 

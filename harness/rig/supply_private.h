@@ -45,8 +45,10 @@ struct supply {
 	sd_event_source *timer;
 	unsigned low; /* measurements in a row that found no voltage */
 	char tripped[256];
-	char missing[300];  /* why there are no measurements any more, "": there are */
-	int64_t missing_ns; /* since when */
+	int64_t measured_ns; /* the last measurement, 0: none yet */
+	char missing[300];   /* why there are no measurements any more, "": there are */
+	int64_t missing_ns;  /* since when: the last measurement */
+	int64_t fault_ns;    /* from when on the bench is at fault */
 };
 
 extern const struct supply_driver supply_scpi, supply_gpio, supply_command;

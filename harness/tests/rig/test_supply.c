@@ -25,16 +25,23 @@ static struct value *map;
 static struct instant at;
 static unsigned trips, measured, notes;
 static char last_note[400];
+static int64_t last_measured_ns, last_note_ns;
+static double again_s, again_most_s; /* the silence as it was told, and how long it was when that was seen */
 
 static void on_event(const struct event *event, void *context)
 {
 	(void)context;
 	trips += !strcmp(event->kind, "supply.trip");
 	measured += !strcmp(event->kind, "supply.measure");
+	if (!strcmp(event->kind, "supply.measure"))
+		last_measured_ns = event->at.ns;
 	if (strcmp(event->kind, "note") != 0)
 		return;
 	notes++;
 	(void)snprintf(last_note, sizeof(last_note), "%s", json_string_value(json_object_get(event->data, "text")));
+	last_note_ns = loop_now_ns();
+	if (sscanf(last_note, "the supply measures again, after %lf s", &again_s) == 1)
+		again_most_s = (double)(last_note_ns - last_measured_ns) / 1e9;
 }
 
 static void setup(void)
@@ -310,10 +317,28 @@ static bool has_noted(void *context)
 	return notes >= *(const unsigned *)context;
 }
 
+/* *context: how long there was no measurement when it was asked, at least. */
 static bool is_dead(void *context)
 {
-	(void)context;
-	return supply_alive(supply, &error) < 0;
+	const int64_t now_ns = loop_now_ns(), due_ns = last_measured_ns + 2 * SECOND_NS, again_ns = last_note_ns + SECOND_NS / 2;
+	*(double *)context = (double)(now_ns - last_measured_ns) / 1e9;
+	if (supply_alive(supply, &error) < 0)
+		return true;
+	/* Since then, but not without the chance to come back. */
+	ck_assert_int_lt(now_ns, due_ns > again_ns ? due_ns : again_ns);
+	return false;
+}
+
+#define ROUNDED_S 0.051
+
+static void dies_in_time(void)
+{
+	double least_s, told_s;
+	ck_assert_int_eq(loop_until(rig.loop, is_dead, &least_s, soon()), 0);
+	const double most_s = (double)(loop_now_ns() - last_measured_ns) / 1e9;
+	ck_assert_int_eq(error.domain, ERROR_BENCH);
+	ck_assert_msg(sscanf(error.message, "no measurement for %lf s", &told_s) == 1, "%s", error.message);
+	ck_assert_msg(told_s > 2.0 - ROUNDED_S && told_s > least_s - ROUNDED_S && told_s < most_s + ROUNDED_S, "%s", error.message);
 }
 
 /* The cable is pulled, or the instrument hangs: the journal has it at once, the bench is at fault when it stays so, and an instrument
@@ -330,17 +355,18 @@ START_TEST(a_supply_that_goes_away_while_it_is_measured)
 	scpi_server_rule(server, question, answers[_i], 0, _i == 0);
 	ck_assert_int_eq(loop_until(rig.loop, has_noted, &wanted, soon()), 0);
 	ck_assert_msg(strstr(last_note, said[_i]) && strstr(last_note, scpi_server_address(server)), "%s", last_note);
-	if (_i == 0) {
-		ck_assert_int_eq(loop_until(rig.loop, is_dead, NULL, soon()), 0);
-		ck_assert_int_eq(error.domain, ERROR_BENCH);
-		ck_assert_msg(strstr(error.message, "no measurement for ") && strstr(error.message, said[_i]), "%s", error.message);
+	if (_i < 2) {
+		dies_in_time();
+		ck_assert_msg(strstr(error.message, said[_i]) != NULL, "%s", error.message);
 	}
+	const double silent_s = (double)(loop_now_ns() - last_measured_ns) / 1e9;
 	scpi_server_rule(server, question, "12;0.1\n", 0, false);
 	measured = 0;
 	wanted = 2;
 	ck_assert_int_eq(loop_until(rig.loop, has_measured, NULL, soon()), 0);
 	ck_assert_int_eq(supply_alive(supply, &error), 0);
 	ck_assert_msg(notes == wanted && strstr(last_note, "measures again"), "%s", last_note);
+	ck_assert_msg(again_s > silent_s - ROUNDED_S && again_s < again_most_s + ROUNDED_S, "%s", last_note);
 }
 END_TEST
 
