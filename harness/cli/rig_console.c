@@ -23,6 +23,7 @@
 struct session {
 	struct rig_live live;
 	const char *role;
+	const char *log_path;
 	int log; /* -1: none */
 	bool stamps, at_line_begin;
 	bool terminal; /* standard input was made raw */
@@ -31,11 +32,20 @@ struct session {
 	bool input_ended, asked_to_end, output_failed, interrupted;
 	int64_t end_ns;
 	int64_t heard_ns; /* when the board last said something, or was told something */
-	struct error error;
+	struct error error, output_error;
 	int failed; /* -errno of what ended it */
 };
 
 /* ---- from the board ---- */
+
+/* The first that cannot be written is told. */
+static void output_fails(struct session *session, int fd, int number)
+{
+	if (!session->output_failed)
+		(void)error_set(&session->output_error, ERROR_BENCH, number, "cannot write what the console says to %s: %s",
+		                fd == STDOUT_FILENO ? "standard output" : session->log_path, strerror(number));
+	session->output_failed = true;
+}
 
 static void write_all(struct session *session, int fd, const void *data, size_t length)
 {
@@ -45,7 +55,7 @@ static void write_all(struct session *session, int fd, const void *data, size_t 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0) {
-			session->output_failed = true;
+			output_fails(session, fd, errno);
 			return;
 		}
 		at += n;
@@ -289,14 +299,16 @@ static int run_session(struct session *session, const struct rig_call *call, str
 		return r;
 	if (session->failed && err)
 		*err = session->error;
-	if (session->output_failed && !session->failed)
-		return error_set(err, ERROR_BENCH, EIO, "cannot write what the console says");
-	return session->failed;
+	if (!session->output_failed || session->failed)
+		return session->failed;
+	if (err)
+		*err = session->output_error;
+	return -session->output_error.code;
 }
 
 static int console(const struct rig_call *call)
 {
-	struct session session = {.role = call->words[0], .log = -1, .stamps = call->time, .at_line_begin = true};
+	struct session session = {.role = call->words[0], .log_path = call->log, .log = -1, .stamps = call->time, .at_line_begin = true};
 	struct error error = {0};
 	if (!rig_role(call, session.role))
 		return EXIT_USAGE;
@@ -308,8 +320,11 @@ static int console(const struct rig_call *call)
 		rig_live_stop(&session.live);
 		status = r < 0 ? rig_fail(&error) : session.interrupted ? INTERRUPTED : 0;
 	}
-	if (session.log >= 0 && close(session.log) < 0)
-		status = EXIT_BENCH;
+	/* Some file systems say only now that there was no space. */
+	if (session.log >= 0 && close(session.log) < 0 && status == 0) {
+		(void)error_set(&error, ERROR_BENCH, errno, "cannot write what the console says to %s: %s", call->log, strerror(errno));
+		status = rig_fail(&error);
+	}
 	return status;
 }
 

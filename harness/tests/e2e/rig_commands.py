@@ -476,6 +476,25 @@ def wait_for_lock(path, pid):
         time.sleep(0.02)
 
 
+def console_on_a_full_disk(master, path):
+    for name, words, place in (("log", ["--log", "/dev/full"], "/dev/full"), ("output", [], "standard output")):
+        with open("/dev/full" if not words else os.devnull, "wb") as output, \
+                subprocess.Popen([HILBENCH, "rig", "--rig", path, "console", "zgw", "--for", "100s", *words], stdin=subprocess.PIPE,
+                                 stdout=output, stderr=subprocess.PIPE, env=ENVIRONMENT) as process:
+            STARTED.add(str(process.pid))
+            process.stdin.write(b"hello\n")  # who hears it has its console open
+            process.stdin.flush()
+            heard = b""
+            limit = time.monotonic() + 60
+            while not heard.endswith(b"\n") and time.monotonic() < limit:
+                if select.select([master], [], [], 0.2)[0]:
+                    heard += os.read(master, 4096)
+            os.write(master, b"from the board\n")
+            said = process.communicate(timeout=150)[1].decode()
+        check(f"rig console: a full disk: the {name} is named, and why", process.returncode == 3 and said.count("\n") == 1
+              and f"to {place}: No space left on device" in said, (process.returncode, said))
+
+
 def console_of_real_board(master, path):
     log = os.path.join(OUT, "console.log")
     if os.path.exists(log):  # it is appended to
@@ -498,6 +517,7 @@ def console_of_real_board(master, path):
         logged = file.read()
     check("rig console: bytes to the board as they are", heard == b"to the board\x00\xff\n", heard)
     check("rig console: bytes of the board as they are, also in the log", out == b"from the board \x01\xfe\n" == logged, (out, logged))
+    console_on_a_full_disk(master, path)
     holder = subprocess.Popen([HILBENCH, "rig", "--rig", path, "console", "zgw", "--for", "200s"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL, env=ENVIRONMENT)
     try:
