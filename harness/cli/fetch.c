@@ -107,6 +107,17 @@ static int save_run(const struct fetching *fetching, int64_t run, struct error *
 	return r;
 }
 
+/* A job that is done has had its files, unless it was over before it began; of one that has no submitted ones any more they were removed.
+ */
+static int nothing_there(const struct fetching *fetching, const json_t *job, struct error *err)
+{
+	if (strcmp(daemon_text(job, "state"), "done") != 0)
+		return error_set(err, ERROR_BENCH, ENOENT, "job %" PRId64 " has no files yet", fetching->job);
+	if (json_array_size(json_object_get(job, "files")) == 0)
+		return error_set(err, ERROR_BENCH, ENOENT, "the files of job %" PRId64 " are no longer kept", fetching->job);
+	return error_set(err, ERROR_BENCH, ENOENT, "job %" PRId64 " has no files", fetching->job);
+}
+
 static int save_all(const struct fetching *fetching, struct error *err)
 {
 	json_t *job = NULL, *run;
@@ -119,13 +130,13 @@ static int save_all(const struct fetching *fetching, struct error *err)
 	json_array_foreach (json_object_get(job, "runs"), i, run)
 		if (r == 0)
 			r = save_run(fetching, daemon_integer(run, "id"), err);
-	json_decref(job);
 	for (int k = 0; r == 0 && k < fetching->count; k++)
 		if (!fetching->found[k])
 			r = error_set(err, ERROR_USAGE, ENOENT, "no run of job %" PRId64 " has a file %s", fetching->job,
 			              fetching->names[k]);
 	if (r == 0 && *fetching->saved == 0)
-		r = error_set(err, ERROR_BENCH, ENOENT, "job %" PRId64 " has no files, or none yet", fetching->job);
+		r = nothing_there(fetching, job, err);
+	json_decref(job);
 	if (*fetching->saved == 0)
 		(void)rmdir(fetching->out); /* only when it is empty */
 	return r;

@@ -22,11 +22,13 @@ static const char *when(const json_t *object, const char *key)
 	return *to ? to : "-";
 }
 
-/* The outcome when it is over, else the state. */
+/* The outcome when it is over, else the state; of a job, not of a run, that was begun and waits for its next try: that it waits. */
 static const char *standing(const json_t *job)
 {
-	const char *outcome = daemon_text(job, "outcome");
-	return *outcome ? outcome : daemon_text(job, "state");
+	const char *outcome = daemon_text(job, "outcome"), *state = daemon_text(job, "state");
+	if (*outcome)
+		return outcome;
+	return !strcmp(state, "running") && *daemon_text(job, "waiting_for") ? "waiting" : state;
 }
 
 static void print_counts(const json_t *counts, char *ret, size_t size)
@@ -54,17 +56,18 @@ static const char *place_of(const json_t *job)
 
 void job_print_line(const json_t *job)
 {
-	char title[TEXT_SIZE], by[32], place[40], counts[200];
+	char title[TEXT_SIZE], by[32], place[40], counts[200], reason[TEXT_SIZE];
 	char so_far[60] = "";
 	const json_t *all = json_object_get(job, "counts");
 	int64_t planned = daemon_integer(all, "planned");
 	print_counts(all, counts, sizeof(counts));
+	(void)daemon_plain(daemon_text(job, "waiting_for"), reason, sizeof(reason));
 	if (!*daemon_text(job, "outcome") && planned > 0)
 		(void)snprintf(so_far, sizeof(so_far), "  [%" PRId64 "/%" PRId64 "]", daemon_integer(all, "total"), planned);
-	(void)printf("%6" PRId64 "  %-12s  %-19s  %-12s  %-16s  %s%s%s%s%s\n", daemon_integer(job, "id"), standing(job),
+	(void)printf("%6" PRId64 "  %-12s  %-19s  %-12s  %-16s  %s%s%s%s%s%s%s\n", daemon_integer(job, "id"), standing(job),
 	             when(job, "submitted"), daemon_plain(daemon_text(job, "submitter"), by, sizeof(by)),
 	             daemon_plain(place_of(job), place, sizeof(place)), daemon_plain(daemon_text(job, "title"), title, sizeof(title)),
-	             so_far, *counts ? "  (" : "", counts, *counts ? ")" : "");
+	             so_far, *counts ? "  (" : "", counts, *counts ? ")" : "", *reason ? "  waits for " : "", reason);
 }
 
 static void print_line(const char *name, const char *text)
