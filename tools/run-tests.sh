@@ -13,7 +13,7 @@ readonly python=/usr/bin/python3
 readonly fuzz_seconds=${HILBENCH_FUZZ_SECONDS:-60}
 readonly e2e_lanes=3
 # Begun first, so that none of them is alone at the end (build/test/e2e/seconds has what each took).
-readonly e2e_longest=(planted_defects openocd_faults kernel_can gpio_relay mishaps real_drivers)
+readonly e2e_longest=(planted_defects systemd_start openocd_faults kernel_can gpio_relay mishaps real_drivers)
 
 export PATH="/usr/bin:/bin:/usr/sbin:/sbin:${PATH:-}"
 export LC_ALL=C.UTF-8
