@@ -512,7 +512,7 @@ static void put_run_errors(struct writer *w)
 	put_counts(w, &counts);
 	if (is_lost(run))
 		put_run_error(w, "run", message, run->failure.place,
-		              run->interrupted && !run->stop.message ? "cancelled" : "infrastructure");
+		              run->interrupted && !run->stop.message && !run->failure.at_end ? "cancelled" : "infrastructure");
 	for (size_t i = 0; i < run->lost_run_count; i++)
 		put_lost_run(w, &run->lost_runs[i]);
 	close_element(w);

@@ -10,12 +10,20 @@
 #include "model_private.h"
 #include "text.h"
 
+/* What broke at the end of a part, such as a board that stayed on: it counts until a later part has a case of that part again. */
+struct end_failure {
+	struct report_failure failure; /* owned */
+	json_t *cases;                 /* {id: true} */
+};
+
 struct merger {
 	struct report_run *whole;     /* NULL before the first part */
 	json_t *index;                /* case id -> position in whole */
 	struct text rigs;             /* labels, each once, with commas */
 	struct report_lost_run *lost; /* the parts that left no journal */
 	size_t lost_count;
+	struct end_failure *ends;
+	size_t end_count;
 };
 
 static int out_of_memory(struct error *err)
@@ -248,6 +256,79 @@ static int keep_lost(struct merger *merger, const struct merge_part *part, struc
 	return 0;
 }
 
+/* ---- what broke at the end of parts ---- */
+
+static void failure_clear(struct report_failure *failure)
+{
+	free(failure->domain);
+	free(failure->message);
+	free(failure->errno_name);
+	*failure = (struct report_failure){0};
+}
+
+static bool has_again(const struct report_run *part, const json_t *cases)
+{
+	for (size_t i = 0; i < part->case_count; i++)
+		if (!part->cases[i].not_begun && json_object_get(cases, part->cases[i].id))
+			return true;
+	return false;
+}
+
+static void forget_ends(struct merger *merger, const struct report_run *later)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < merger->end_count; i++) {
+		struct end_failure *end = &merger->ends[i];
+		if (later && !has_again(later, end->cases)) {
+			merger->ends[kept++] = *end;
+			continue;
+		}
+		failure_clear(&end->failure);
+		json_decref(end->cases);
+	}
+	merger->end_count = kept;
+}
+
+static int keep_end(struct merger *merger, struct report_run *part, const char *label)
+{
+	struct end_failure *grown = reallocarray(merger->ends, merger->end_count + 1, sizeof(*grown));
+	char *message = NULL;
+	if (!grown)
+		return -ENOMEM;
+	merger->ends = grown;
+	struct end_failure *end = &grown[merger->end_count];
+	if (asprintf(&message, "%s: %s", label, part->failure.message) < 0)
+		return -ENOMEM;
+	*end = (struct end_failure){part->failure, json_object()};
+	part->failure = (struct report_failure){0};
+	merger->end_count++;
+	free(end->failure.message);
+	end->failure.message = message;
+	for (size_t i = 0; i < part->case_count; i++)
+		if (json_object_set_new(end->cases, part->cases[i].id, json_true()) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static int tell_ends(struct merger *merger)
+{
+	struct report_failure *told = &merger->whole->failure;
+	for (size_t i = 0; i < merger->end_count; i++) {
+		struct report_failure *failure = &merger->ends[i].failure;
+		char *both;
+		if (!told->message) {
+			*told = *failure;
+			*failure = (struct report_failure){0};
+			continue;
+		}
+		if (asprintf(&both, "%s; %s", told->message, failure->message) < 0)
+			return -ENOMEM;
+		free(told->message);
+		told->message = both;
+	}
+	return 0;
+}
+
 static int take_part(struct merger *merger, const struct merge_part *part, struct error *err)
 {
 	char path[PATH_MAX];
@@ -261,6 +342,9 @@ static int take_part(struct merger *merger, const struct merge_part *part, struc
 		return r;
 	add_rig(&merger->rigs, part->label);
 	r = mark_attempts(run, part->label);
+	forget_ends(merger, run);
+	if (r == 0 && run->failure.at_end)
+		r = keep_end(merger, run, part->label);
 	if (r == 0 && !merger->whole) {
 		r = begin_with(merger, run);
 		run = NULL;
@@ -348,14 +432,12 @@ static int conclude(struct merger *merger)
 		free(run->stop.reason);
 		free(run->stop.message);
 		run->stop = (struct report_stop){0};
-		free(run->failure.domain);
-		free(run->failure.message);
-		free(run->failure.errno_name);
-		run->failure = (struct report_failure){0};
+		failure_clear(&run->failure);
 		run->interrupted = false;
 	}
+	const int r = tell_ends(merger);
 	report_run_judge(run);
-	return 0;
+	return r;
 }
 
 int report_run_merge(const struct merge_part *parts, size_t count, struct report_run **ret, struct error *err)
@@ -375,6 +457,8 @@ int report_run_merge(const struct merge_part *parts, size_t count, struct report
 	for (size_t i = 0; i < merger.lost_count; i++)
 		report_lost_run_clear(&merger.lost[i]);
 	free(merger.lost);
+	forget_ends(&merger, NULL);
+	free(merger.ends);
 	json_decref(merger.index);
 	text_free(&merger.rigs);
 	return r;

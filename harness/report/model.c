@@ -136,6 +136,7 @@ static void run_end(struct builder *b, const json_t *data)
 	if (!b->run->failure.message) {
 		b->run->failure.domain = event_text(failure, "domain", &b->failed);
 		b->run->failure.message = event_text(failure, "message", &b->failed);
+		b->run->failure.at_end = json_is_true(json_object_get(failure, "at_end"));
 		if (!b->run->failure.errno_name)
 			b->run->failure.errno_name = event_text(failure, "errno", &b->failed);
 		b->run->failure.place = place_read(failure, &b->failed);
@@ -521,7 +522,7 @@ static char *not_begun_reason(const struct report_run *run)
 	char *reason = NULL;
 	if (run->stop.message)
 		return asprintf(&reason, "not begun: %s", run->stop.message) < 0 ? NULL : reason;
-	if (run->failure.message)
+	if (run->failure.message && !run->failure.at_end)
 		return strdup("not begun: the run could not start");
 	if (run->interrupted)
 		return strdup("not begun: the run was interrupted");

@@ -46,10 +46,11 @@ struct report_case {
 	size_t attempt_count, deciding; /* index of the attempt that gives the verdict */
 	bool not_begun;                 /* selected, but its turn never came: one attempt, skipped */
 };
-/* Why the run as a whole could not be. */
+/* Why the run as a whole could not be, or what broke when all of its cases were over. */
 struct report_failure {
-	char *domain, *message; /* message NULL: it could */
-	char *errno_name;       /* as of an attempt */
+	char *domain, *message; /* message NULL: nothing */
+	bool at_end;
+	char *errno_name; /* as of an attempt */
 	struct place place;
 };
 /* The limit at which the run's keeper ended it. */

@@ -182,7 +182,8 @@ static void put_notices(struct text *out, const struct report_run *run)
 		              "Every figure below is marked <span class=\"tag virtual\">virtual</span> and says nothing about a board's "
 		              "own speed.</p>");
 	if (run->failure.message) {
-		text_put(out, "<p class=\"notice bad\"><b>The run could not start.</b> ");
+		text_printf(out, "<p class=\"notice bad\"><b>%s</b> ",
+		            run->failure.at_end ? "An error at the end of the run." : "The run could not start.");
 		put_place(out, run->failure.place);
 		text_put(out, run->failure.place.file ? ": " : "");
 		text_put_html(out, run->failure.message);

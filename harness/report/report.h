@@ -57,7 +57,8 @@ struct report_summary {
 	char *stop;         /* the limit at which the run's keeper ended it; NULL: it did not */
 	char **never_began; /* of several runs, a line for each without a journal: its label, and why if that is known */
 	size_t never_began_count;
-	char *failure;       /* why the run could not start, with its place; NULL: it could */
+	char *failure;       /* why the run could not start, with its place, or what broke at its end; NULL: nothing */
+	bool failed_at_end;  /* failure: the cases had run */
 	char *status_reason; /* why the status is worse than the verdicts; NULL: it is not */
 	char **lost_boards;  /* a line each */
 	size_t lost_board_count;

@@ -73,6 +73,8 @@ static json_t *failure_json(struct writer *w)
 	put_text(w, o, "domain", w->run->failure.domain);
 	put_text(w, o, "message", w->run->failure.message);
 	put_text(w, o, "errno", w->run->failure.errno_name);
+	if (w->run->failure.at_end)
+		put(w, o, "at_end", json_true());
 	put_place(w, o, "place", w->run->failure.place);
 	return o;
 }

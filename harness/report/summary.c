@@ -53,6 +53,7 @@ static char *path_below(const char *directory, const char *name, bool *failed)
 static bool lines_fill(struct report_summary *s, const struct report_run *run)
 {
 	const struct report_failure *failure = &run->failure;
+	s->failed_at_end = failure->at_end;
 	bool failed = report_run_status_reason(run, &s->status_reason) < 0;
 	if (failure->message && failure->place.file)
 		failed |= asprintf(&s->failure, "%s:%u:%u: %s", failure->place.file, failure->place.line, failure->place.column,
@@ -217,7 +218,7 @@ static void print_state(FILE *out, const struct report_summary *s)
 	for (size_t i = 0; i < s->lost_board_count; i++)
 		fprintf(out, "%s\n", s->lost_boards[i]);
 	if (s->failure)
-		fprintf(out, "The run could not start: %s\n", s->failure);
+		fprintf(out, "%s: %s\n", s->failed_at_end ? "An error at the end of the run" : "The run could not start", s->failure);
 	for (size_t i = 0; i < s->never_began_count; i++)
 		fprintf(out, "%s\n", s->never_began[i]);
 	if (s->stop)

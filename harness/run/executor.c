@@ -85,9 +85,10 @@ static int rig_renew(struct executor *executor, struct error *err)
 	int r = rig_build(executor, err);
 	boards_changed(executor, NULL);
 	/* A rack begins with every board off. */
-	if (r == 0)
-		executor->rig_suspect = executor->left_on = false;
-	else if (err->domain != ERROR_OPERATOR) {
+	if (r == 0) {
+		executor->rig_suspect = false;
+		executor->left_on = (struct error){0};
+	} else if (err->domain != ERROR_OPERATOR) {
 		error_prefix(err, "the rack cannot be built again");
 		err->domain = ERROR_BENCH;
 		executor->broken = *err;
@@ -411,7 +412,7 @@ static void run_all(struct executor *executor, const struct program *program, st
 		}
 }
 
-/* Why nothing could run. */
+/* Why nothing could run, or what broke at the end. */
 static json_t *error_json(const struct error *error)
 {
 	static const char *const domains[] = {[ERROR_NONE] = "bench", [ERROR_USAGE] = "usage",       [ERROR_BENCH] = "bench",
@@ -425,12 +426,20 @@ static json_t *error_json(const struct error *error)
 	return data;
 }
 
+static json_t *end_error_json(const struct error *error)
+{
+	json_t *data = error_json(error);
+	json_object_set_new(data, "at_end", json_true());
+	return data;
+}
+
 int executor_end(struct executor *executor, int r, struct verdict_tally *tally, struct error *err)
 {
 	const int64_t offset_ns = clock_realtime_offset_ns();
 	struct error lost;
 	rig_tear_down(executor);
-	if (executor->left_on)
+	const bool left_on = executor->left_on.domain != ERROR_NONE;
+	if (left_on)
 		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_BENCH);
 	if (timeline_failed(executor->timeline, &lost))
 		verdict_tally_add(tally, VERDICT_ERROR, CAUSE_BENCH);
@@ -446,6 +455,8 @@ int executor_end(struct executor *executor, int r, struct verdict_tally *tally, 
 	                         (json_int_t)(clock_realtime_offset_ns() - offset_ns));
 	if (r < 0)
 		json_object_set_new(data, "error", error_json(err));
+	else if (left_on)
+		json_object_set_new(data, "error", end_error_json(&executor->left_on));
 	if (executor->stop.reason[0])
 		json_object_set_new(data, "stopped",
 		                    json_pack("{s:s,s:s}", "reason", executor->stop.reason, "message", executor->stop.message));

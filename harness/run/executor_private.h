@@ -43,7 +43,8 @@ struct executor {
 	struct rig *rig;
 	bool rig_suspect;    /* a bench error came since the rig was built */
 	struct error broken; /* why no rig can be built any more; domain ERROR_NONE: it can */
-	bool left_on;        /* a board may still have power, although it was to be switched off (executor_power.c) */
+	struct error
+	        left_on; /* boards that may still have power, although they were to be switched off (executor_power.c); ERROR_NONE: none */
 	const struct case_def *current;
 	const char *phase;
 	uint64_t case_mark; /* timeline mark at the begin of the case */

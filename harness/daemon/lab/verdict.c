@@ -159,7 +159,8 @@ static void look_for_bench(const json_t *results, struct run_verdict *verdict)
 	char name[100], said[280] = "";
 	if (error && strcmp(text_of(error, "domain"), "bench") == 0 && !verdict_was_ended(results, error)) {
 		health_brief(text_of(error, "message"), said, sizeof(said));
-		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "a run could not start: %s", said);
+		(void)snprintf(verdict->bench_text, sizeof(verdict->bench_text), "%s%s",
+		               json_is_true(json_object_get(error, "at_end")) ? "" : "a run could not start: ", said);
 	} else if (board) {
 		health_brief(text_of(board, "board"), name, 60);
 		health_brief(text_of(board, "message"), said, sizeof(said));

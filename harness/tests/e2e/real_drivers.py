@@ -55,6 +55,7 @@ class Run:
             if os.path.exists(os.path.join(self.directory, "results.json")):
                 with open(os.path.join(self.directory, "results.json"), encoding="utf-8") as file:
                     self.cases = {case["id"]: case for case in json.load(file)["cases"]}
+            self.reports = read_reports(self.directory)
             self.consoles = {}
             for role in bench.names:
                 log = os.path.join(self.directory, f"console-{role}.log")
@@ -171,9 +172,31 @@ def gone_while_measured(bench):
     check("a board that cannot be switched off at the end is told", re.search(
         r"^hilbench: vmg: the power could not be switched off at the end: power supply .*; the board may still have power$", run.said, re.M) and
         bench.supply.channels[0].on, run.said)
+    left_on_in_reports("a board that cannot be switched off", run.reports, run.said)
     bench.supply.heal()
     run = Run(bench, READY.format("a", "10s"))
     check("a supply that was plugged in again", run.status == 0 and not bench.supply.channels[0].on, run.said)
+
+
+def read_reports(directory):
+    texts = {}
+    for name in ("results.json", "junit.xml", "report.html"):
+        try:
+            with open(os.path.join(directory, name), encoding="utf-8") as file:
+                texts[name] = file.read()
+        except OSError as error:
+            texts[name] = str(error)
+    return texts
+
+
+def left_on_in_reports(name, texts, said):
+    """The run's error in every report, beside the verdicts of its cases."""
+    for file, text in texts.items():
+        check(f"{name} is in {file}", re.search(
+            r"(vmg: the power could not be switched off at the end: |the power could not be switched off at the end: vmg: )[^\n<]*; the board may still have power", text), said)
+    check(f"{name} is an error of the run in results.json", re.search(r'"at_end": *true', texts["results.json"]), texts["results.json"][:2000])
+    check(f"{name} is a testcase of its own in junit.xml", re.search(
+        r'<testcase name="run".*?<error message="[^"]*may still have power', texts["junit.xml"], re.S), texts["junit.xml"][:2000])
 
 
 def hilbench(bench, *words, lines="", change=("", "")):
@@ -205,6 +228,7 @@ def by_hand(bench):
         bench.supply.refuses = None
         check("a shell that cannot switch off says so", done.returncode == 3 and vmg.on and
               re.search(r"^hilbench: .*could not be switched off at the end.*vmg: .*refuses \"OUTP OFF\"", done.stderr, re.M), done)
+        left_on_in_reports("a board that a shell cannot switch off", read_reports(os.path.join(out, "stuck")), done)
     done = hilbench(bench, "rig", "power", "vmg", "off")
     check("switched off by hand", done.returncode == 0 and not vmg.on, done)
 

@@ -108,6 +108,40 @@ START_TEST(a_retry_keeps_both_attempts)
 END_TEST
 
 /* What a device did wrong is not hidden by a later run. */
+static void end_left_on(struct synthetic *s)
+{
+	synthetic_event(s, "run", "run.end",
+	                "{\"status\":3,\"interrupted\":false,\"clock_moved_ns\":0,\"error\":{\"domain\":\"bench\",\"message\":"
+	                "\"vmg stays on\",\"at_end\":true}}");
+	synthetic_close(s);
+}
+
+/* A board that stayed on counts, whatever the cases say, until there is a later run of the same part. */
+START_TEST(a_board_that_stayed_on)
+{
+	static const char *const seconds[] = {"two", "one", "one"};
+	static const char *const wanted[] = {"v1: vmg stays on", NULL, "v2: vmg stays on"};
+	struct synthetic a, b;
+	begin(&a, "[" CASE("one") "]", 0);
+	one_case(&a, "one", "pass", "");
+	end_left_on(&a);
+	begin(&b, _i == 0 ? "[" CASE("two") "]" : "[" CASE("one") "]", 1000);
+	one_case(&b, seconds[_i], "pass", "");
+	if (_i == 2) {
+		end_left_on(&b);
+	} else {
+		synthetic_end(&b, 0, false);
+		synthetic_close(&b);
+	}
+	struct report_run *run = merged(&a, &b);
+	ck_assert_int_eq(run->verdict, wanted[_i] ? VERDICT_ERROR : VERDICT_PASS);
+	ck_assert_pstr_eq(run->failure.message, wanted[_i]);
+	report_run_free(run);
+	synthetic_remove(&a);
+	synthetic_remove(&b);
+}
+END_TEST
+
 START_TEST(a_failure_is_not_mended)
 {
 	struct synthetic a, b;
@@ -379,6 +413,7 @@ int main(void)
 	tcase_add_test(tests, shards_are_joined);
 	tcase_add_test(tests, a_retry_keeps_both_attempts);
 	tcase_add_test(tests, a_failure_is_not_mended);
+	tcase_add_loop_test(tests, a_board_that_stayed_on, 0, 3);
 	tcase_add_test(tests, what_nobody_began_makes_it_incomplete);
 	tcase_add_test(tests, times_are_shifted);
 	tcase_add_test(tests, measurements_are_of_the_last_run);

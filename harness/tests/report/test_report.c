@@ -521,6 +521,39 @@ START_TEST(reason_of_a_run_that_could_not_start)
 }
 END_TEST
 
+/* Every case passed, and a board stayed on: no report may be green. */
+START_TEST(a_board_that_stayed_on_at_the_end)
+{
+	static const char told[] = "vmg: the power could not be switched off; the board may still have power";
+	struct synthetic s;
+	synthetic_begin(&s);
+	synthetic_event(&s, "run", "run.begin", SELECTED(""));
+	synthetic_case_begin(&s, "one", YAML, 1);
+	synthetic_case_end(&s, "one", 1, "pass", "", "");
+	synthetic_event(&s, "run", "run.end",
+	                "{\"status\":3,\"interrupted\":%s,\"clock_moved_ns\":0,\"error\":{\"domain\":\"bench\",\"message\":\"%s\","
+	                "\"at_end\":true}}",
+	                _i ? "true" : "false", told);
+	synthetic_close(&s);
+	write_all(&s);
+	JUNIT_IS(&s, "count(//testcase[@name='run']/error[@type='infrastructure'][contains(@message,'may still have power')])", 1);
+	JUNIT_IS(&s, "count(//testcase[@name='one'][error or failure or skipped])", 0);
+	JUNIT_IS(&s, "count(//skipped[contains(@message,'could not start')])", 0);
+	JUNIT_IS(&s, "/testsuites/@errors", 1);
+	json_t *results = results_load(&s), *failure = json_object_get(json_object_get(results, "run"), "error");
+	ck_assert_str_eq(json_string_value(json_object_get(failure, "message")), told);
+	ck_assert(json_is_true(json_object_get(failure, "at_end")));
+	ck_assert_str_eq(json_string_value(json_object_get(results, "verdict")), "error");
+	ck_assert_str_eq(json_string_value(json_object_get(json_array_get(json_object_get(results, "cases"), 0), "verdict")), "pass");
+	json_decref(results);
+	says(&s, "report.html", told, true);
+	says(&s, "report.html", "could not start", false);
+	summary_is(&s, told, true);
+	summary_is(&s, "could not start", false);
+	synthetic_remove(&s);
+}
+END_TEST
+
 START_TEST(cases_that_were_not_begun)
 {
 	struct synthetic s;
@@ -922,6 +955,7 @@ static Suite *report_suite(void)
 	tcase_add_test(tests, dut_failure_survives_a_retry);
 	tcase_add_test(tests, run_without_cases_is_an_error);
 	tcase_add_test(tests, reason_of_a_run_that_could_not_start);
+	tcase_add_loop_test(tests, a_board_that_stayed_on_at_the_end, 0, 2);
 	tcase_add_test(tests, cases_that_were_not_begun);
 	tcase_add_test(tests, a_problem_without_a_place);
 	tcase_add_test(tests, interrupted_before_a_case);

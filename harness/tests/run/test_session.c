@@ -67,7 +67,8 @@ static const struct step_registry registry = {steps, sizeof(steps) / sizeof(*ste
 
 static char verdicts[256], notes[256];
 static unsigned begun, status_seen;
-static bool interrupted_seen;
+static bool interrupted_seen, error_at_end;
+static char end_error[256];
 
 static void see(const struct event *event, void *context)
 {
@@ -80,9 +81,14 @@ static void see(const struct event *event, void *context)
 		snprintf(notes + strlen(notes), sizeof(notes) - strlen(notes), "%s ", note);
 	if (!strcmp(event->kind, "step.begin"))
 		begun++;
-	if (!strcmp(event->kind, "run.end"))
-		status_seen = (unsigned)json_integer_value(json_object_get(event->data, "status")),
+	if (!strcmp(event->kind, "run.end")) {
+		const json_t *error = json_object_get(event->data, "error");
+		const char *message = json_string_value(json_object_get(error, "message"));
+		snprintf(end_error, sizeof(end_error), "%s", message ? message : "");
+		error_at_end = json_is_true(json_object_get(error, "at_end"));
+		status_seen = (unsigned)json_integer_value(json_object_get(event->data, "status"));
 		interrupted_seen = json_is_true(json_object_get(event->data, "interrupted"));
+	}
 }
 
 static void setup(void)
@@ -853,6 +859,27 @@ START_TEST(a_sample_of_a_run_in_which_somebody_looked_does_not_count)
 }
 END_TEST
 
+/* ---- the end ---- */
+
+/* The case keeps its verdict; the run tells the boards. */
+START_TEST(boards_that_stay_on_are_the_error_of_the_run)
+{
+	struct session *session = open_session();
+	struct error why = {0};
+	(void)error_set(&why, ERROR_BENCH, EIO, "vmg: no answer");
+	session_left_on(session, &why);
+	(void)error_set(&why, ERROR_BENCH, EIO, "zgw: refused");
+	session_left_on(session, &why);
+	ck_assert_uint_eq(close_session(session), 3);
+	ck_assert_uint_eq(status_seen, 3);
+	ck_assert_str_eq(end_error, "vmg: no answer; the board may still have power; zgw: refused; the board may still have power");
+	ck_assert(error_at_end);
+	session = open_session();
+	ck_assert_uint_eq(close_session(session), 0);
+	ck_assert_str_eq(end_error, "");
+}
+END_TEST
+
 START_TEST(a_run_that_passes_or_is_interrupted_asks_nobody)
 {
 	ck_assert_int_eq(run_looked_into(FOUR), 0);
@@ -907,6 +934,7 @@ int main(void)
 	tcase_add_test(looked, a_run_stops_at_a_failure_and_goes_on);
 	tcase_add_test(looked, who_gives_up_ends_the_run);
 	tcase_add_test(looked, a_run_that_passes_or_is_interrupted_asks_nobody);
+	tcase_add_test(looked, boards_that_stay_on_are_the_error_of_the_run);
 	suite_add_tcase(suite, typed);
 	suite_add_tcase(suite, cases);
 	suite_add_tcase(suite, blocks);

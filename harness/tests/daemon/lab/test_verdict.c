@@ -85,6 +85,25 @@ START_TEST(a_bench_error_without_an_end_counts)
 }
 END_TEST
 
+/* Every case passed: the cause is the board that stayed on, and not that all passed. */
+START_TEST(a_board_that_stayed_on_is_the_reason)
+{
+	static const char told[] = "vmg: the power could not be switched off; the board may still have power";
+	struct run_verdict verdict;
+	const struct keeper_exit exit = {.exit_status = 3, .reason = "exited"};
+	json_t *results = json_pack("{s:{s:b, s:{s:s, s:s, s:b}}, s:[{s:s, s:s, s:[{s:b, s:s}]}]}", "run", "complete", 1, "error", "domain",
+	                            "bench", "message", told, "at_end", 1, "cases", "id", "a", "verdict", "pass", "attempts", "complete", 1,
+	                            "verdict", "pass");
+	ck_assert_ptr_nonnull(results);
+	run_verdict(&exit, results, "1 case: 1 passed", &verdict);
+	json_decref(results);
+	ck_assert_int_eq(verdict.outcome, OUTCOME_ERROR);
+	ck_assert_str_eq(verdict.cause, "bench");
+	ck_assert_str_eq(verdict.reason, told);
+	ck_assert(verdict.bench_error && !verdict.good);
+}
+END_TEST
+
 START_TEST(a_long_message_is_cut_with_a_mark)
 {
 	static const char letter[] = "ä"; /* of more than one byte */
@@ -183,6 +202,7 @@ int main(void)
 	tcase_add_test(cases, neither_a_board_nor_the_start_is_to_blame);
 	tcase_add_test(cases, a_bench_error_without_an_end_counts);
 	tcase_add_test(cases, a_long_message_is_cut_with_a_mark);
+	tcase_add_test(cases, a_board_that_stayed_on_is_the_reason);
 	tcase_add_test(cases, boards_that_errors_name);
 	tcase_add_test(cases, each_lost_board_once);
 	tcase_add_test(cases, a_long_reason_is_cut_at_its_end);
