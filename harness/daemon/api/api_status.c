@@ -30,12 +30,11 @@ void api_status(struct http_request *request, void *context)
 	struct error error = {0};
 	char reason[512] = "", started[UTC_SIZE];
 	uint64_t used = 0, free_bytes = 0;
-	unsigned queued = 0, running = 0;
+	struct lab_figures figures;
 	if (!api)
 		return;
-	int r = book_queue_counts(api->book, &queued, &running, &error);
-	if (r == 0)
-		r = book_usage(api->book, &used, &free_bytes, &error);
+	lab_figures(api->lab, &figures);
+	int r = book_usage(api->book, &used, &free_bytes, &error);
 	/* Of a damaged book the answer still says why no job is taken. */
 	if (r < 0 && r != -EUCLEAN) {
 		api_fail(request, r, &error);
@@ -45,9 +44,9 @@ void api_status(struct http_request *request, void *context)
 	json_t *json =
 	        json_pack("{s:s, s:s, s:s, s:{s:i, s:i}, s:b, s:s, s:{s:I, s:I}, s:{s:I, s:I}, s:I, s:i}", "version", HILBENCH_VERSION,
 	                  "started", utc_format(api->started_utc_ns, started), "state_directory", api->options.state_directory, "jobs",
-	                  "queued", (int)queued, "running", (int)running, "accepts_jobs", accepts, "reason", accepts ? "" : reason, "disk",
-	                  "free_bytes", (json_int_t)free_bytes, "used_bytes", (json_int_t)used, "retention", "limit_bytes",
-	                  (json_int_t)api->options.retention_bytes, "over_bytes", (json_int_t)book_retention_over(api->book),
+	                  "queued", (int)figures.queued, "running", (int)figures.running, "accepts_jobs", accepts, "reason",
+	                  accepts ? "" : reason, "disk", "free_bytes", (json_int_t)free_bytes, "used_bytes", (json_int_t)used, "retention",
+	                  "limit_bytes", (json_int_t)api->options.retention_bytes, "over_bytes", (json_int_t)book_retention_over(api->book),
 	                  "memory_bytes", (json_int_t)memory_bytes(), "viewers", (int)api->viewer_count);
 	api_answer(request, 0, NULL, 200, json);
 }

@@ -6,11 +6,16 @@
 
 #include "lab_private.h"
 
+bool lab_job_waits(const struct lab_job *job)
+{
+	return job->record->state == JOB_QUEUED || (job->record->state == JOB_RUNNING && job->retry_count && !job->open_count);
+}
+
 void lab_count_jobs(const struct lab *lab, unsigned *queued, unsigned *running)
 {
 	*queued = *running = 0;
 	for (size_t i = 0; i < lab->job_count; i++)
-		lab->jobs[i]->record->state == JOB_QUEUED ? (*queued)++ : (*running)++;
+		lab_job_waits(lab->jobs[i]) ? (*queued)++ : (*running)++;
 }
 
 static bool sooner(const struct job_record *a, const struct job_record *b)

@@ -185,17 +185,35 @@ static void waiting_text(struct lab *lab, const struct lab_job *job, char *text,
 	lab_waiters_name(lab, &want, text, size);
 }
 
-/* What its runs counted, while the book has no results of the job. */
-static void add_counts(json_t *job)
+/* The last try of each part has the cases of those before it. */
+static bool is_last_try(const json_t *job, const json_t *run)
+{
+	const json_t *other;
+	size_t i;
+	json_int_t shard = json_integer_value(json_object_get(run, "shard")), number = json_integer_value(json_object_get(run, "number"));
+	json_array_foreach (json_object_get(job, "runs"), i, other)
+		if (json_integer_value(json_object_get(other, "shard")) == shard &&
+		    json_integer_value(json_object_get(other, "number")) > number)
+			return false;
+	return true;
+}
+
+/* What its runs counted, while the book has no verdict of the job: of those that ended only what was planned counts as long as others go
+ * on. */
+static void add_counts(struct lab *lab, json_t *job)
 {
 	json_t *counts = json_object_get(job, "counts"), *of, *run;
 	const char *name;
 	size_t i;
 	json_object_foreach (counts, name, of) {
-		json_int_t sum = 0;
-		json_array_foreach (json_object_get(job, "runs"), i, run)
-			sum += json_integer_value(json_object_get(json_object_get(run, "counts"), name));
-		json_integer_set(of, sum);
+		json_int_t sum = 0, dealt = json_integer_value(of);
+		bool planned = strcmp(name, "planned") == 0;
+		json_array_foreach (json_object_get(job, "runs"), i, run) {
+			const struct lab_run *known = lab_run_find(lab, json_integer_value(json_object_get(run, "id")));
+			if (is_last_try(job, run) && (planned || (known && known->stage != STAGE_DONE)))
+				sum += json_integer_value(json_object_get(json_object_get(run, "counts"), name));
+		}
+		json_integer_set(of, planned && dealt > sum ? dealt : sum);
 	}
 }
 
@@ -203,7 +221,7 @@ static void add_counts(json_t *job)
 static void add_waiting(struct lab *lab, const struct lab_job *job, json_t *json)
 {
 	char text[600];
-	if (!job->fresh && !job->retry_count)
+	if (!lab_job_waits(job))
 		return;
 	waiting_text(lab, job, text, sizeof(text));
 	json_object_set_new(json, "waiting_for", json_string(text));
@@ -255,7 +273,7 @@ int lab_job_json(struct lab *lab, int64_t id, json_t **ret, struct error *err)
 			add_progress(run, one);
 	}
 	if (json_integer_value(json_object_get(json_object_get(*ret, "counts"), "total")) == 0)
-		add_counts(*ret);
+		add_counts(lab, *ret);
 	else
 		add_open(lab, *ret);
 	lab_queue_rigs(lab);

@@ -178,8 +178,9 @@ int lab_job_keep(struct lab *, struct job_record *stolen, struct lab_job **ret, 
 int lab_make_room(struct lab *) WARN_UNUSED;       /* for one more job, and for whoever waits; -ENOMEM */
 void lab_job_drop(struct lab *, struct lab_job *); /* out of the memory of the lab */
 void lab_job_free(struct lab_job *);
-void lab_bury(struct lab *); /* frees what was dropped: nobody is in the middle of it */
-void lab_count_jobs(const struct lab *, unsigned *queued, unsigned *running);
+void lab_bury(struct lab *);                                                  /* frees what was dropped: nobody is in the middle of it */
+bool lab_job_waits(const struct lab_job *);                                   /* queued, or for its next try with no run open */
+void lab_count_jobs(const struct lab *, unsigned *queued, unsigned *running); /* queued: those that wait */
 
 /* ---- lab_disk.c ---- */
 void lab_look_at_disk(struct lab *);

@@ -454,6 +454,37 @@ START_TEST(counts_do_not_go_back)
 }
 END_TEST
 
+/* The second run has said what it is about to do. */
+static bool the_next_try_goes_on(struct bed *b, int64_t job)
+{
+	struct error error = {0};
+	json_t *json;
+	ck_assert_int_eq(lab_job_json(b->lab, job, &json, &error), 0);
+	const json_t *run = json_array_get(json_object_get(json, "runs"), 1);
+	json_int_t planned = json_integer_value(json_object_get(json_object_get(run, "counts"), "planned"));
+	bool there = run && !is_stored(run) && planned == 2;
+	json_decref(json);
+	return there;
+}
+
+/* What a try that was lost had before it is the same again, and not skipped as long as it may be run. */
+START_TEST(a_lost_try_counts_nothing)
+{
+	struct error error = {0};
+	bed_make(&bed, 2);
+	bed.config.health.quarantine_after = 100;
+	bed_open(&bed);
+	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "@v1 crash\n@v2 wait 600\ncase a pass\ncase b pass\n", .retries = 1});
+	bed_until(&bed, the_next_try_goes_on, job);
+	ck_assert_int_eq(number_at(job, "planned"), 2);
+	ck_assert_int_eq(number_at(job, "total"), 0);
+	ck_assert_int_eq(number_at(job, "skipped"), 0);
+	ck_assert_int_eq(lab_cancel(bed.lab, job, "ada", &error), 0);
+	bed_until(&bed, bed_job_done, job);
+	all_still();
+}
+END_TEST
+
 START_TEST(a_job_that_left_nothing_has_a_report)
 {
 	bed_make(&bed, 1);
@@ -912,6 +943,13 @@ static bool pauses_for_space(struct bed *b, int64_t job)
 	return strncmp(waiting_for(job), "disk space: its last try ", 25) == 0;
 }
 
+static unsigned queued_jobs(void)
+{
+	struct lab_figures figures;
+	lab_figures(bed.lab, &figures);
+	return figures.queued;
+}
+
 /* It was the disk: the tries are not used up while it is full, and others have the rig meanwhile. */
 START_TEST(what_found_no_space_is_not_tried_again_at_once)
 {
@@ -921,6 +959,13 @@ START_TEST(what_found_no_space_is_not_tried_again_at_once)
 	bed_open(&bed);
 	int64_t job = bed_submit(&bed, &(struct bed_job){.plan = "case a error bench:ENOSPC 0 cannot write\n", .retries = 3});
 	bed_until(&bed, pauses_for_space, job);
+	ck_assert_uint_eq(queued_jobs(), 1);
+	int64_t other = bed_submit(&bed, &(struct bed_job){.plan = "wait 600\ncase a pass\n"});
+	bed_until(&bed, runs, other); /* it does not wait */
+	ck_assert_str_eq(waiting_for(other), "");
+	ck_assert_uint_eq(queued_jobs(), 1);
+	ck_assert_int_eq(lab_cancel(bed.lab, other, "ada", &error), 0);
+	ends(other, "cancelled");
 	ends(bed_submit(&bed, &(struct bed_job){.plan = "case a pass\n"}), "passed");
 	ck_assert_uint_eq(bed_runs(&bed, job), 1);
 	ck_assert(pauses_for_space(&bed, job));
@@ -1104,6 +1149,7 @@ int main(int argc, char **argv)
 	                                            &a_job_that_left_nothing_has_a_report,
 	                                            &a_run_that_is_refused_says_why,
 	                                            &counts_do_not_go_back,
+	                                            &a_lost_try_counts_nothing,
 	                                            &a_part_that_was_made_good_is_no_error,
 	                                            &a_broken_part_is_tried_elsewhere,
 	                                            &rerun_what_failed,
