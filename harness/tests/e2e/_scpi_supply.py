@@ -2,6 +2,7 @@
 """A bench supply as its manual would describe it: SCPI-1999 over raw TCP with the IEEE 488.2 common commands, an error queue, several
 output channels (INST:NSEL or channel lists), one client at a time; and the faults that such instruments have."""
 import re
+import select
 import socket
 import threading
 import time
@@ -107,12 +108,26 @@ class ScpiSupply:
                 client, _ = self._server.accept()
             except OSError:
                 return
+            self._let_go()
             if self._client is not None:  # one client only: the second is shown the door
                 self.refused += 1
                 client.close()
                 continue
             self._client = client
             threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _let_go(self):
+        """A client who has hung up is none, even if his thread has not noticed yet."""
+        client = self._client
+        while client is not None and client is self._client:
+            look = select.poll()
+            try:
+                look.register(client, select.POLLRDHUP)
+            except (OSError, ValueError):  # closed just now
+                continue
+            if not look.poll(0):
+                return
+            time.sleep(0.002)
 
     def _serve(self, client):
         client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
