@@ -52,6 +52,15 @@ async function jobs(browser) {
   check('figures of a virtual rack say so', (await browser.page.locator('h1 ~ .tag.virtual').count()) === 1, '');
 }
 
+async function states(browser) {
+  const words = await browser.page.evaluate(async () => {
+    const { stateWord } = await import('./js/job.js');
+    return [{ state: 'queued', waiting_for: 'a free rig' }, { state: 'running', waiting_for: null }, { state: 'running', waiting_for: 'disk space' },
+      { state: 'done', outcome: 'passed' }].map(stateWord).join(' ');
+  });
+  check('a job between two tries is said to wait', words === 'queued running waiting passed', words);
+}
+
 async function nights(browser) {
   const { page } = browser;
   await browser.show(options.base ? '#/nights?series=pages' : '#/nights');
@@ -320,6 +329,7 @@ async function main() {
     await part('locks', () => locks(browser, options.rig || 'v2', async (seconds) => { if (!options.base) await asked(server.base, `patience?s=${seconds}`); }));
     await part('watching', () => watching(browser, token, options.rig || 'v2'));
     await part('jobs', () => jobs(browser));
+    await part('states', () => states(browser));
     await part('timeline', async () => {
       await browser.show(`#/runs/${options.base ? job.run : 213}`);
       const seen = await timeline(browser);

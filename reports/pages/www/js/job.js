@@ -44,13 +44,18 @@ export function jobActions(job, done) {
   ];
 }
 
+/** Between two tries nothing of it runs: it waits. */
+export function stateWord(job) {
+  return job.outcome || (job.state === 'running' && job.waiting_for ? 'waiting' : job.state);
+}
+
 export const JOB_COLUMNS = [{ title: 'Job' }, { title: 'State' }, { title: 'Cases' }, { title: 'Rig', label: 'Rig' }, { title: 'Submitted', label: 'Submitted' },
   { title: 'Took', number: true, label: 'Took' }, { title: 'Do' }];
 
 export function jobRow(job, done) {
   const place = job.rig || (job.pool ? `pool ${job.pool}` : (job.requires || []).join(', ')) || 'any';
   return [[link(to('jobs', job.id), jobName(job), { 'data-key': `job ${job.id}` }), h('span', { class: 'sub' }, `#${job.id}`, job.series && ` · ${job.series}`, job.pinned && ' · pinned')],
-    [tag(job.outcome || job.state, Boolean(job.outcome)), (job.reason || job.waiting_for) && h('span', { class: 'sub' }, job.reason || `waits for ${job.waiting_for}`)],
+    [tag(stateWord(job), Boolean(job.outcome)), (job.reason || job.waiting_for) && h('span', { class: 'sub' }, job.reason || `waits for ${job.waiting_for}`)],
     shortCounts(job.counts), place, [when(job.submitted), h('span', { class: 'sub' }, job.submitter && `by ${job.submitter}`)], between(job.started, job.ended),
     h('div', { class: 'links' }, jobActions(job, done))];
 }

@@ -3,7 +3,7 @@
 import { BASE, get, url } from './api.js';
 import { facts, h, link, swap, table } from './element.js';
 import { between, duration, several, size, when } from './format.js';
-import { active, jobActions, jobName } from './job.js';
+import { active, jobActions, jobName, stateWord } from './job.js';
 import { renderJobCases } from './job_cases.js';
 import { JobLog } from './job_log.js';
 import { progress } from './rig.js';
@@ -21,7 +21,7 @@ function runCard(run, spread) {
 
 function head(job, again) {
   const options = Object.entries(job.options || {}).map(([name, value]) => `${name}: ${Array.isArray(value) ? value.join(' ') : value}`).join(' · ');
-  return [h('div', { class: 'bar' }, h('h1', null, jobName(job)), tag(job.outcome || job.state, Boolean(job.outcome)), job.pinned && h('span', { class: 'tag' }, 'pinned')),
+  return [h('div', { class: 'bar' }, h('h1', null, jobName(job)), tag(stateWord(job), Boolean(job.outcome)), job.pinned && h('span', { class: 'tag' }, 'pinned')),
     (job.reason || job.waiting_for) && h('p', { class: 'notice' }, job.reason || `Waits for ${job.waiting_for}`),
     facts([['Job', `#${job.id}`], ['Series', job.series && link(to('nights', { series: job.series }), job.series)], ['By', job.submitter], ['Submitted', when(job.submitted)],
       ['Started', when(job.started)], ['Took', between(job.started, job.ended)], ['Where', job.rig ? link(to('rigs', job.rig), job.rig) : job.pool && `pool ${job.pool}`],

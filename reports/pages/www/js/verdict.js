@@ -4,7 +4,7 @@ import { h } from './element.js';
 
 const LETTERS = { pass: 'P', fail: 'F', inconclusive: 'I', error: 'E', skipped: 'S' };
 const KNOWN = new Set(['pass', 'passed', 'fail', 'failed', 'inconclusive', 'error', 'skipped', 'cancelled', 'healthy', 'suspect', 'quarantined', 'offline',
-  'queued', 'running', 'finishing', 'starting', 'ended', 'watching', 'expired']);
+  'queued', 'waiting', 'running', 'finishing', 'starting', 'ended', 'watching', 'expired']);
 
 /** A class of the style sheet; nothing of the server's own becomes one. */
 export function kind(word) {
