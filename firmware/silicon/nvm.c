@@ -39,8 +39,11 @@ static int check(int fd, const char *path, char *error, size_t error_size)
 		snprintf(error, error_size, "%s: in use by another board", path);
 		return -1;
 	}
-	if (ftruncate(fd, NVM_SIZE) < 0) {
-		snprintf(error, error_size, "%s: %s", path, strerror(errno));
+	/* Whole and with blocks of its own: the firmware maps it, and a disk that is full would end the CPU by SIGBUS, which looks like a
+	 * crash of the board. */
+	int r = posix_fallocate(fd, 0, NVM_SIZE);
+	if (r != 0) {
+		snprintf(error, error_size, "%s: %s", path, strerror(r));
 		return -1;
 	}
 	return 0;

@@ -99,8 +99,9 @@ static void option_nvm(const char *path)
 	off_t size = lseek(start_state.nvm, 0, SEEK_END);
 	if (size != 0 && size != (off_t)PORT_NVM_SIZE)
 		fail("a non-volatile memory has 4096 bytes", path);
-	if (size == 0 && ftruncate(start_state.nvm, PORT_NVM_SIZE) < 0)
-		fail(strerror(errno), path);
+	int r = posix_fallocate(start_state.nvm, 0, PORT_NVM_SIZE); /* it is mapped: a hole on a full disk would be a SIGBUS */
+	if (r != 0)
+		fail(strerror(r), path);
 }
 
 static void option_key_log(const char *path)

@@ -197,6 +197,21 @@ START_TEST(nvm_survives)
 }
 END_TEST
 
+/* A hole in what the firmware maps would end the CPU when the disk is full. */
+START_TEST(nvm_has_its_blocks)
+{
+	struct stat status;
+	char path[96];
+	driver_start(&board, NULL);
+	driver_do(&board, "\"cmd\":\"power\",\"on\":false");
+	(void)snprintf(path, sizeof(path), "%s/nvm", board.folder);
+	ck_assert_int_eq(stat(path, &status), 0);
+	ck_assert_int_gt(status.st_size, 0);
+	ck_assert_int_ge(status.st_blocks * 512, status.st_size);
+	ck_assert_int_eq(driver_end(&board), 0);
+}
+END_TEST
+
 START_TEST(parameters_from_next_reset)
 {
 	driver_start(&board, (const char *const[]){"--param", "test.text=first", NULL});
@@ -574,6 +589,7 @@ int main(void)
 	tcase_add_test(tests, resets);
 	tcase_add_test(tests, held_in_reset);
 	tcase_add_test(tests, nvm_survives);
+	tcase_add_test(tests, nvm_has_its_blocks);
 	tcase_add_test(tests, parameters_from_next_reset);
 	tcase_add_test(tests, cpu_death_is_told);
 	tcase_add_test(tests, watchdog_bites);
