@@ -72,8 +72,8 @@ static void pause_for_space(const struct lab_run *run)
 {
 	struct lab_job *job = run->job;
 	int64_t pause_ns = job->lab->config->space_pause_ns ? job->lab->config->space_pause_ns : SPACE_PAUSE_NS;
-	job->pause_ns = lab_now_ns() + (pause_ns << (tries(run, true) - 1));
-	lab_wake_at(job->lab, job->pause_ns);
+	job->paused_until_ns = lab_now_ns() + (pause_ns << (tries(run, true) - 1));
+	lab_wake_at(job->lab, job->paused_until_ns);
 }
 
 static bool waits(const struct lab_job *job, unsigned shard)

@@ -175,7 +175,7 @@ static void waiting_text(struct lab *lab, const struct lab_job *job, char *text,
 		(void)snprintf(text, size, "disk space: %s", lab->space_reason);
 		return;
 	}
-	if (job->pause_ns) {
+	if (job->paused_until_ns) {
 		(void)snprintf(text, size, "disk space: its last try found too little, and it is tried again soon");
 		return;
 	}

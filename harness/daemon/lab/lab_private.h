@@ -91,12 +91,12 @@ struct lab_job {
 	size_t run_count, open_count;
 	struct lab_retry *retries;
 	size_t retry_count;
-	int64_t pause_ns;    /* no further try before: the last one found no space; 0: none */
-	bool fresh;          /* no run was begun since it was queued */
-	bool requeued;       /* runs from before that are made good by the new ones */
-	bool asked, refused; /* its cases are known or cannot be; nothing fits any more */
-	json_t *ids;         /* of its cases, when it is to be spread */
-	size_t *granted;     /* rigs that wait for those */
+	int64_t paused_until_ns; /* no further try before: the last one found no space; 0: none */
+	bool fresh;              /* no run was begun since it was queued */
+	bool requeued;           /* runs from before that are made good by the new ones */
+	bool asked, refused;     /* its cases are known or cannot be; nothing fits any more */
+	json_t *ids;             /* of its cases, when it is to be spread */
+	size_t *granted;         /* rigs that wait for those */
 	size_t granted_count;
 	struct errand *errand; /* list, report */
 	struct store *store;   /* of its joined reports */

@@ -101,8 +101,8 @@ static void go_on(struct lab *lab)
 static void end_pauses(struct lab *lab, int64_t now_ns)
 {
 	for (size_t i = 0; i < lab->job_count; i++)
-		if (lab->jobs[i]->pause_ns && now_ns >= lab->jobs[i]->pause_ns) {
-			lab->jobs[i]->pause_ns = 0;
+		if (lab->jobs[i]->paused_until_ns && now_ns >= lab->jobs[i]->paused_until_ns) {
+			lab->jobs[i]->paused_until_ns = 0;
 			lab_turn_soon(lab);
 		}
 }

@@ -128,7 +128,7 @@ static void begin_retry(struct lab_job *job, struct lab_rig *rig)
 
 static bool wants_rig_now(const struct lab_job *job)
 {
-	return wants_rig(job) && !job->pause_ns;
+	return wants_rig(job) && !job->paused_until_ns;
 }
 
 /* Without space on the disk jobs wait, people do not. */
